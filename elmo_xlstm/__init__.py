@@ -1,0 +1,46 @@
+"""Bidirectional mLSTM language models, the ELMo way: pretraining, word vectors, task heads.
+
+Public names are imported on first use, because torch and transformers take seconds.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from elmo_xlstm.config import Registry, Settings
+    from elmo_xlstm.embedding import ElmoEmbedder, FeatureStore, ScalarMix
+    from elmo_xlstm.errors import UserError
+    from elmo_xlstm.lm import BiXLSTM, BiXLSTMConfig
+    from elmo_xlstm.text import Tokenizer
+
+_HOMES = {
+    "BiXLSTM": "elmo_xlstm.lm",
+    "BiXLSTMConfig": "elmo_xlstm.lm",
+    "ElmoEmbedder": "elmo_xlstm.embedding",
+    "FeatureStore": "elmo_xlstm.embedding",
+    "Registry": "elmo_xlstm.config",
+    "ScalarMix": "elmo_xlstm.embedding",
+    "Settings": "elmo_xlstm.config",
+    "Tokenizer": "elmo_xlstm.text",
+    "UserError": "elmo_xlstm.errors",
+}
+
+__all__ = [
+    "BiXLSTM",
+    "BiXLSTMConfig",
+    "ElmoEmbedder",
+    "FeatureStore",
+    "Registry",
+    "ScalarMix",
+    "Settings",
+    "Tokenizer",
+    "UserError",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+    return getattr(importlib.import_module(_HOMES[name]), name)

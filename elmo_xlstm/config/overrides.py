@@ -1,0 +1,63 @@
+"""Changing single settings from the command line."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from elmo_xlstm.config.errors import ConfigError
+
+
+def apply_overrides(values: dict[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
+    """Apply ``dotted.key=value`` overrides to a copy of plain values.
+
+    A value is read as JSON (``3``, ``0.1``, ``true``, ``[1, 2]``, ``{"type": "mean"}``), or else as a
+    string. A number indexes a list. Parents that are missing are made; whether the key exists is for
+    validation to say.
+
+    Raises:
+        ConfigError: lists every override that is malformed or leads through a plain value.
+    """
+    changed = copy.deepcopy(values)
+    problems = []
+    for override in overrides:
+        key, equals, text = override.partition("=")
+        if not equals or not key or not all(key.split(".")):
+            problems.append(f"-o {override}: expected dotted.key=value")
+            continue
+        try:
+            _set(changed, key.split("."), _parse(text))
+        except LookupError as error:
+            problems.append(f"-o {override}: {error.args[0]}")
+    if problems:
+        raise ConfigError("overrides", problems)
+    return changed
+
+
+def _parse(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _set(values: dict[str, Any], keys: Sequence[str], new: Any) -> None:
+    here: Any = values
+    for position, key in enumerate(keys):
+        last = position == len(keys) - 1
+        if isinstance(here, dict):
+            if last:
+                here[key] = new
+            else:
+                here = here.setdefault(key, {})
+        elif isinstance(here, list):
+            if not key.isdigit() or int(key) >= len(here):
+                raise LookupError(f"'{'.'.join(keys[:position])}' is a list of {len(here)}; '{key}' is not in it")
+            if last:
+                here[int(key)] = new
+            else:
+                here = here[int(key)]
+        else:
+            raise LookupError(f"'{'.'.join(keys[:position])}' is a plain value, nothing can be set inside it")

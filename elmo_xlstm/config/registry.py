@@ -1,0 +1,63 @@
+"""Implementations of an interface, chosen in a configuration by ``type``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pydantic import GetCoreSchemaHandler
+from pydantic.fields import FieldInfo
+from pydantic_core import CoreSchema, core_schema
+
+if TYPE_CHECKING:
+    from elmo_xlstm.config.settings import Settings
+
+ConfigT = TypeVar("ConfigT", bound="type[Settings]")
+
+
+class Registry:
+    """Names and settings classes of the implementations of one interface.
+
+    A field annotated with ``Annotated[Any, registry]`` accepts any of them; each settings class has
+    a ``type: Literal[name]`` field and a ``build`` method that makes the component.
+
+    Args:
+        interface: what is chosen, in words, for messages ("text source").
+    """
+
+    def __init__(self, interface: str) -> None:
+        self.interface = interface
+        self._classes: dict[str, type[Settings]] = {}
+
+    def register(self, name: str) -> Callable[[ConfigT], ConfigT]:
+        """Decorate a settings class so that ``type: name`` chooses it.
+
+        Raises:
+            ValueError: the name is taken by another class, or is not the class's ``type``.
+        """
+
+        def add(settings_class: ConfigT) -> ConfigT:
+            taken = self._classes.get(name)
+            if taken is not None and taken.__qualname__ != settings_class.__qualname__:
+                raise ValueError(f"{self.interface} '{name}' is already {taken.__qualname__}")
+            fields: dict[str, FieldInfo] = settings_class.__pydantic_fields__
+            if "type" not in fields or fields["type"].default != name:
+                raise ValueError(f"{settings_class.__qualname__} needs a field type: Literal['{name}'] = '{name}'")
+            self._classes[name] = settings_class
+            return settings_class
+
+        return add
+
+    def __getitem__(self, name: str) -> type[Settings]:
+        return self._classes[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(sorted(self._classes))
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Validate as a union told apart by ``type``."""
+        return core_schema.tagged_union_schema(
+            choices={name: handler.generate_schema(self._classes[name]) for name in self},
+            discriminator="type",
+            metadata={"registry": self.interface},
+        )
