@@ -1,0 +1,112 @@
+"""Progress of long work: a bar on a terminal, plain log lines elsewhere, nothing in a library call."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import Progress as RichProgress
+
+logger = logging.getLogger(__name__)
+
+LOG_INTERVAL_SECONDS = 30.0
+
+
+class Work(Protocol):
+    """One piece of work under way."""
+
+    def advance(self, n: int = 1, **shown: Any) -> None:
+        """Count ``n`` more units as done and show values such as ``loss="3.21"`` beside the count."""
+
+
+class Progress(Protocol):
+    """Something that shows how far long work has come."""
+
+    def task(self, description: str, total: int | None = None, done: int = 0) -> Any:
+        """Open a context that yields a :class:`Work` of ``total`` units, ``done`` of them done before."""
+
+
+class _Silent:
+    def advance(self, n: int = 1, **shown: Any) -> None:
+        pass
+
+
+class NullProgress:
+    """Shows nothing."""
+
+    @contextmanager
+    def task(self, description: str, total: int | None = None, done: int = 0) -> Iterator[Work]:
+        """See :class:`Progress`."""
+        yield _Silent()
+
+
+class _Bar:
+    def __init__(self, bars: RichProgress, identifier: Any) -> None:
+        self._bars = bars
+        self._identifier = identifier
+        self._shown = ""
+
+    def advance(self, n: int = 1, **shown: Any) -> None:
+        text = "  ".join(f"{key} {value}" for key, value in shown.items())
+        self._shown = text or self._shown
+        self._bars.update(self._identifier, advance=n, shown=self._shown)
+
+
+class TerminalProgress:
+    """Bars with speed, shown values and estimated time, by rich."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    @contextmanager
+    def task(self, description: str, total: int | None = None, done: int = 0) -> Iterator[Work]:
+        """See :class:`Progress`."""
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[shown]}"),
+        )
+        with RichProgress(*columns, console=self._console) as bars:
+            yield _Bar(bars, bars.add_task(description, total=total, completed=done, shown=""))
+
+
+class _Lines:
+    def __init__(self, description: str, total: int | None, done: int) -> None:
+        self._description, self._total, self._done, self._before = description, total, done, done
+        self._start = self._last = time.monotonic()
+
+    def advance(self, n: int = 1, **shown: Any) -> None:
+        self._done += n
+        now = time.monotonic()
+        if now - self._last < LOG_INTERVAL_SECONDS and self._done != self._total:
+            return
+        self._last = now
+        speed = (self._done - self._before) / max(now - self._start, 1e-9)
+        parts = [f"{self._description}: {self._done}" + (f"/{self._total}" if self._total else "")]
+        parts.append(f"{speed:.4g}/s")
+        if self._total:
+            parts.append(f"{(self._total - self._done) / max(speed, 1e-9):.0f} s left")
+        logger.info("  ".join(parts + [f"{key} {value}" for key, value in shown.items()]))
+
+
+class LogProgress:
+    """A log line every half a minute and at the end, for output that is no terminal."""
+
+    @contextmanager
+    def task(self, description: str, total: int | None = None, done: int = 0) -> Iterator[Work]:
+        """See :class:`Progress`."""
+        yield _Lines(description, total, done)
+
+
+def make_progress(console: Console) -> Progress:
+    """Bars if ``console`` is a terminal, log lines otherwise."""
+    return TerminalProgress(console) if console.is_terminal else LogProgress()

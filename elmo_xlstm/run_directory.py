@@ -1,0 +1,62 @@
+"""The directory of one run: who may write into it, and what every run keeps."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from elmo_xlstm.atomic import write_text_atomically
+from elmo_xlstm.errors import UserError
+
+CONFIG_FILE = "config.json"
+
+
+def open_run(directory: Path, config: dict[str, Any], *, force: bool = False, resume: bool = False) -> None:
+    """Prepare ``directory`` for a run and store its resolved configuration.
+
+    Args:
+        directory: of the run; made if missing.
+        config: resolved, as it will be stored.
+        force: delete a run that is there.
+        resume: go on with the run that is there, which must have the same configuration.
+
+    Raises:
+        UserError: a run is there and neither is given, or there is none or another one to resume.
+    """
+    stored = directory / CONFIG_FILE
+    if resume:
+        if not stored.is_file():
+            raise UserError(f"{directory}: no run to resume (no {CONFIG_FILE}); start it without --resume")
+        before = json.loads(stored.read_text(encoding="utf-8"))
+        if before != config:
+            changed = ", ".join(_differences(before, config)) or "order of keys"
+            raise UserError(
+                f"{directory}: this run was started with another configuration; different now: {changed}. "
+                "Resume with the same configuration, or choose another --output, or replace the run with --force"
+            )
+        return
+    if directory.exists() and any(directory.iterdir()):
+        if not force:
+            raise UserError(
+                f"{directory}: there is a run already; continue it with --resume, replace it with --force, "
+                "or choose another --output"
+            )
+        if not stored.is_file():
+            raise UserError(
+                f"{directory}: not empty and no run ({CONFIG_FILE} is missing); it is not deleted by --force"
+            )
+        shutil.rmtree(directory)
+    write_text_atomically(stored, json.dumps(config, indent=2, ensure_ascii=False) + "\n")
+
+
+def _differences(before: Any, now: Any, path: str = "") -> list[str]:
+    if isinstance(before, dict) and isinstance(now, dict):
+        keys = [*before, *(key for key in now if key not in before)]
+        return [
+            line
+            for key in keys
+            for line in _differences(before.get(key), now.get(key), f"{path}.{key}" if path else str(key))
+        ]
+    return [] if before == now else [path]
