@@ -1,0 +1,146 @@
+"""Making running text of raw documents."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+import ftfy
+from ftfy.badness import is_bad
+from pydantic import Field
+
+from elmo_xlstm.config import Settings
+from elmo_xlstm.text.document import Document
+from elmo_xlstm.text.markup import strip_markup
+from elmo_xlstm.text.wikitext import strip_wikitext
+
+# Controls, soft hyphens, zero-width and direction marks, replacement and private characters, lone surrogates.
+_INVISIBLE = re.compile(
+    "[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f"
+    "\u202a-\u202e\u2060-\u206f\ud800-\udfff\ue000-\uf8ff\ufdd0-\ufdef\ufe00-\ufe0f\ufeff\ufff0-\uffff"
+    "\U000e0000-\U000e0fff\U000f0000-\U0010ffff]"
+)
+_LIGATURES_OR_WIDE = re.compile("[\u0132\u0133\u0149\u01f1-\u01f3\u01c4-\u01cc\ufb00-\ufb06\uff01-\uffee\u3000]")
+# Mendable text always holds other characters: the first byte of a character in UTF-8 never reads as one of these.
+_HARMLESS = frozenset(map(chr, [*range(0x80), 0xA0, *range(0x2010, 0x2028), *range(0x2030, 0x205F)]))
+_FTFY = ftfy.TextFixerConfig(unescape_html=False, uncurl_quotes=False, remove_terminal_escapes=True, explain=False)
+
+
+class DropReason(Enum):
+    """Why a document is not used."""
+
+    EMPTY = "empty"
+    """Nothing was left of it."""
+    SHORT = "short"
+    """It is shorter than ``min_characters``."""
+    DUPLICATE = "duplicate"
+    """The same text was there before."""
+
+
+@dataclass
+class CleaningReport:
+    """What became of the documents.
+
+    Attributes:
+        kept: number of documents in use.
+        dropped: number of documents per reason.
+    """
+
+    kept: int = 0
+    dropped: Counter[DropReason] = field(default_factory=Counter)
+
+    @property
+    def read(self) -> int:
+        """Number of documents there were."""
+        return self.kept + sum(self.dropped.values())
+
+    def merge(self, other: CleaningReport) -> None:
+        """Add the counts of ``other``."""
+        self.kept += other.kept
+        self.dropped.update(other.dropped)
+
+    def drop_kept(self, reason: DropReason, count: int) -> None:
+        """Count ``count`` documents that were kept at first as dropped."""
+        self.kept -= count
+        self.dropped[reason] += count
+
+    def to_dict(self) -> dict[str, Any]:
+        """Counts by name, for a manifest: ``{"read": …, "kept": …, "dropped": {"short": …}}``."""
+        dropped = {reason.value: self.dropped[reason] for reason in DropReason}
+        return {"read": self.read, "kept": self.kept, "dropped": dropped}
+
+
+class Cleaner:
+    """Turns raw text into one line of running text, casing kept.
+
+    Markup remains are stripped (:func:`elmo_xlstm.text.markup.strip_markup`), broken Unicode is
+    mended by ftfy and composed (NFC), control and zero-width characters go, and each run of white
+    space, paragraph breaks included, becomes one space.
+    """
+
+    class Config(Settings):
+        """What cleaning does."""
+
+        min_characters: int = Field(default=50, ge=0)
+        """Documents with fewer characters after cleaning are dropped."""
+        strip_markup: bool = True
+        """Strip HTML tags and entities and wiki templates, tables, links, emphasis and headings."""
+        fix_unicode: bool = True
+        """Mend text that was decoded with a wrong encoding, and compose characters (NFC)."""
+
+        def build(self) -> Cleaner:
+            """Make the cleaner."""
+            return Cleaner(self)
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+
+    def clean(self, text: str) -> str | DropReason:
+        """The cleaned text, or why it is dropped."""
+        if self.config.fix_unicode and not text.isascii():
+            text = _fix_unicode(text)
+        if self.config.strip_markup:
+            text = strip_markup(text)
+        text = " ".join(text.split())
+        if not text.isprintable():
+            text = " ".join(_INVISIBLE.sub("", text).split())
+        if self.config.fix_unicode and not unicodedata.is_normalized("NFC", text):
+            text = unicodedata.normalize("NFC", text)
+        if not text:
+            return DropReason.EMPTY
+        return text if len(text) >= self.config.min_characters else DropReason.SHORT
+
+    def clean_document(self, document: Document) -> str | DropReason:
+        """The cleaned text of a document, wiki text parsed first, or why it is dropped."""
+        return self.clean(strip_wikitext(document.text) if document.markup == "wikitext" else document.text)
+
+    def clean_documents(self, documents: Iterable[Document], report: CleaningReport | None = None) -> Iterator[str]:
+        """The cleaned texts of the documents that are not dropped, counted in ``report``.
+
+        Duplicates stay; a training of a vocabulary does not mind them.
+        """
+        report = report if report is not None else CleaningReport()
+        for document in documents:
+            cleaned = self.clean_document(document)
+            if isinstance(cleaned, DropReason):
+                report.dropped[cleaned] += 1
+            else:
+                report.kept += 1
+                yield cleaned
+
+
+def _fix_unicode(text: str) -> str:
+    """Mend the lines that look broken: ftfy is too slow for all of them."""
+    if _HARMLESS.issuperset(text):
+        return text
+    if not is_bad(text) and not _LIGATURES_OR_WIDE.search(text):
+        return text
+    return "\n".join(
+        ftfy.fix_text(line, _FTFY) if is_bad(line) or _LIGATURES_OR_WIDE.search(line) else line
+        for line in text.split("\n")
+    )

@@ -1,0 +1,151 @@
+"""Writing a tokenised corpus."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from elmo_xlstm.atomic import write_atomically
+from elmo_xlstm.errors import UserError
+from elmo_xlstm.progress import Progress
+from elmo_xlstm.text.cleaning import CleaningReport, DropReason
+from elmo_xlstm.text.document import Document
+from elmo_xlstm.text.seen_hashes import SeenHashes
+from elmo_xlstm.text.shards import ShardWriter, token_dtype
+from elmo_xlstm.text.sources import TextSource
+from elmo_xlstm.text.tokenization import TokenizedBatch, tokenize_documents
+from elmo_xlstm.text.tokenizer import Tokenizer
+
+if TYPE_CHECKING:
+    from elmo_xlstm.text.corpus import CorpusConfig
+
+MANIFEST_FILE = "manifest.json"
+TOKEN_COUNTS_FILE = "token_counts.npy"
+FORMAT_VERSION = 1  # raised when the files, or what cleaning makes of a text, change
+
+
+class _Part:
+    """The train or the validation part while it is written."""
+
+    def __init__(self, directory: Path, name: str, shard_tokens: int, dtype: np.dtype) -> None:
+        self._writer = ShardWriter(directory, name, shard_tokens, dtype)
+        self.tokens = self.documents = self.characters = 0
+
+    def write(self, tokens: np.ndarray, documents: int, characters: int) -> None:
+        self._writer.write(tokens)
+        self.tokens += len(tokens)
+        self.documents += documents
+        self.characters += characters
+
+    def close(self) -> dict[str, Any]:
+        shards = self._writer.close()
+        counts = {"tokens": self.tokens, "documents": self.documents, "characters": self.characters}
+        return {**counts, "shards": shards}
+
+
+def build_corpus(
+    config: CorpusConfig,
+    text_sources: Iterable[TextSource],
+    tokenizer: Tokenizer,
+    directory: Path,
+    progress: Progress,
+    identity: dict[str, Any],
+) -> None:
+    """Write shards, token counts and, last, the manifest into an empty directory.
+
+    Documents whose hash lies in the lowest ``validation_fraction`` of all hashes are held out. If
+    that is none, which happens with few documents, the one with the lowest hash is.
+
+    Args:
+        config: the corpus's settings.
+        text_sources: where the documents come from.
+        tokenizer: what splits them.
+        directory: an empty directory.
+        progress: shows documents and tokens.
+        identity: what the corpus was made from; part of the manifest.
+
+    Raises:
+        UserError: a source fails, or a part of the corpus is empty.
+    """
+    below = max(1, round(config.validation_fraction * 2**64))
+    manifest, lowest = _write_parts(config, text_sources, tokenizer, directory, progress, below)
+    if manifest["validation"]["documents"] == 0 and manifest["train"]["documents"] > 1:
+        manifest, _ = _write_parts(config, text_sources, tokenizer, directory, progress, lowest + 1)
+    _refuse_empty_parts(manifest)
+    text = json.dumps({**identity, **manifest}, indent=2, ensure_ascii=False) + "\n"
+    write_atomically(directory / MANIFEST_FILE, text.encode())
+
+
+def _write_parts(
+    config: CorpusConfig,
+    text_sources: Iterable[TextSource],
+    tokenizer: Tokenizer,
+    directory: Path,
+    progress: Progress,
+    validation_below: int,
+) -> tuple[dict[str, Any], int]:
+    """Write both parts and the counts; returns the manifest's counts and the lowest hash."""
+    for stale in directory.iterdir():
+        stale.unlink()
+    dtype = token_dtype(tokenizer.vocab_size)
+    train = _Part(directory, "train", config.shard_tokens, dtype)
+    validation = _Part(directory, "validation", config.shard_tokens, dtype)
+    token_counts = np.zeros(tokenizer.vocab_size, dtype=np.int64)
+    seen, report, lowest = SeenHashes(), CleaningReport(), 2**64 - 1
+    batches = tokenize_documents(_documents(text_sources), config.cleaning, tokenizer, config.workers)
+    with progress.task("Preparing corpus (documents)") as work:
+        for batch in batches:
+            report.merge(batch.report)
+            used = np.ones(len(batch.hashes), dtype=bool)
+            if config.deduplicate:
+                used = seen.add(batch.hashes)
+                report.drop_kept(DropReason.DUPLICATE, int((~used).sum()))
+            held_out = batch.hashes <= np.uint64(validation_below - 1)
+            lowest = min(lowest, int(batch.hashes.min(initial=2**64 - 1)))
+            token_counts += np.bincount(_write(train, batch, used & ~held_out), minlength=len(token_counts))
+            _write(validation, batch, used & held_out)
+            work.advance(batch.report.read, tokens=train.tokens)
+    buffer = io.BytesIO()
+    np.save(buffer, token_counts)
+    write_atomically(directory / TOKEN_COUNTS_FILE, buffer.getvalue())
+    counts_entry = {"name": TOKEN_COUNTS_FILE, "bytes": buffer.tell()}
+    counts_entry["sha256"] = hashlib.sha256(buffer.getvalue()).hexdigest()
+    manifest = {
+        "dtype": dtype.str,
+        "documents": report.to_dict(),
+        "train": train.close(),
+        "validation": validation.close(),
+        "token_counts": counts_entry,
+    }
+    return manifest, lowest
+
+
+def _write(part: _Part, batch: TokenizedBatch, chosen: np.ndarray) -> np.ndarray:
+    """Append the chosen documents (N,) bool of a batch; returns their tokens."""
+    tokens = batch.tokens[np.repeat(chosen, batch.lengths)]
+    part.write(tokens, int(chosen.sum()), int(batch.characters[chosen].sum()))
+    return tokens
+
+
+def _documents(text_sources: Iterable[TextSource]) -> Iterator[Document]:
+    for source in text_sources:
+        yield from source
+
+
+def _refuse_empty_parts(manifest: dict[str, Any]) -> None:
+    documents = manifest["documents"]
+    dropped = ", ".join(f"{reason} {count}" for reason, count in documents["dropped"].items() if count) or "none"
+    seen = f"{documents['read']} documents were read, {documents['kept']} kept (dropped: {dropped})"
+    if manifest["train"]["documents"] + manifest["validation"]["documents"] < 2:
+        raise UserError(
+            f"the corpus needs at least two documents, one to train on and one to validate on; {seen}. Check the "
+            "sources, how documents are told apart in them (documents: 'line' or 'blank_line') and min_characters"
+        )
+    if manifest["train"]["documents"] == 0:
+        raise UserError(f"no document is left to train on; {seen}. Lower validation_fraction or give more text")

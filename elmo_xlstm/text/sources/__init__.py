@@ -1,0 +1,8 @@
+"""Text sources: local files, Hugging Face datasets, MediaWiki dumps."""
+
+from elmo_xlstm.text.sources.huggingface import HuggingFaceSource
+from elmo_xlstm.text.sources.local import LocalSource
+from elmo_xlstm.text.sources.mediawiki import MediaWikiSource
+from elmo_xlstm.text.sources.registry import TextSource, sources
+
+__all__ = ["HuggingFaceSource", "LocalSource", "MediaWikiSource", "TextSource", "sources"]

@@ -1,0 +1,130 @@
+"""Text and JSON-lines files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field
+
+from elmo_xlstm.config import Settings
+from elmo_xlstm.errors import UserError
+from elmo_xlstm.text.document import Document
+from elmo_xlstm.text.sources.compression import open_binary
+from elmo_xlstm.text.sources.files import find_files, fingerprint_files
+from elmo_xlstm.text.sources.registry import sources
+
+
+class LocalSource:
+    """Documents of UTF-8 text files or JSON-lines files, plain or compressed (.gz, .bz2, .xz, .zst)."""
+
+    @sources.register("local")
+    class Config(Settings):
+        """Files and how documents are told apart in them."""
+
+        type: Literal["local"] = "local"
+        paths: list[str] = Field(min_length=1)
+        """Files and globs (``*``, ``?``, ``**``); relative ones start at the working directory."""
+        format: Literal["text", "jsonl"] = "text"
+        """``text``: running text; ``jsonl``: one JSON object with a document in each line."""
+        text_field: str = "text"
+        """JSON lines: the key that holds the text."""
+        documents: Literal["blank_line", "line", "file"] = "blank_line"
+        """Text: what ends a document: a blank line, each line, or only the file's end."""
+        max_characters: int = Field(default=20_000, ge=1)
+        """Longer documents are split at line ends, so that memory stays flat; one line is never split."""
+
+        def build(self) -> LocalSource:
+            """Find the files.
+
+            Raises:
+                UserError: a path or glob names no file.
+            """
+            return LocalSource(self)
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.paths = find_files(config.paths)
+
+    def __iter__(self) -> Iterator[Document]:
+        """The documents of all files in order.
+
+        Raises:
+            UserError: a file is damaged, is not UTF-8 or has a bad JSON line; names file and line.
+        """
+        for path in self.paths:
+            if self.config.format == "jsonl":
+                yield from self._read_jsonl(path)
+            else:
+                yield from self._read_text(path)
+
+    def fingerprint(self) -> dict[str, Any]:
+        """The settings, and each file's name, size and hash."""
+        return {**self.config.model_dump(exclude={"paths"}), "files": fingerprint_files(self.paths)}
+
+    def _read_text(self, path: Path) -> Iterator[Document]:
+        numbered: Iterable[tuple[int, str]] = _lines(path)
+        if self.config.documents == "line":
+            for number, line in numbered:
+                if line.strip():
+                    yield Document(line, f"{path}:{number}")
+            return
+        at_blank_lines = self.config.documents == "blank_line"
+        yield from self._join(path, numbered, at_blank_lines)
+
+    def _join(self, path: Path, numbered: Iterable[tuple[int, str]], at_blank_lines: bool) -> Iterator[Document]:
+        """Documents of joined lines: up to a blank line (if that ends one) or ``max_characters``."""
+        lines: list[str] = []
+        first, characters = 1, 0
+        for number, line in numbered:
+            ends = at_blank_lines and not line.strip()
+            if lines and (ends or characters + len(line) > self.config.max_characters):
+                yield Document("\n".join(lines), f"{path}:{first}")
+                lines, characters = [], 0
+            if ends:
+                continue
+            if not lines:
+                first = number
+            lines.append(line)
+            characters += len(line) + 1
+        if lines and (at_blank_lines or any(line.strip() for line in lines)):
+            yield Document("\n".join(lines), f"{path}:{first}")
+
+    def _read_jsonl(self, path: Path) -> Iterator[Document]:
+        key = self.config.text_field
+        for number, line in _lines(path):
+            if not line.strip():
+                continue
+            where = f"{path}:{number}"
+            try:
+                row = json.loads(line)
+            except ValueError as error:
+                raise UserError(f"{where}: is no valid JSON ({error}); expected one object a line") from None
+            if not isinstance(row, dict) or not isinstance(row.get(key), str):
+                found = f"the keys {', '.join(row)}" if isinstance(row, dict) else f"a {type(row).__name__}"
+                raise UserError(
+                    f"{where}: expected an object with a string at '{key}', found {found}; "
+                    "set text_field to the key of the text"
+                )
+            if len(row[key]) <= self.config.max_characters:
+                yield Document(row[key], where)
+                continue
+            for part in self._join(path, ((number, part) for part in row[key].splitlines()), at_blank_lines=False):
+                yield Document(part.text, where)
+
+
+def _lines(path: Path) -> Iterator[tuple[int, str]]:
+    """Numbered lines without their ends."""
+    with open_binary(path) as file:
+        for number, raw in enumerate(file, start=1):
+            try:
+                line = raw.decode("utf-8-sig" if number == 1 else "utf-8")
+            except UnicodeDecodeError as error:
+                byte = raw[error.start]
+                raise UserError(
+                    f"{path}:{number}: is not UTF-8 (byte 0x{byte:02x} at position {error.start + 1} of the line); "
+                    f"convert the file, for example with iconv"
+                ) from None
+            yield number, line.rstrip("\r\n")

@@ -1,0 +1,106 @@
+"""MediaWiki XML dumps."""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+from elmo_xlstm.config import Settings
+from elmo_xlstm.errors import UserError
+from elmo_xlstm.text.document import Document
+from elmo_xlstm.text.sources.compression import open_binary
+from elmo_xlstm.text.sources.files import find_files, fingerprint_files
+from elmo_xlstm.text.sources.registry import sources
+
+_REDIRECT = re.compile(r"\s*#\s*(?:redirect|alih)\b", re.IGNORECASE)
+
+
+class MediaWikiSource:
+    """The articles of a ``pages-articles`` dump: namespace 0, without redirects.
+
+    The texts are wiki text; :meth:`elmo_xlstm.text.cleaning.Cleaner.clean_document` parses it.
+    """
+
+    @sources.register("mediawiki")
+    class Config(Settings):
+        """Which dump."""
+
+        type: Literal["mediawiki"] = "mediawiki"
+        path: str
+        """``…-pages-articles.xml``, plain or compressed (.bz2, .gz, .xz, .zst)."""
+
+        def build(self) -> MediaWikiSource:
+            """Find the dump.
+
+            Raises:
+                UserError: there is no such file.
+            """
+            return MediaWikiSource(self)
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        (self.path,) = _single(find_files([config.path]), config.path)
+
+    def __iter__(self) -> Iterator[Document]:
+        """The articles in order; memory does not grow with the dump.
+
+        Raises:
+            UserError: the file is damaged, is no well-formed XML or is no MediaWiki dump; names the line.
+        """
+        pages = 0
+        with open_binary(self.path) as file:
+            try:
+                root: Any = None
+                for event, element in ElementTree.iterparse(file, events=("start", "end")):
+                    if root is None:
+                        root = element
+                    if event == "end" and _local_name(element) == "page":
+                        pages += 1
+                        document = self._article(element)
+                        root.clear()  # the tree would grow to the size of the dump
+                        if document is not None:
+                            yield document
+            except ElementTree.ParseError as error:
+                line, column = error.position
+                raise UserError(
+                    f"{self.path}:{line}: is no well-formed XML at column {column + 1} ({error.args[0]}); "
+                    "fetch the dump again, it may be cut off"
+                ) from None
+        if not pages:
+            raise UserError(
+                f"{self.path}: has no <page>; expected a MediaWiki dump such as idwiki-…-pages-articles.xml.bz2"
+            )
+
+    def fingerprint(self) -> dict[str, Any]:
+        """The file's name, size and hash (or time of change if it is large)."""
+        return {"type": self.config.type, "files": fingerprint_files([self.path])}
+
+    def _article(self, page: ElementTree.Element) -> Document | None:
+        title, namespace, text = "", "0", ""
+        for element in page.iter():
+            match _local_name(element):
+                case "title":
+                    title = element.text or ""
+                case "ns":
+                    namespace = (element.text or "").strip()
+                case "redirect":
+                    return None
+                case "text":
+                    text = element.text or ""
+        if namespace != "0" or _REDIRECT.match(text):
+            return None
+        return Document(text, f"{self.path.name}: {title}", markup="wikitext")
+
+
+def _single(paths: list[Path], pattern: str) -> list[Path]:
+    if len(paths) != 1:
+        raise UserError(f"{pattern}: matches {len(paths)} files; give one dump a source")
+    return paths
+
+
+def _local_name(element: ElementTree.Element) -> str:
+    """The tag without the export format's XML namespace, which differs between versions."""
+    return element.tag.rpartition("}")[2]

@@ -1,0 +1,156 @@
+"""Cleaning and tokenising documents, in worker processes and in order."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import multiprocessing
+import os
+import signal
+import threading
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+
+import numpy as np
+
+from elmo_xlstm.errors import UserError
+from elmo_xlstm.text.cleaning import Cleaner, CleaningReport
+from elmo_xlstm.text.document import Document
+from elmo_xlstm.text.shards import token_dtype
+from elmo_xlstm.text.tokenizer import Tokenizer
+
+BATCH_CHARACTERS = 2**18
+BATCH_DOCUMENTS = 2**10
+# With fewer batches, processes would take longer to start than the work itself.
+IN_PROCESS_BATCHES = 8
+BATCHES_IN_FLIGHT_PER_WORKER = 3
+
+
+@dataclass(frozen=True)
+class TokenizedBatch:
+    """Documents that cleaning kept, one after another; N documents of T tokens together.
+
+    Attributes:
+        tokens: (T,) ids; each document is [CLS] pieces [SEP].
+        lengths: (N,) int64, tokens of each document.
+        characters: (N,) int64, characters of each cleaned text.
+        hashes: (N,) uint64, a hash of each cleaned text.
+        report: what was kept and dropped.
+    """
+
+    tokens: np.ndarray
+    lengths: np.ndarray
+    characters: np.ndarray
+    hashes: np.ndarray
+    report: CleaningReport
+
+
+def hash_text(text: str) -> int:
+    """A 64-bit hash of a text, the same on every machine (BLAKE2b)."""
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")
+
+
+def tokenize_batch(documents: Sequence[Document], cleaner: Cleaner, tokenizer: Tokenizer) -> TokenizedBatch:
+    """Clean and tokenise documents."""
+    report = CleaningReport()
+    texts = list(cleaner.clean_documents(documents, report))
+    ids = [[tokenizer.bos_id, *pieces, tokenizer.eos_id] for pieces in tokenizer.encode_texts(texts)]
+    return TokenizedBatch(
+        tokens=np.fromiter(itertools.chain.from_iterable(ids), dtype=token_dtype(tokenizer.vocab_size)),
+        lengths=np.array([len(document) for document in ids], dtype=np.int64),
+        characters=np.array([len(text) for text in texts], dtype=np.int64),
+        hashes=np.array([hash_text(text) for text in texts], dtype=np.uint64),
+        report=report,
+    )
+
+
+def tokenize_documents(
+    documents: Iterable[Document], cleaning: Cleaner.Config, tokenizer: Tokenizer, workers: int | None
+) -> Iterator[TokenizedBatch]:
+    """Clean and tokenise all documents in batches; their order is that of ``documents``.
+
+    Only a few batches are held at a time, so memory does not grow with the number of documents.
+
+    Args:
+        documents: the raw documents.
+        cleaning: how they are cleaned.
+        tokenizer: what splits them.
+        workers: number of processes; None for one a core. One worker, and little text, stay in this
+            process; the batches are the same.
+
+    Raises:
+        UserError: a source fails, or a worker process dies.
+    """
+    workers = workers or _usable_cores()
+    batches = _batched(documents)
+    first = list(itertools.islice(batches, IN_PROCESS_BATCHES + 1))
+    batches = itertools.chain(first, batches)
+    if workers == 1 or len(first) <= IN_PROCESS_BATCHES:
+        cleaner = cleaning.build()
+        for batch in batches:
+            yield tokenize_batch(batch, cleaner, tokenizer)
+        return
+    # Spawned rather than forked: the tokenizers library and torch have threads that a fork breaks.
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker, initargs=(cleaning, tokenizer))
+    pending: deque[Future[TokenizedBatch]] = deque()
+    try:
+        for batch in batches:
+            pending.append(pool.submit(_work, batch))
+            if len(pending) >= workers * BATCHES_IN_FLIGHT_PER_WORKER:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
+    except BrokenProcessPool:
+        raise UserError(
+            "a process that tokenises text died; is memory short? Set fewer workers (workers=1 needs no process). "
+            "A script of your own must start its work under 'if __name__ == \"__main__\":'"
+        ) from None
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _usable_cores() -> int:
+    if hasattr(os, "sched_getaffinity"):  # not on macOS
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _batched(documents: Iterable[Document]) -> Iterator[list[Document]]:
+    batch: list[Document] = []
+    characters = 0
+    for document in documents:
+        batch.append(document)
+        characters += len(document.text)
+        if characters >= BATCH_CHARACTERS or len(batch) >= BATCH_DOCUMENTS:
+            yield batch
+            batch, characters = [], 0
+    if batch:
+        yield batch
+
+
+_worker_parts: tuple[Cleaner, Tokenizer]
+
+
+def _start_worker(cleaning: Cleaner.Config, tokenizer: Tokenizer) -> None:
+    global _worker_parts
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"  # the processes have a core each already
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent gets it too, and ends them
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    _worker_parts = cleaning.build(), tokenizer
+
+
+def _end_with_parent() -> None:
+    """A killed parent ends no pool: its processes would wait for work for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def _work(documents: list[Document]) -> TokenizedBatch:
+    cleaner, tokenizer = _worker_parts
+    return tokenize_batch(documents, cleaner, tokenizer)

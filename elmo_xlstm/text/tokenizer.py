@@ -1,0 +1,176 @@
+"""Word pieces, and which word each belongs to."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import tokenizers
+
+from elmo_xlstm.atomic import write_atomically
+from elmo_xlstm.config import Settings
+from elmo_xlstm.errors import UserError
+from elmo_xlstm.text.tokenizer_casing import set_lower_case
+from elmo_xlstm.text.tokenizer_loading import read_definition
+
+logger = logging.getLogger(__name__)
+
+TOKENIZER_FILE = "tokenizer.json"
+SETTINGS_FILE = "tokenizer_settings.json"
+SPECIAL_TOKENS = {
+    "pad_id": ("[PAD]", "<pad>"),
+    "unk_id": ("[UNK]", "<unk>"),
+    "bos_id": ("[CLS]", "<s>"),
+    "eos_id": ("[SEP]", "</s>"),
+}
+
+
+@dataclass(frozen=True)
+class WordPieces:
+    """The pieces of one sentence's words, without special tokens.
+
+    Attributes:
+        input_ids: the ids of all pieces, in order.
+        first: for each word, the index in ``input_ids`` of its first piece.
+        last: for each word, the index in ``input_ids`` of its last piece (inclusive).
+    """
+
+    input_ids: list[int]
+    first: list[int]
+    last: list[int]
+
+
+class Tokenizer:
+    """Splits texts and words into pieces of a fixed vocabulary.
+
+    Nothing is ever truncated or padded, and special tokens that are spelt out in a text are read as
+    ordinary text. Whether text is lower-cased is the ``lower_case`` setting alone, whatever the
+    source says; BERT's normaliser never strips accents here.
+
+    Args:
+        definition: the content of a ``tokenizer.json``.
+        lower_case: whether text is lower-cased before it is split.
+        origin: what ``definition`` was read from, for messages.
+
+    Attributes:
+        vocab_size: number of ids, special tokens included.
+        pad_id: id of ``[PAD]``.
+        unk_id: id of ``[UNK]``.
+        bos_id: id of ``[CLS]``, the begin of a document.
+        eos_id: id of ``[SEP]``, the end of a document.
+        lower_case: whether text is lower-cased.
+        fingerprint: SHA-256 (hex) over the serialised tokenizer and ``lower_case``.
+
+    Raises:
+        UserError: a special token is missing from the vocabulary or ``definition`` is no tokenizer.
+    """
+
+    class Config(Settings):
+        """Where the vocabulary comes from and how it is read."""
+
+        name: str
+        """A directory, a tokenizer.json, a WordPiece vocab.txt or the name of a tokenizer on the Hugging Face hub."""
+        revision: str | None = None
+        """Commit, tag or branch on the hub; only for hub names."""
+        lower_case: bool
+        """Lower-case all text before it is split; overrides what the tokenizer itself says."""
+
+        def build(self) -> Tokenizer:
+            """Load the tokenizer.
+
+            Raises:
+                UserError: it cannot be found, reached or read, or lacks a special token.
+            """
+            return Tokenizer(read_definition(self.name, self.revision), self.lower_case, origin=self.name)
+
+    def __init__(self, definition: dict[str, Any], lower_case: bool, origin: str = "tokenizer") -> None:
+        definition, source_lower_cases = set_lower_case(definition, lower_case)
+        if source_lower_cases is not None and source_lower_cases != lower_case:
+            logger.warning(
+                "%s says lower_case=%s; lower_case=%s is used as set", origin, source_lower_cases, lower_case
+            )
+        definition["truncation"] = definition["padding"] = None
+        self._serialised = json.dumps(definition, ensure_ascii=False, sort_keys=True)
+        try:
+            self._backend = tokenizers.Tokenizer.from_str(self._serialised)
+        except Exception as error:  # the library raises plain Exception
+            raise UserError(f"{origin}: cannot be read as a tokenizer.json: {error}") from None
+        # A document that spells out "[SEP]" must not end there.
+        self._backend.encode_special_tokens = True
+        vocabulary = self._backend.get_vocab(with_added_tokens=True)
+        self.vocab_size: int = max(vocabulary.values(), default=-1) + 1
+        self.pad_id, self.unk_id, self.bos_id, self.eos_id = _special_ids(vocabulary, origin)
+        self.lower_case = lower_case
+        self.fingerprint = hashlib.sha256(f"{self._serialised}\nlower_case={lower_case}".encode()).hexdigest()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Travel to worker processes as text."""
+        return Tokenizer, (json.loads(self._serialised), self.lower_case)
+
+    def encode_texts(self, texts: Sequence[str]) -> list[list[int]]:
+        """The piece ids of each text, without special tokens."""
+        return [encoding.ids for encoding in self._backend.encode_batch_fast(list(texts), add_special_tokens=False)]
+
+    def encode_words(self, sentence: Sequence[str]) -> WordPieces:
+        """Split each word of ``sentence`` on its own.
+
+        A word that leaves no piece (empty, or nothing but control characters) becomes the unknown
+        piece, so that every word has a first and a last piece.
+        """
+        input_ids: list[int] = []
+        first, last = [], []
+        for pieces in self.encode_texts(sentence):
+            first.append(len(input_ids))
+            input_ids.extend(pieces or [self.unk_id])
+            last.append(len(input_ids) - 1)
+        return WordPieces(input_ids, first, last)
+
+    def save(self, directory: Path) -> None:
+        """Write ``tokenizer.json`` and ``tokenizer_settings.json`` into ``directory`` (made if missing)."""
+        directory = Path(directory)
+        directory.mkdir(parents=True, exist_ok=True)
+        settings = {"fingerprint": self.fingerprint, "lower_case": self.lower_case}
+        write_atomically(directory / TOKENIZER_FILE, self._serialised.encode())
+        write_atomically(directory / SETTINGS_FILE, (json.dumps(settings, indent=2) + "\n").encode())
+
+    @staticmethod
+    def load(directory: Path) -> Tokenizer:
+        """Read what :meth:`save` wrote.
+
+        Raises:
+            UserError: a file is missing or unreadable, or is not what was saved.
+        """
+        directory = Path(directory)
+        settings_path = directory / SETTINGS_FILE
+        try:
+            settings = json.loads(settings_path.read_text(encoding="utf-8"))
+            lower_case, fingerprint = bool(settings["lower_case"]), settings["fingerprint"]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise UserError(
+                f"{settings_path}: expected the settings of a saved tokenizer ({type(error).__name__}: {error}); "
+                "save the tokenizer again, or name its directory in a configuration with lower_case set"
+            ) from None
+        path = directory / TOKENIZER_FILE
+        tokenizer = Tokenizer(read_definition(str(path)), lower_case, origin=str(path))
+        if tokenizer.fingerprint != fingerprint:
+            raise UserError(f"{path}: has changed since it was saved with {SETTINGS_FILE}; restore it from its source")
+        return tokenizer
+
+
+def _special_ids(vocabulary: dict[str, int], origin: str) -> list[int]:
+    ids, missing = [], []
+    for names in SPECIAL_TOKENS.values():
+        found = [vocabulary[name] for name in names if name in vocabulary]
+        ids.extend(found[:1])
+        missing.extend([] if found else [" or ".join(names)])
+    if missing:
+        raise UserError(
+            f"{origin}: the vocabulary lacks the special token {', '.join(missing)}; "
+            "a vocabulary with [PAD], [UNK], [CLS] and [SEP] (or <pad>, <unk>, <s> and </s>) is needed"
+        )
+    return ids
