@@ -1,0 +1,6 @@
+"""The bidirectional mLSTM language model and its pretraining."""
+
+from elmo_xlstm.lm.configuration import BiXLSTMConfig
+from elmo_xlstm.lm.model import BiXLSTM
+
+__all__ = ["BiXLSTM", "BiXLSTMConfig"]

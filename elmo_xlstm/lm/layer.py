@@ -1,0 +1,179 @@
+"""The mLSTM layer and block, with the parameter names and the numerics of the ``xlstm`` package."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from elmo_xlstm.lm.cell import mlstm
+from elmo_xlstm.lm.configuration import BiXLSTMConfig
+
+# Blocks of the block-diagonal projections are joined up to this size: a batched product of 4 x 4 matrices is slow.
+JOINED_BLOCK = 32
+
+
+class LayerNorm(nn.Module):
+    """Layer norm without bias whose stored weight is the scale minus one."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(dim))
+
+    def reset_parameters(self) -> None:
+        """Scale one."""
+        nn.init.zeros_(self.weight)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Normalise the last dimension."""
+        return F.layer_norm(inputs, self.weight.shape, 1.0 + self.weight)
+
+
+class HeadNorm(LayerNorm):
+    """Layer norm of each head on its own, with one scale per channel."""
+
+    def __init__(self, dim: int, num_heads: int) -> None:
+        super().__init__(dim)
+        self.num_heads = num_heads
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Normalise (batch, heads, length, head width) to (batch, length, heads * head width)."""
+        heads = inputs.transpose(1, 2)  # (batch, length, heads, head width)
+        return F.layer_norm(heads, heads.shape[-1:]).flatten(2) * (1.0 + self.weight)
+
+
+class BlockDiagonalLinear(nn.Module):
+    """A linear map whose matrix is block-diagonal.
+
+    Args:
+        dim: inputs and outputs.
+        block_size: of each square block.
+    """
+
+    def __init__(self, dim: int, block_size: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(dim // block_size, block_size, block_size))  # (block, out, in)
+        self.joined = math.gcd(dim // block_size, max(1, JOINED_BLOCK // block_size))
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Map (batch, length, dim) to the same shape."""
+        blocks, size, _ = self.weight.shape
+        groups, joined = blocks // self.joined, self.joined * size
+        eye = torch.eye(self.joined, dtype=self.weight.dtype, device=self.weight.device)
+        weight = self.weight.view(groups, self.joined, size, 1, size) * eye.view(1, self.joined, 1, self.joined, 1)
+        weight = weight.view(groups, joined, joined)  # (group, out, in)
+        grouped = inputs.reshape(-1, groups, joined).transpose(0, 1)  # (group, tokens, in)
+        outputs = torch.bmm(grouped, weight.transpose(1, 2))
+        return outputs.transpose(0, 1).reshape(inputs.shape)
+
+
+class CausalConv1d(nn.Module):
+    """Depth-wise convolution over the current and earlier tokens."""
+
+    def __init__(self, dim: int, kernel_size: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv1d(dim, dim, kernel_size, groups=dim)  # holds the parameters under the package's names
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Map (batch, length, dim) to the same shape."""
+        weight = self.conv.weight[:, 0, :]  # (dim, taps)
+        taps, length = weight.shape[1], inputs.shape[1]
+        padded = F.pad(inputs, (0, 0, taps - 1, 0))
+        # A sum of shifted products is several times faster here than a depth-wise nn.Conv1d on a CPU.
+        assert self.conv.bias is not None
+        output = torch.addcmul(self.conv.bias, padded[:, :length], weight[:, 0])
+        for tap in range(1, taps):
+            output = torch.addcmul(output, padded[:, tap : tap + length], weight[:, tap])
+        return output
+
+
+class MLSTMCell(nn.Module):
+    """Gates, recurrence and head-wise norm."""
+
+    def __init__(self, config: BiXLSTMConfig) -> None:
+        super().__init__()
+        self.num_heads = config.num_heads
+        self.igate = nn.Linear(3 * config.inner_dim, config.num_heads)
+        self.fgate = nn.Linear(3 * config.inner_dim, config.num_heads)
+        self.outnorm = HeadNorm(config.inner_dim, config.num_heads)
+
+    def forward(self, queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
+        """Map (batch, length, inner dim) each to (batch, length, inner dim)."""
+        input_gates, forget_gates = self._gates(queries, keys, values)
+        hidden, _ = mlstm(self._heads(queries), self._heads(keys), self._heads(values), input_gates, forget_gates)
+        return self.outnorm(hidden)
+
+    def _heads(self, inputs: Tensor) -> Tensor:
+        return inputs.unflatten(-1, (self.num_heads, -1)).transpose(1, 2)  # (batch, heads, length, head width)
+
+    def _gates(self, *inputs: Tensor) -> tuple[Tensor, Tensor]:
+        """Gate pre-activations (batch, heads, length), in float32 also under autocast."""
+        with torch.autocast(inputs[0].device.type, enabled=False):
+            weights = torch.cat([self.igate.weight, self.fgate.weight]).chunk(3, dim=1)  # three of (2 heads, inner dim)
+            gates = torch.cat([self.igate.bias, self.fgate.bias])
+            for part, weight in zip(inputs, weights, strict=True):
+                gates = gates + part.to(weight.dtype) @ weight.T  # (batch, length, 2 heads)
+            input_gates, forget_gates = gates.float().transpose(1, 2).chunk(2, dim=1)
+        return input_gates, forget_gates
+
+
+class MLSTMLayer(nn.Module):
+    """Up-projection, convolution, mLSTM cell, output gate, down-projection (xLSTM, figure 11)."""
+
+    def __init__(self, config: BiXLSTMConfig) -> None:
+        super().__init__()
+        inner, block = config.inner_dim, config.qkv_proj_blocksize
+        self.proj_up = nn.Linear(config.embedding_dim, 2 * inner, bias=False)
+        self.q_proj = BlockDiagonalLinear(inner, block)
+        self.k_proj = BlockDiagonalLinear(inner, block)
+        self.v_proj = BlockDiagonalLinear(inner, block)
+        self.conv1d = CausalConv1d(inner, config.conv1d_kernel_size)
+        self.mlstm_cell = MLSTMCell(config)
+        self.learnable_skip = nn.Parameter(torch.ones(inner))
+        self.proj_down = nn.Linear(inner, config.embedding_dim, bias=False)
+        self.dropout = nn.Dropout(config.dropout)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Map (batch, length, embedding dim) to the same shape."""
+        cell_input, output_gate = self.proj_up(inputs).chunk(2, dim=-1)
+        convolved = F.silu(self.conv1d(cell_input))
+        hidden = self.mlstm_cell(self.q_proj(convolved), self.k_proj(convolved), self.v_proj(cell_input))
+        hidden = (hidden + self.learnable_skip * convolved) * F.silu(output_gate)
+        return self.dropout(self.proj_down(hidden))
+
+
+class MLSTMBlock(nn.Module):
+    """A layer behind a norm, with a residual connection."""
+
+    def __init__(self, config: BiXLSTMConfig) -> None:
+        super().__init__()
+        self.xlstm_norm = LayerNorm(config.embedding_dim)
+        self.xlstm = MLSTMLayer(config)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Map (batch, length, embedding dim) to the same shape."""
+        return inputs + self.xlstm(self.xlstm_norm(inputs))
+
+
+class MLSTMStack(nn.Module):
+    """Blocks and a norm after the last: one causal direction.
+
+    Its parameters are those of the ``xlstm`` package's ``xLSTMBlockStack``, name by name and shape by shape.
+    """
+
+    def __init__(self, config: BiXLSTMConfig) -> None:
+        super().__init__()
+        self.blocks = nn.ModuleList(MLSTMBlock(config) for _ in range(config.num_blocks))
+        self.post_blocks_norm = LayerNorm(config.embedding_dim)
+
+    def forward(self, inputs: Tensor) -> list[Tensor]:
+        """Outputs of all blocks, each (batch, length, embedding dim); the last one behind the norm."""
+        hidden_states = []
+        hidden = inputs
+        for block in self.blocks:
+            hidden = block(hidden)
+            hidden_states.append(hidden)
+        hidden_states[-1] = self.post_blocks_norm(hidden)
+        return hidden_states

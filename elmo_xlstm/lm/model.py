@@ -1,0 +1,199 @@
+"""The bidirectional mLSTM language model as a Hugging Face model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import PreTrainedModel
+from transformers.utils import ModelOutput
+
+from elmo_xlstm.errors import UserError
+from elmo_xlstm.lm.configuration import BiXLSTMConfig
+from elmo_xlstm.lm.initialization import initialize
+from elmo_xlstm.lm.layer import MLSTMStack
+from elmo_xlstm.lm.losses import FullSoftmax, SoftmaxLoss
+
+
+@dataclass
+class BiXLSTMOutput(ModelOutput):
+    """Losses of both directions, in nats per predicted piece.
+
+    Attributes:
+        loss: mean of the two directions' losses.
+        forward_loss: of predicting each piece from those before it.
+        backward_loss: of predicting each piece from those after it.
+    """
+
+    loss: Tensor | None = None
+    forward_loss: Tensor | None = None
+    backward_loss: Tensor | None = None
+
+
+@dataclass
+class Encoding:
+    """What both directions compute.
+
+    Attributes:
+        embeddings: (batch, length, width) token embeddings, shared by the directions.
+        forward: per block, (batch, length, width); position t has read pieces up to t.
+        backward: per block, (batch, length, width); position t has read pieces from t on.
+    """
+
+    embeddings: Tensor
+    forward: list[Tensor]
+    backward: list[Tensor]
+
+    def layers(self) -> list[Tensor]:
+        """ELMo's layers, (batch, length, 2 * width) each: the doubled embedding, then each block's two directions."""
+        doubled = torch.cat([self.embeddings, self.embeddings], dim=-1)
+        pairs = zip(self.forward, self.backward, strict=True)
+        return [doubled, *(torch.cat(pair, dim=-1) for pair in pairs)]
+
+
+class BiXLSTM(PreTrainedModel):
+    """A forward and a backward causal mLSTM language model over one token embedding (Peters et al. 2018, section 3.1).
+
+    Padding is to the right. The backward direction reads each sequence reversed within its own length, so that
+    padding is never read before a piece.
+    """
+
+    config_class = BiXLSTMConfig
+    config: BiXLSTMConfig
+    base_model_prefix = "bixlstm"
+    main_input_name = "input_ids"
+    _no_split_modules = ["MLSTMBlock"]
+
+    def __init__(self, config: BiXLSTMConfig) -> None:
+        super().__init__(config)
+        self.token_embedding = nn.Embedding(config.vocab_size, config.embedding_dim)
+        self.forward_stack = MLSTMStack(config)
+        self.backward_stack = MLSTMStack(config)
+        if config.softmax != "tied":
+            self.forward_softmax = nn.Parameter(torch.empty(config.vocab_size, config.embedding_dim))
+        if config.softmax == "separate":
+            self.backward_softmax = nn.Parameter(torch.empty(config.vocab_size, config.embedding_dim))
+        self.post_init()
+
+    @torch.no_grad()
+    def _init_weights(self, module: nn.Module) -> None:
+        # Overridden whole: the inherited rules would overwrite gate biases and norm scales.
+        initialize(module, self.config)
+        if module is self and self.config.softmax != "tied":
+            for weight in self.softmax_weights():
+                nn.init.normal_(weight, std=(2 / (5 * self.config.embedding_dim)) ** 0.5)
+
+    @classmethod
+    def from_pretrained(cls, pretrained_model_name_or_path: Any, *args: Any, **kwargs: Any) -> BiXLSTM:
+        """Load a directory or a hub name, as every Hugging Face model does, but never with weights left random.
+
+        Raises:
+            UserError: the weights are not those of this architecture.
+        """
+        wants_report = kwargs.pop("output_loading_info", False)
+        loaded: Any = super().from_pretrained(pretrained_model_name_or_path, *args, output_loading_info=True, **kwargs)
+        model, report = loaded
+        for problem in ("missing_keys", "unexpected_keys", "mismatched_keys"):
+            if report[problem]:
+                keys = sorted(map(str, report[problem]))
+                raise UserError(
+                    f"{pretrained_model_name_or_path}: not the weights of a BiXLSTM as its config.json says: "
+                    f"{problem.replace('_', ' ')}: {', '.join(keys[:5])}"
+                    + (f" and {len(keys) - 5} more" if keys[5:] else "")
+                )
+        return loaded if wants_report else model
+
+    def get_input_embeddings(self) -> nn.Module:
+        """The token embedding that both directions share."""
+        return self.token_embedding
+
+    def set_input_embeddings(self, value: nn.Embedding) -> None:  # type: ignore[override]
+        """Replace the token embedding."""
+        self.token_embedding = value
+
+    def softmax_weights(self) -> tuple[Tensor, Tensor]:
+        """Output weights of the forward and the backward direction, (vocabulary, width) each."""
+        match self.config.softmax:
+            case "tied":
+                return self.token_embedding.weight, self.token_embedding.weight
+            case "shared":
+                return self.forward_softmax, self.forward_softmax
+            case _:
+                return self.forward_softmax, self.backward_softmax
+
+    def encode_layers(self, input_ids: Tensor, attention_mask: Tensor | None = None) -> Encoding:
+        """Run both directions over sequences of any length.
+
+        Args:
+            input_ids: (batch, length) piece ids, right-padded.
+            attention_mask: (batch, length), 1 at pieces and 0 at padding; all pieces by default.
+
+        Raises:
+            ValueError: padding is not to the right.
+        """
+        embeddings = self.token_embedding(input_ids)
+        forward = self.forward_stack(embeddings)
+        order = reversal(input_ids, attention_mask)  # (batch, length)
+        backward = self.backward_stack(_take(embeddings, order))
+        return Encoding(embeddings, forward, [_take(hidden, order) for hidden in backward])
+
+    def encode(
+        self, input_ids: Tensor, attention_mask: Tensor | None = None, output_hidden_states: bool = False
+    ) -> tuple[Tensor, Tensor] | Encoding:
+        """Contextual representations.
+
+        Args:
+            input_ids: (batch, length) piece ids, right-padded, any length.
+            attention_mask: (batch, length), 1 at pieces and 0 at padding.
+            output_hidden_states: return all layers instead of the last ones.
+
+        Returns:
+            The forward and the backward direction's last layer, (batch, length, width) each; or all of an
+            :class:`Encoding`. Values at padding mean nothing.
+        """
+        encoding = self.encode_layers(input_ids, attention_mask)
+        return encoding if output_hidden_states else (encoding.forward[-1], encoding.backward[-1])
+
+    def forward(
+        self, input_ids: Tensor, attention_mask: Tensor | None = None, softmax_loss: SoftmaxLoss | None = None
+    ) -> BiXLSTMOutput:
+        """Both language modelling losses; padding is never a target.
+
+        Args:
+            input_ids: (batch, length) piece ids, right-padded.
+            attention_mask: (batch, length), 1 at pieces and 0 at padding.
+            softmax_loss: exact by default.
+        """
+        softmax_loss = softmax_loss or FullSoftmax()
+        encoding = self.encode_layers(input_ids, attention_mask)
+        mask = torch.ones_like(input_ids) if attention_mask is None else attention_mask
+        pairs = mask[:, 1:].bool()  # (batch, length - 1): position t and t + 1 are both pieces
+        forward_weight, backward_weight = self.softmax_weights()
+        forward_hidden, backward_hidden = encoding.forward[-1][:, :-1][pairs], encoding.backward[-1][:, 1:][pairs]
+        count = len(forward_hidden)
+        forward_loss = softmax_loss(forward_hidden, forward_weight, input_ids[:, 1:][pairs]) / count
+        backward_loss = softmax_loss(backward_hidden, backward_weight, input_ids[:, :-1][pairs]) / count
+        return BiXLSTMOutput((forward_loss + backward_loss) / 2, forward_loss, backward_loss)
+
+
+def reversal(input_ids: Tensor, attention_mask: Tensor | None) -> Tensor:
+    """Positions that reverse each sequence within its own length: (batch, length); its own inverse.
+
+    Raises:
+        ValueError: the mask has padding before a piece.
+    """
+    batch, length = input_ids.shape
+    positions = torch.arange(length, device=input_ids.device).expand(batch, length)
+    if attention_mask is None:
+        return positions.flip(1)
+    mask = attention_mask.bool()
+    if (mask[:, 1:] & ~mask[:, :-1]).any():
+        raise ValueError("attention_mask has padding before a piece; BiXLSTM takes right-padded input only")
+    lengths = mask.sum(dim=1, keepdim=True)
+    return torch.where(mask, lengths - 1 - positions, positions)
+
+
+def _take(inputs: Tensor, positions: Tensor) -> Tensor:
+    return inputs.gather(1, positions.unsqueeze(-1).expand_as(inputs))

@@ -1,0 +1,60 @@
+"""AdamW with the right weights decayed, and the learning rate as a function of the step."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Literal
+
+import torch
+from pydantic import Field
+from torch import nn
+
+from elmo_xlstm.config import Settings
+
+
+class OptimizerSettings(Settings):
+    """AdamW (Loshchilov and Hutter 2019)."""
+
+    learning_rate: Annotated[float, Field(gt=0)] = 3e-4
+    """Peak learning rate."""
+    betas: tuple[float, float] = (0.9, 0.999)
+    epsilon: Annotated[float, Field(gt=0)] = 1e-8
+    weight_decay: Annotated[float, Field(ge=0)] = 0.01
+    """Decoupled; not applied to embeddings, soft-max weights, norms, biases and gates."""
+    gradient_clip: Annotated[float, Field(gt=0)] = 1.0
+    """Largest norm of the gradient of all parameters together."""
+
+    def build(self, model: nn.Module) -> torch.optim.AdamW:
+        """Two parameter groups, with and without weight decay."""
+        decayed: list[nn.Parameter] = []
+        kept: list[nn.Parameter] = []
+        for name, parameter in model.named_parameters():
+            (decayed if is_decayed(name, parameter) else kept).append(parameter)
+        groups = [{"params": decayed, "weight_decay": self.weight_decay}, {"params": kept, "weight_decay": 0.0}]
+        return torch.optim.AdamW(groups, lr=self.learning_rate, betas=self.betas, eps=self.epsilon, fused=True)
+
+
+def is_decayed(name: str, parameter: nn.Parameter) -> bool:
+    """Whether weight decay applies: to matrices and convolutions, not to vectors, lookups and gates."""
+    lookup = "token_embedding" in name or "softmax" in name
+    gate = "igate" in name or "fgate" in name
+    return parameter.ndim > 1 and not lookup and not gate
+
+
+class ScheduleSettings(Settings):
+    """Linear warm-up, then constant or a decay to a fraction of the peak."""
+
+    warmup_steps: Annotated[int, Field(ge=0)] = 500
+    decay: Literal["constant", "linear", "cosine"] = "constant"
+    final_fraction: Annotated[float, Field(ge=0, le=1)] = 0.1
+    """Learning rate after the last step, as a fraction of the peak; unused when constant."""
+
+    def factor(self, step: int, total_steps: int) -> float:
+        """The learning rate of step ``step`` (from 0), as a fraction of the peak."""
+        if step < self.warmup_steps:
+            return (step + 1) / self.warmup_steps
+        if self.decay == "constant":
+            return 1.0
+        done = min(1.0, (step - self.warmup_steps) / max(1, total_steps - self.warmup_steps))
+        shape = 1 - done if self.decay == "linear" else (1 + math.cos(math.pi * done)) / 2
+        return self.final_fraction + (1 - self.final_fraction) * shape

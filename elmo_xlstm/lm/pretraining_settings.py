@@ -1,0 +1,90 @@
+"""Everything that a pretraining experiment can set."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from elmo_xlstm.config import Settings
+from elmo_xlstm.lm.configuration import BiXLSTMConfig
+from elmo_xlstm.lm.losses import FullSoftmax, softmax_losses
+from elmo_xlstm.lm.optimization import OptimizerSettings, ScheduleSettings
+from elmo_xlstm.text import CorpusConfig, Tokenizer
+
+Positive = Annotated[int, Field(gt=0)]
+
+
+class ModelSettings(Settings):
+    """Sizes of the language model; the vocabulary's comes from the tokenizer."""
+
+    embedding_dim: Positive = 768
+    num_blocks: Positive = 8
+    """mLSTM blocks in each direction."""
+    num_heads: Positive = 4
+    proj_factor: Annotated[float, Field(gt=0)] = 2.0
+    conv1d_kernel_size: Positive = 4
+    qkv_proj_blocksize: Positive = 4
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    context_length: Annotated[int, Field(ge=2)] = 256
+    """Tokens of a training window."""
+    softmax: Literal["separate", "shared", "tied"] = "separate"
+    """Output weights: one matrix per direction, one for both, or the token embedding."""
+
+    @model_validator(mode="after")
+    def _heads_and_blocks_divide(self) -> ModelSettings:
+        inner = BiXLSTMConfig(**self.model_dump()).inner_dim
+        for name in ("num_heads", "qkv_proj_blocksize"):
+            if inner % getattr(self, name):
+                raise ValueError(f"{name}={getattr(self, name)} does not divide the cell's width {inner}")
+        return self
+
+    def build(self, tokenizer: Tokenizer) -> BiXLSTMConfig:
+        """The architecture over ``tokenizer``'s vocabulary."""
+        return BiXLSTMConfig(vocab_size=tokenizer.vocab_size, pad_token_id=tokenizer.pad_id, **self.model_dump())
+
+
+class TrainingSettings(Settings):
+    """Length, batches, precision and what is written when."""
+
+    epochs: Annotated[float, Field(gt=0)] | None = None
+    """Passes over the corpus; give this or max_steps."""
+    max_steps: Positive | None = None
+    """Optimizer steps; the smaller of the two counts if both are given."""
+    batch_size: Positive = 16
+    """Windows of one forward pass on one device."""
+    gradient_accumulation: Positive = 1
+    """Forward passes per optimizer step."""
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    """auto: bf16 on a GPU that has it, else fp32."""
+    log_every: Positive = 50
+    """Steps between training log lines."""
+    validate_every: Positive = 1000
+    """Steps between validations; a checkpoint follows each."""
+    validation_tokens: Positive | None = None
+    """At most so many tokens of the validation part; all by default."""
+    keep_checkpoints: Positive = 2
+    """Newest checkpoints kept, beside the best."""
+
+    @model_validator(mode="after")
+    def _has_length(self) -> TrainingSettings:
+        if self.epochs is None and self.max_steps is None:
+            raise ValueError("needs epochs or max_steps")
+        return self
+
+
+class PretrainSettings(Settings):
+    """A pretraining experiment."""
+
+    tokenizer: Tokenizer.Config
+    corpus: CorpusConfig
+    corpus_directory: str = "runs/corpus"
+    """Where tokenised corpora are kept and found again."""
+    model: ModelSettings = ModelSettings()
+    softmax_loss: Annotated[Any, softmax_losses] = FullSoftmax.Config()
+    optimizer: OptimizerSettings = OptimizerSettings()
+    schedule: ScheduleSettings = ScheduleSettings()
+    training: TrainingSettings
+    output: str = "runs/pretrain"
+    """Directory of the run."""
+    seed: int = 0
