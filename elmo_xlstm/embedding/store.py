@@ -1,0 +1,153 @@
+"""Word vectors on disk: the frozen model runs once per distinct sentence."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import zlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from elmo_xlstm.embedding.embedder import ElmoEmbedder
+from elmo_xlstm.progress import NullProgress, Progress
+
+logger = logging.getLogger(__name__)
+
+FORMAT = 1
+# Bytes of one file; after each, what was embedded is safe.
+SEGMENT_BYTES = 256 * 2**20
+
+Features = npt.NDArray[np.float16]
+
+
+@dataclass(frozen=True)
+class _Place:
+    segment: str
+    start: int
+    stop: int
+
+
+class FeatureStore:
+    """Layers of words, fp16, memory-mapped, shared by all tasks, heads and seeds with the same embedder.
+
+    ``directory/<fingerprint>/`` holds segments: ``<name>.bin`` with the words of many sentences one after another,
+    (words, layers, dim), and ``<name>.json`` that says which words are whose. A segment exists once its JSON file
+    does, which is renamed into place after the data; one whose size or checksum is wrong is removed, with a warning,
+    and its sentences are embedded again.
+
+    Args:
+        directory: of all stores.
+        embedder: what fills it.
+    """
+
+    def __init__(self, directory: Path, embedder: ElmoEmbedder) -> None:
+        self._embedder = embedder
+        self._shape = (embedder.num_layers, embedder.dim)
+        self._directory = directory / embedder.fingerprint[:32]
+        self._directory.mkdir(parents=True, exist_ok=True)
+        self._places: dict[str, _Place] = {}
+        self._segments: dict[str, Features] = {}
+        for index in sorted(self._directory.glob("*.json")):
+            self._open(index)
+
+    def features(self, sentences: Sequence[Sequence[str]], progress: Progress | None = None) -> list[Features]:
+        """Vectors of sentences, in their order; those that are missing are computed and stored first.
+
+        Args:
+            sentences: words of each.
+            progress: shows the embedding of missing sentences.
+
+        Returns:
+            For each sentence (words, layers, dim), a view into a memory map.
+        """
+        keys = [sentence_key(sentence) for sentence in sentences]
+        missing = {key: sentence for key, sentence in zip(keys, sentences, strict=True) if key not in self._places}
+        if missing:
+            self._embed(missing, progress or NullProgress())
+        return [self._view(self._places[key]) for key in keys]
+
+    def _view(self, place: _Place) -> Features:
+        return self._segments[place.segment][place.start : place.stop]
+
+    def _embed(self, missing: dict[str, Sequence[str]], progress: Progress) -> None:
+        keys, sentences = list(missing), list(missing.values())
+        pending: list[tuple[str, Features]] = []
+        size = 0
+        with progress.task("embed sentences", len(sentences)) as work:
+            for index, layers in self._embedder.stream(sentences):
+                pending.append((keys[index], layers.astype(np.float16)))
+                size += pending[-1][1].nbytes
+                work.advance()
+                if size >= SEGMENT_BYTES:
+                    self._write(pending)
+                    pending, size = [], 0
+        if pending:
+            self._write(pending)
+
+    def _write(self, entries: Iterable[tuple[str, Features]]) -> None:
+        entries = list(entries)
+        places: dict[str, tuple[int, int]] = {}
+        checksum = words = 0
+        name = hashlib.sha256("".join(key for key, _ in entries).encode()).hexdigest()[:32]
+        data, index = self._directory / f"{name}.bin", self._directory / f"{name}.json"
+        temporary = self._directory / f".{name}.{os.getpid()}.partial"
+        try:
+            with open(temporary, "wb") as file:
+                for key, layers in entries:
+                    content = np.ascontiguousarray(layers).tobytes()
+                    checksum = zlib.crc32(content, checksum)
+                    file.write(content)
+                    places[key] = (words, words + len(layers))
+                    words += len(layers)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.rename(data)
+            header = {"format": FORMAT, "words": words, "shape": self._shape, "crc32": checksum, "sentences": places}
+            temporary.write_text(json.dumps(header))
+            temporary.rename(index)
+        finally:
+            temporary.unlink(missing_ok=True)
+        self._open(index)
+
+    def _open(self, index: Path) -> None:
+        data = index.with_suffix(".bin")
+        try:
+            header = json.loads(index.read_text())
+            segment = self._map(data, header)
+        except (OSError, ValueError, KeyError, TypeError) as problem:
+            logger.warning("feature store: %s is damaged (%s); its sentences are embedded again", data, problem)
+            index.unlink(missing_ok=True)
+            data.unlink(missing_ok=True)
+            return
+        self._segments[index.stem] = segment
+        for key, (start, stop) in header["sentences"].items():
+            self._places[key] = _Place(index.stem, start, stop)
+
+    def _map(self, data: Path, header: dict[str, Any]) -> Features:
+        if header["format"] != FORMAT or tuple(header["shape"]) != self._shape:
+            raise ValueError("it has another format")
+        shape = (header["words"], *self._shape)
+        expected = int(np.prod(shape)) * 2
+        if data.stat().st_size != expected:
+            raise ValueError(f"{data.stat().st_size} bytes instead of {expected}")
+        if not expected:
+            return np.empty(shape, dtype=np.float16)
+        checksum = 0
+        mapped = np.memmap(data, dtype=np.uint8, mode="r")
+        for start in range(0, expected, 2**24):
+            checksum = zlib.crc32(mapped[start : start + 2**24].data, checksum)
+        if checksum != header["crc32"]:
+            raise ValueError("its checksum is wrong")
+        return mapped.view(np.float16).reshape(shape)
+
+
+def sentence_key(words: Sequence[str]) -> str:
+    """What identifies a sentence: a hash of its words."""
+    return hashlib.sha256(json.dumps(list(words), ensure_ascii=False).encode(errors="surrogatepass")).hexdigest()[:32]
