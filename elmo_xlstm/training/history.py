@@ -1,0 +1,65 @@
+"""What happened in a training run."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class EpochRecord:
+    """One epoch.
+
+    Attributes:
+        epoch: counted from 1.
+        train_loss: mean over examples; NaN if every step was skipped.
+        metrics: of the validation data.
+        learning_rate: at the epoch's last step.
+        seconds: for training and validation.
+        skipped_steps: steps left out because loss or gradient was not finite.
+    """
+
+    epoch: int
+    train_loss: float
+    metrics: dict[str, float]
+    learning_rate: float
+    seconds: float
+    skipped_steps: int = 0
+
+
+@dataclass
+class History:
+    """All epochs of a run.
+
+    Attributes:
+        monitor: name of the metric that chose the best epoch.
+        epochs: in order.
+        best_epoch: whose weights were kept, or 0 before there is one.
+        best_value: of the monitored metric.
+    """
+
+    monitor: str
+    epochs: list[EpochRecord] = field(default_factory=list)
+    best_epoch: int = 0
+    best_value: float = float("-inf")
+
+    def add(self, record: EpochRecord) -> bool:
+        """Append an epoch; returns whether it is the best so far (NaN never is, nor is an equal value)."""
+        self.epochs.append(record)
+        improved = record.metrics[self.monitor] > self.best_value
+        if improved:
+            self.best_epoch, self.best_value = record.epoch, record.metrics[self.monitor]
+        return improved
+
+    def epochs_since_best(self) -> int:
+        """Epochs that passed without a new best."""
+        return len(self.epochs) - self.best_epoch
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> History:
+        """Undo :meth:`to_dict`."""
+        return cls(**{**values, "epochs": [EpochRecord(**record) for record in values["epochs"]]})

@@ -1,0 +1,229 @@
+"""Fits a head: any module with a ``loss(batch)``."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import time
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Protocol, TypeVar
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from elmo_xlstm.config import Settings
+from elmo_xlstm.errors import UserError
+from elmo_xlstm.progress import NullProgress, Progress, Work
+from elmo_xlstm.training.batching import length_buckets
+from elmo_xlstm.training.history import EpochRecord, History
+from elmo_xlstm.training.schedules import ConstantSchedule, Schedule, schedules
+from elmo_xlstm.training.state import CheckpointFiles
+
+logger = logging.getLogger(__name__)
+
+MAX_SKIPPED_IN_A_ROW = 20
+
+T = TypeVar("T")
+
+
+class Batch(Protocol):
+    """What a collate function makes and a model's ``loss`` takes."""
+
+    def to(self, device: torch.device) -> Any:
+        """The same batch on another device."""
+
+
+class Trainer:
+    """Runs epochs with validation, early stopping and checkpoints; ends with the best weights in the model.
+
+    Args:
+        config: see :class:`Config`.
+    """
+
+    class Config(Settings):
+        """Settings of :class:`Trainer`."""
+
+        epochs: int = Field(default=50, gt=0)
+        """Passes over the training data at most."""
+        batch_size: int = Field(default=32, gt=0)
+        """Examples per optimizer step."""
+        learning_rate: float = Field(default=1e-3, gt=0)
+        """Of AdamW (Loshchilov & Hutter 2019)."""
+        betas: tuple[Annotated[float, Field(ge=0, lt=1)], Annotated[float, Field(ge=0, lt=1)]] = (0.9, 0.999)
+        """Decay rates of AdamW's running means of gradients and of their squares."""
+        weight_decay: float = Field(default=0.0, ge=0)
+        """Decoupled weight decay of AdamW."""
+        gradient_clip: float | None = Field(default=5.0, gt=0)
+        """Greatest norm of the gradient of all parameters together; null for no limit."""
+        patience: int | None = Field(default=10, gt=0)
+        """Epochs without a better value of the monitored metric before training stops; null to never stop early."""
+        schedule: Annotated[Any, schedules] = Field(default_factory=ConstantSchedule.Config)
+        """How the learning rate changes."""
+
+        def build(self) -> Trainer:
+            """Make the trainer."""
+            return Trainer(self)
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+
+    def fit(
+        self,
+        model: nn.Module,
+        train: Sequence[T],
+        collate: Callable[[Sequence[T]], Batch],
+        length: Callable[[T], int],
+        evaluate: Callable[[], Mapping[str, float]],
+        monitor: str,
+        directory: Path,
+        progress: Progress | None = None,
+        resume: bool = False,
+        seed: int = 0,
+    ) -> History:
+        """Train ``model``, leaving the weights of its best epoch in it.
+
+        After each epoch a complete checkpoint replaces the last one in ``directory / "checkpoint"``. On a CPU, a run
+        that is stopped and resumed ends with the same bits as one that is not. Batch order and dropout follow from
+        ``seed``; the global random generators are used for it.
+
+        Args:
+            model: has ``loss(batch) -> scalar``, the mean over the batch's examples; trained where it lies.
+            train: the examples.
+            collate: makes a batch of some of them.
+            length: of an example; examples of similar length share a batch.
+            evaluate: gives the validation metrics; the model is then in eval mode and gradients are off.
+            monitor: which of them chooses the best epoch; greater is better.
+            directory: of the run.
+            progress: shows epochs, loss and the metric.
+            resume: go on from the checkpoint in ``directory`` if there is one; else it is replaced.
+            seed: of this run.
+
+        Raises:
+            UserError: there are no examples; ``monitor`` is not among the metrics; the loss stays non-finite; a
+                checkpoint to resume from is damaged or was made with other settings.
+        """
+        if not train:
+            raise UserError("there are no training examples; check the task's data")
+        torch.manual_seed(seed)
+        parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+        optimizer = torch.optim.AdamW(
+            parameters,
+            self.config.learning_rate,
+            betas=self.config.betas,
+            weight_decay=self.config.weight_decay,
+            fused=True,  # a fourth of the time on a CPU
+        )
+        lengths = [length(example) for example in train]
+        steps = math.ceil(len(train) / self.config.batch_size)
+        schedule: Schedule = self.config.schedule.build(self.config.epochs * steps)
+        made_with = {
+            **self.config.model_dump(mode="json"),
+            "training examples": [len(train), zlib.crc32(repr(lengths).encode())],
+            "monitored metric": monitor,
+            "seed": seed,
+        }
+        files = CheckpointFiles(directory / "checkpoint")
+        history, skipped_in_a_row = History(monitor), 0
+        if not resume:
+            files.clear()
+        values = files.peek()
+        if values is not None:
+            _refuse_other_settings(values["made_with"], made_with, files.latest)
+            files.restore(model, optimizer)
+            schedule.restore(values["schedule"])
+            history, skipped_in_a_row = History.from_dict(values["history"]), values["skipped_in_a_row"]
+            logger.info("resuming after epoch %d", len(history.epochs))
+
+        shown = NullProgress() if progress is None else progress
+        done = len(history.epochs)
+        with shown.task("training", total=self.config.epochs * steps, done=done * steps) as work:
+            while not self._finished(history):
+                epoch, started, skipped, total, seen = len(history.epochs) + 1, time.monotonic(), 0, 0.0, 0
+                model.train()
+                for number, indices in enumerate(length_buckets(lengths, self.config.batch_size, seed, epoch)):
+                    rate = self.config.learning_rate * schedule.factor((epoch - 1) * steps + number)
+                    for group in optimizer.param_groups:
+                        group["lr"] = rate
+                    loss = self._step(model, parameters, optimizer, collate([train[index] for index in indices]))
+                    if loss is None:
+                        skipped, skipped_in_a_row = skipped + 1, skipped_in_a_row + 1
+                        if skipped_in_a_row > MAX_SKIPPED_IN_A_ROW:
+                            raise UserError(
+                                f"epoch {epoch}: loss or gradient was not finite in {skipped_in_a_row} steps in a row; "
+                                "lower trainer.learning_rate or look for non-finite features"
+                            )
+                    else:
+                        skipped_in_a_row, total, seen = 0, total + loss * len(indices), seen + len(indices)
+                    _advance(work, history, epoch, loss)
+                metrics = _validate(model, evaluate, monitor)
+                train_loss = total / seen if seen else float("nan")
+                record = EpochRecord(epoch, train_loss, metrics, rate, time.monotonic() - started, skipped)
+                improved = history.add(record)
+                schedule.end_epoch(improved)
+                files.save(
+                    model,
+                    optimizer,
+                    {
+                        "made_with": made_with,
+                        "schedule": schedule.state(),
+                        "history": history.to_dict(),
+                        "skipped_in_a_row": skipped_in_a_row,
+                    },
+                    history.best_epoch,
+                    new=improved,
+                )
+                logger.info("epoch %d: loss %.4f, %s %.4f", epoch, train_loss, monitor, metrics[monitor])
+        if history.best_epoch:
+            files.restore_best(model, history.best_epoch)
+        else:
+            logger.warning("%s was never a number; the weights are those of the last epoch", monitor)
+        model.eval()
+        return history
+
+    def _finished(self, history: History) -> bool:
+        patience = self.config.patience
+        return len(history.epochs) >= self.config.epochs or (
+            patience is not None and history.epochs_since_best() >= patience
+        )
+
+    def _step(
+        self, model: nn.Module, parameters: list[nn.Parameter], optimizer: torch.optim.Optimizer, batch: Batch
+    ) -> float | None:
+        """One optimizer step; the loss, or None if it was skipped because loss or gradient was not finite."""
+        optimizer.zero_grad(set_to_none=True)
+        loss: Tensor = model.loss(batch.to(parameters[0].device))  # type: ignore[operator]
+        if not torch.isfinite(loss):
+            return None
+        loss.backward()
+        limit = float("inf") if self.config.gradient_clip is None else self.config.gradient_clip
+        if not torch.isfinite(nn.utils.clip_grad_norm_(parameters, limit)):
+            return None
+        optimizer.step()
+        return loss.item()
+
+
+def _validate(model: nn.Module, evaluate: Callable[[], Mapping[str, float]], monitor: str) -> dict[str, float]:
+    model.eval()
+    with torch.no_grad():
+        metrics = {name: float(value) for name, value in evaluate().items()}
+    if monitor not in metrics:
+        raise UserError(f"the monitored metric '{monitor}' is not among the validation metrics: {', '.join(metrics)}")
+    return metrics
+
+
+def _advance(work: Work, history: History, epoch: int, loss: float | None) -> None:
+    shown = {"epoch": epoch, "loss": "skipped" if loss is None else f"{loss:.3f}"}
+    if history.best_epoch:
+        shown["best"] = f"{history.best_value:.4f}"
+    work.advance(1, **shown)
+
+
+def _refuse_other_settings(before: dict[str, Any], now: dict[str, Any], path: Path) -> None:
+    now = json.loads(json.dumps(now))  # as a checkpoint keeps it: tuples are lists
+    changed = [f"{key} was {before.get(key)} and is {value}" for key, value in now.items() if before.get(key) != value]
+    if changed:
+        raise UserError(f"{path}: cannot resume: {'; '.join(changed)}; undo this or train again with --force")
