@@ -1,0 +1,107 @@
+"""How sure a score is, and whether one system is better than another.
+
+Both work on sufficient statistics: a row of counts for each sentence, whose sum over sentences
+determines the corpus-level score. A resample is then a weighted sum of rows, and all resamples are
+one matrix product.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Metric = Callable[[NDArray[Any]], NDArray[np.float64]]
+"""From totals (..., K) to scores (...)."""
+
+CHUNK = 256
+"""Resamples per matrix product: bounds the memory on large test sets."""
+
+
+@dataclass(frozen=True)
+class Interval:
+    """The bounds of a confidence interval."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two systems on the same sentences.
+
+    Attributes:
+        difference: score of the first less score of the second.
+        p_value: how often chance alone gives a difference at least as large, either way.
+    """
+
+    difference: float
+    p_value: float
+
+
+def bootstrap_interval(
+    statistics: NDArray[np.int64], metric: Metric, resamples: int = 1000, level: float = 0.95, seed: int = 0
+) -> Interval:
+    """Percentile bootstrap interval of a corpus-level score (Efron and Tibshirani 1993, section 13.3).
+
+    Args:
+        statistics: (S, K), a row for each sentence.
+        metric: the score of summed rows.
+        resamples: how many times S sentences are drawn with replacement.
+        level: the share of resampled scores inside the interval.
+        seed: of the drawing.
+
+    Raises:
+        ValueError: there are no sentences, or ``level`` is not between 0 and 1.
+    """
+    if len(statistics) == 0:
+        raise ValueError("no sentences to draw from")
+    if not 0 < level < 1:
+        raise ValueError(f"level is {level}, expected a number between 0 and 1")
+    random = np.random.default_rng(seed)
+    sentences = len(statistics)
+    rows = statistics.astype(np.float64)  # exact for counts, and its product is a fast one
+    scores = []
+    for start in range(0, resamples, CHUNK):
+        size = min(CHUNK, resamples - start)
+        times_drawn = random.multinomial(sentences, np.full(sentences, 1 / sentences), size=size)  # (size, S)
+        scores.append(metric(times_drawn @ rows))
+    low, high = np.quantile(np.concatenate(scores), [(1 - level) / 2, (1 + level) / 2])
+    return Interval(float(low), float(high))
+
+
+def approximate_randomisation(
+    first: NDArray[np.int64], second: NDArray[np.int64], metric: Metric, resamples: int = 10_000, seed: int = 0
+) -> Comparison:
+    """Test whether two systems differ (Noreen 1989; for F1: Yeh 2000, "More accurate tests").
+
+    Under the null hypothesis the systems' outputs for a sentence could be exchanged, so they are, at
+    random, and the difference in score is computed anew. The p-value is (n + 1) / (resamples + 1) for
+    n differences at least as large as the one observed, so it is never 0.
+
+    Args:
+        first: (S, K), a row for each sentence.
+        second: (S, K), rows of the other system for the same sentences, same columns.
+        metric: the score of summed rows.
+        resamples: how many random exchanges.
+        seed: of the exchanging.
+
+    Raises:
+        ValueError: the shapes differ, or there are no sentences.
+    """
+    if first.shape != second.shape or len(first) == 0:
+        raise ValueError(f"the statistics have shapes {first.shape} and {second.shape}, expected the same, not empty")
+    random = np.random.default_rng(seed)
+    change = (second - first).astype(np.float64)
+    total_first, total_second = first.sum(axis=0), second.sum(axis=0)
+    observed = float(metric(total_first) - metric(total_second))
+    as_large = 0
+    for start in range(0, resamples, CHUNK):
+        exchanged = random.integers(0, 2, size=(min(CHUNK, resamples - start), len(first))).astype(np.float64)
+        moved = exchanged @ change  # (chunk, K)
+        differences = metric(total_first + moved) - metric(total_second - moved)
+        as_large += int((np.abs(differences) >= abs(observed) - 1e-12).sum())
+    return Comparison(observed, (as_large + 1) / (resamples + 1))

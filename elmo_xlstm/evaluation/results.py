@@ -1,0 +1,173 @@
+"""Result files: one JSON document for each model, task and seed."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AwareDatetime, Field, StringConstraints, model_validator
+
+from elmo_xlstm.atomic import write_text_atomically
+from elmo_xlstm.config import ConfigError, Settings, validate
+from elmo_xlstm.errors import UserError
+from elmo_xlstm.evaluation.environment import Hardware
+
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$", max_length=100)]
+"""A name that is also a file name on every system."""
+Share = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=0)]
+DECIMALS = 6
+
+
+class ResultError(UserError):
+    """Result files that cannot be used; each is named.
+
+    Attributes:
+        problems: one entry for each file.
+    """
+
+    def __init__(self, directory: Path, problems: list[str]) -> None:
+        """Put all problems into one message."""
+        self.problems = problems
+        count = "1 broken result file" if len(problems) == 1 else f"{len(problems)} broken result files"
+        lines = [f"{directory}: {count}", *problems, "Delete them, or measure them again."]
+        super().__init__("\n".join(lines))
+
+
+class TypeScore(Settings):
+    """Scores of one label or span type."""
+
+    precision: Share
+    recall: Share
+    f1: Share
+    support: Count
+    """How often it stands in the gold."""
+
+
+class MixWeights(Settings):
+    """A learned scalar mix: gamma times the weighted sum of layers."""
+
+    weights: list[float]
+    """After the soft-max, lowest layer (the token embedding) first."""
+    gamma: float
+
+
+class ParameterCounts(Settings):
+    """How many parameters a run had."""
+
+    total: Count
+    trainable: Count
+    frozen_bilm: Count
+    """Those of the frozen language model; 0 without one."""
+
+
+class RunResult(Settings):
+    """What one run measured, and all that is needed to judge and repeat it.
+
+    Scores are between 0 and 1. It is a ``Settings`` class for its strictness: immutable, unknown keys
+    refused, every problem of a file reported at once.
+    """
+
+    format: Literal[1] = 1
+    """Version of this record."""
+    model: Name
+    """The row of the leaderboard."""
+    task: Name
+    """The column of the leaderboard."""
+    seed: Count
+    split: Literal["train", "valid", "test"]
+    """The leaderboard shows test only."""
+    main_metric: str
+    """Which of ``metrics`` is the task's main score."""
+    metrics: dict[str, Share]
+    intervals: dict[str, tuple[Share, Share]] = {}
+    """95 % bootstrap intervals over sentences, by metric."""
+    types: dict[str, TypeScore] = {}
+    mix: dict[str, MixWeights] = {}
+    """Learned layer weights, by the name of the mix; empty without a language model."""
+    parameters: ParameterCounts
+    config: dict[str, Any]
+    """The resolved configuration."""
+    data: dict[str, str]
+    """SHA-256 of each data file, by name."""
+    versions: dict[str, str]
+    git_commit: str | None
+    started: AwareDatetime
+    seconds: Annotated[float, Field(ge=0)]
+    hardware: Hardware
+    checkpoint: str | None
+    """Fingerprint of the language model; null without one."""
+    command: str
+
+    @model_validator(mode="after")
+    def _main_metric_is_measured(self) -> RunResult:
+        if self.main_metric not in self.metrics:
+            raise ValueError(f"main_metric '{self.main_metric}' is not among the metrics: {', '.join(self.metrics)}")
+        return self
+
+    @property
+    def score(self) -> float:
+        """The main score."""
+        return self.metrics[self.main_metric]
+
+    def path(self, directory: Path) -> Path:
+        """Where the result belongs: ``<task>/<model>/seed-<n>.json``; other splits than test carry their name."""
+        split = "" if self.split == "test" else f".{self.split}"
+        return directory / self.task / self.model / f"seed-{self.seed}{split}.json"
+
+    def write(self, directory: Path) -> Path:
+        """Write the result file, whole or not at all, scores with six decimals; an older one is replaced."""
+        values = self.model_dump(mode="json")
+        for key in ("metrics", "intervals", "types", "mix", "seconds"):
+            values[key] = _rounded(values[key])
+        path = self.path(directory)
+        write_text_atomically(path, json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+        return path
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _rounded(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_rounded(item) for item in value]
+    return round(value, DECIMALS) if isinstance(value, float) else value
+
+
+def now() -> datetime:
+    """The present time to the second, with its zone, for ``started``."""
+    return datetime.now().astimezone().replace(microsecond=0)
+
+
+def load_results(directory: Path) -> list[RunResult]:
+    """Read all result files below a directory, in the order of their paths.
+
+    Raises:
+        ResultError: names every file that is no valid result, or lies where another belongs.
+        UserError: there is no such directory.
+    """
+    if not directory.is_dir():
+        raise UserError(f"{directory}: no such directory; finetune writes results there")
+    results, problems = [], []
+    for path in sorted(directory.glob("*/*/seed-*.json")):
+        try:
+            results.append(_load(path, directory))
+        except (ValueError, OSError, ConfigError) as error:
+            problems.append(str(error) if isinstance(error, ConfigError) else f"{path}: {error}")
+    if problems:
+        raise ResultError(directory, problems)
+    return results
+
+
+def _load(path: Path, directory: Path) -> RunResult:
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except UnicodeDecodeError:
+        raise ValueError("not UTF-8") from None
+    except json.JSONDecodeError as error:
+        raise ValueError(f"no valid JSON ({error.msg} at line {error.lineno})") from None
+    result = validate(RunResult, values, origin=str(path))
+    if result.path(directory) != path:
+        raise ValueError(f"belongs at {result.path(directory)}")
+    return result

@@ -1,0 +1,193 @@
+"""Scores of tagging: spans as CoNLL's evaluation script and seqeval's default mode count them.
+
+The benchmark's main score is the unweighted mean over types of span F1 (its ``conlleval``-like
+metric), which is seqeval's default macro F1; the micro scores are the ones others report for NER.
+
+Spans are read leniently, as both do: an ``I-`` without a beginning opens a span, and so does an
+``I-`` of another type than the tag before it. Stray gold tags are therefore scored as they stand.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+SPAN_TAG = re.compile(r"[BIES](-.+)?\Z", re.DOTALL)
+UNTYPED = "_"
+"""The type of spans whose tags are a bare ``B`` and ``I``, in seqeval's words."""
+
+TagSequences = Sequence[Sequence[str]]
+
+
+@dataclass(frozen=True)
+class SpanScore:
+    """Precision, recall and F1, each between 0 and 1, and the number of gold spans."""
+
+    precision: float
+    recall: float
+    f1: float
+    support: int
+
+
+@dataclass(frozen=True)
+class TaggingScores:
+    """All scores of one tagging.
+
+    Attributes:
+        macro_f1: unweighted mean of the types' F1; types of gold or predicted spans count; 0 if there are none.
+        micro: over all spans together.
+        types: per type, in alphabetical order.
+        token_accuracy: share of words with the right tag. (The benchmark's own ACC also counts a
+            right tag for each end of a sentence and is a little higher.)
+    """
+
+    macro_f1: float
+    micro: SpanScore
+    types: dict[str, SpanScore]
+    token_accuracy: float
+
+    def metrics(self) -> dict[str, float]:
+        """The corpus-level scores by name, for a result file."""
+        return {
+            "macro_f1": self.macro_f1,
+            "micro_f1": self.micro.f1,
+            "micro_precision": self.micro.precision,
+            "micro_recall": self.micro.recall,
+            "token_accuracy": self.token_accuracy,
+        }
+
+
+@dataclass(frozen=True)
+class SpanCounts:
+    """Spans per sentence and type: all that span scores depend on.
+
+    Attributes:
+        types: T span types, in alphabetical order.
+        counts: (S, 3, T) int64 for S sentences: spans that are right, predicted, and in the gold.
+    """
+
+    types: tuple[str, ...]
+    counts: NDArray[np.int64]
+
+    def statistics(self) -> NDArray[np.int64]:
+        """The counts as (S, 3 T), for :mod:`elmo_xlstm.evaluation.bootstrap`."""
+        return self.counts.reshape(len(self.counts), -1)
+
+
+def score_tagging(gold: TagSequences, predicted: TagSequences) -> TaggingScores:
+    """Score predicted tags against the gold.
+
+    Args:
+        gold: tags of each sentence; either span tags (``O``, ``B-x``, ``I-x``, ``E-x``, ``S-x``, or
+            bare ``B``, ``I``) or plain ones (``NN``), of which each counts as a span of one word.
+        predicted: as many sentences with as many tags.
+
+    Raises:
+        ValueError: there is nothing to score, the lengths differ, or span tags and plain tags are mixed.
+    """
+    counts = count_spans(gold, predicted)
+    totals = counts.counts.sum(axis=0)
+    precision, recall, f1 = _precision_recall_f1(totals)
+    micro_precision, micro_recall, micro_f1 = _precision_recall_f1(totals.sum(axis=-1, keepdims=True))
+    words = sum(len(tags) for tags in gold)
+    right = sum(a == b for g, p in zip(gold, predicted, strict=True) for a, b in zip(g, p, strict=True))
+    return TaggingScores(
+        macro_f1=float(span_macro_f1(counts.statistics().sum(axis=0))),
+        micro=SpanScore(float(micro_precision[0]), float(micro_recall[0]), float(micro_f1[0]), int(totals[2].sum())),
+        types={
+            name: SpanScore(float(precision[i]), float(recall[i]), float(f1[i]), int(totals[2, i]))
+            for i, name in enumerate(counts.types)
+        },
+        token_accuracy=right / words,
+    )
+
+
+def count_spans(gold: TagSequences, predicted: TagSequences, types: Collection[str] = ()) -> SpanCounts:
+    """Count spans sentence by sentence.
+
+    Args:
+        gold: as in :func:`score_tagging`.
+        predicted: as in :func:`score_tagging`.
+        types: types to count beside those that occur, so that counts of two systems line up.
+
+    Raises:
+        ValueError: as in :func:`score_tagging`.
+    """
+    _check_lengths(gold, predicted)
+    plain = _is_plain({tag for tags in (*gold, *predicted) for tag in tags})
+    found = [(_spans(g, plain), _spans(p, plain)) for g, p in zip(gold, predicted, strict=True)]
+    names = sorted({name for pair in found for spans in pair for name, _, _ in spans} | set(types))
+    column = {name: i for i, name in enumerate(names)}
+    counts = np.zeros((len(gold), 3, len(names)), dtype=np.int64)
+    for row, (true, guessed) in enumerate(found):
+        for place, spans in enumerate((true & guessed, guessed, true)):
+            for name, _, _ in spans:
+                counts[row, place, column[name]] += 1
+    return SpanCounts(tuple(names), counts)
+
+
+def span_macro_f1(totals: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Unweighted mean over types of span F1, from summed counts.
+
+    Args:
+        totals: (..., 3 T), sums of :meth:`SpanCounts.statistics` over sentences.
+
+    Returns:
+        (...): a type with neither gold nor predicted spans does not count; 0 where no type counts.
+    """
+    counts = totals.reshape(*totals.shape[:-1], 3, -1)
+    _, _, f1 = _precision_recall_f1(counts)
+    present = counts[..., 1, :] + counts[..., 2, :] > 0
+    return (f1 * present).sum(axis=-1) / np.maximum(present.sum(axis=-1), 1)
+
+
+def span_micro_f1(totals: NDArray[np.int64]) -> NDArray[np.float64]:
+    """F1 over all spans together, from summed counts.
+
+    Args:
+        totals: (..., 3 T), sums of :meth:`SpanCounts.statistics` over sentences.
+
+    Returns:
+        (...): 0 where there are no spans.
+    """
+    counts = totals.reshape(*totals.shape[:-1], 3, -1).sum(axis=-1, keepdims=True)
+    return _precision_recall_f1(counts)[2][..., 0]
+
+
+def _precision_recall_f1(counts: NDArray[np.int64]) -> tuple[NDArray[np.float64], ...]:
+    """Scores of (..., 3, T) counts, each (..., T); what is undefined is 0."""
+    right, predicted, gold = (counts[..., place, :].astype(np.float64) for place in range(3))
+    precision = right / np.maximum(predicted, 1)
+    recall = right / np.maximum(gold, 1)
+    return precision, recall, 2 * right / np.maximum(predicted + gold, 1)
+
+
+def _check_lengths(gold: TagSequences, predicted: TagSequences) -> None:
+    if len(gold) != len(predicted):
+        raise ValueError(f"{len(gold)} gold sentences but {len(predicted)} predicted ones")
+    if not any(len(tags) for tags in gold):
+        raise ValueError("nothing to score: the gold has no tags")
+    for number, (true, guessed) in enumerate(zip(gold, predicted, strict=True)):
+        if len(true) != len(guessed):
+            raise ValueError(f"sentence {number}: {len(true)} gold tags but {len(guessed)} predicted ones")
+
+
+def _is_plain(tags: set[str]) -> bool:
+    """Whether the tags are plain rather than marks of spans."""
+    marks = {tag for tag in tags if SPAN_TAG.match(tag)}
+    plain = tags - marks - {"O"}
+    if marks and plain:
+        raise ValueError(f"span tags ({min(marks)}) and plain tags ({min(plain)}) are mixed")
+    return bool(plain)
+
+
+def _spans(tags: Sequence[str], plain: bool) -> set[tuple[str, int, int]]:
+    """Spans as (type, first word, last word)."""
+    from seqeval.metrics.sequence_labeling import get_entities  # brings scikit-learn with it: a second to import
+
+    marked = [tag if tag == "O" else f"S-{tag}" for tag in tags] if plain else list(tags)
+    return set(get_entities(marked)) if marked else set()

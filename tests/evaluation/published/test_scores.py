@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+from elmo_xlstm.evaluation.published import GROUPS, read_published
+
+
+def by_key():
+    return {(s.task, s.metric, s.model): s for s in read_published()}
+
+
+def test_table_5_is_complete():
+    macro = [s for s in read_published() if s.metric == "macro_f1"]
+    tasks = {task for group in GROUPS.values() for task in group}
+    models = {s.model for s in macro}
+    assert (len(tasks), len(models), len(macro)) == (12, 15, 180)
+    assert {s.source for s in macro} == {"Wilie et al. 2020, Table 5"}
+
+
+def test_figures_are_where_they_belong():
+    scores = by_key()
+    assert scores["nerp", "macro_f1", "indobert-large-p1"].value == 79.25
+    assert scores["facqa", "macro_f1", "scratch"].value == 5.00
+    assert scores["emot", "macro_f1", "indobert-large-p2"].value == 79.47
+    assert scores["nerp", "macro_f1", "indobert-base-p1"].parameters == 124_500_000
+    assert scores["nerp", "macro_f1", "mbert"].parameters is None
+
+
+def test_micro_figures_are_kept_apart_from_macro_ones():
+    micro = {s.model: s for s in read_published() if s.task == "nerp" and s.metric == "micro_f1"}
+    assert micro["NusaBERT-large (fine-tuned)"].value == 85.12
+    assert max(s.value for s in read_published() if s.task == "nerp" and s.metric == "macro_f1") == 79.25
+
+
+def test_every_figure_has_a_source_and_is_listed_once():
+    scores = read_published()
+    assert all(s.source and s.model for s in scores)
+    assert len(by_key()) == len(scores)
+    assert all(0 < s.value <= 100 for s in scores)
+
+
+def test_settings_tell_rows_of_one_system_apart():
+    absa = {s.model: s.value for s in read_published() if s.task == "absa_e2e"}
+    assert absa["Bi-xLSTM[1:0] + CRF (frozen encoder)"] == 71.81
+    assert absa["BERT (cahya 522M) + CRF (frozen encoder)"] == 74.33
