@@ -1,0 +1,1 @@
+"""What is solved: the readers and the tasks, and the IndoNLU benchmark."""

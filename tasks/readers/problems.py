@@ -1,0 +1,73 @@
+"""Reading text files line by line, and reporting all that is wrong in them at once."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+from elmo_xlstm.errors import UserError
+
+logger = logging.getLogger(__name__)
+
+SHOWN = 20
+
+
+class DataError(UserError):
+    """Problems of a data file.
+
+    Attributes:
+        problems: one line each, ``file:line: reason``.
+    """
+
+    def __init__(self, path: Path, problems: Sequence[str], advice: str) -> None:
+        """Put the first problems and the count of the others into one message."""
+        self.problems = list(problems)
+        super().__init__(_message(path, self.problems, advice))
+
+
+def _message(path: Path, problems: Sequence[str], advice: str) -> str:
+    count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+    lines = [f"{path}: {count}", *(f"  {problem}" for problem in problems[:SHOWN])]
+    if len(problems) > SHOWN:
+        lines.append(f"  ... and {len(problems) - SHOWN} more")
+    return "\n".join([*lines, advice] if advice else lines)
+
+
+def refuse_or_warn(path: Path, problems: Sequence[str], skipped: int, strict: bool) -> None:
+    """Refuse a file that has problems, or log them when reading is lenient.
+
+    Raises:
+        DataError: ``strict`` and there are problems; the first twenty are listed, the rest counted.
+    """
+    if not problems:
+        return
+    if strict:
+        raise DataError(path, problems, "Mend the file, or read it with strict = false to skip what is listed.")
+    logger.warning("%s", _message(path, problems, f"{skipped} skipped"))
+
+
+def read_lines(path: Path) -> list[str]:
+    r"""All lines of a UTF-8 file without their ends; ``\n`` and ``\r\n`` end lines, nothing else does.
+
+    A byte order mark is dropped. (``str.splitlines`` would also split at form feeds and Unicode
+    separators, which do occur inside tokens.)
+
+    Raises:
+        UserError: the file is missing, unreadable or not UTF-8.
+    """
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file") from None
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror}") from None
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise UserError(f"{path}:{line}: not UTF-8 (byte {error.start}); convert the file to UTF-8") from None
+    lines = text.split("\n")
+    if lines[-1] == "":
+        lines.pop()
+    return [line.removesuffix("\r") for line in lines]
