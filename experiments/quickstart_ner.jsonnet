@@ -1,0 +1,25 @@
+// Named entities of the bundled sample, from the quick start's language model.
+local tagger = import 'shared/tagger.libsonnet';
+{
+  model: 'frozen-bilm',
+  task: {
+    type: 'tagging',
+    name: 'sample_ner',
+    dataset: {
+      type: 'conll',
+      train: 'tasks/sample/ner/train.conll',
+      valid: 'tasks/sample/ner/valid.conll',
+      test: 'tasks/sample/ner/test.conll',
+    },
+    head: {
+      scheme: 'bio',
+      mix: {},
+      characters: tagger.characters,
+      words: tagger.words { min_count: 1 },
+      encoder: tagger.encoder { hidden_size: 64 },
+    },
+  },
+  embedder: { model: 'runs/quickstart/pretrain', store: 'runs/quickstart/features' },
+  trainer: tagger.trainer { batch_size: 16, epochs: 30 },
+  results: 'runs/quickstart/results',
+}

@@ -1,0 +1,66 @@
+"""What a person wants to know of an installation before anything runs."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from pathlib import Path
+
+import torch
+
+from elmo_xlstm.evaluation.environment import hardware, installed_versions
+from elmo_xlstm.lm.configuration import BiXLSTMConfig
+from elmo_xlstm.lm.model_files import find_model
+from elmo_xlstm.text import Tokenizer
+from tasks.indonlu.fetch import DIRECTORY_VARIABLE, DataLocation, cache_directory, given_directory
+
+OPTIONAL = {
+    "xlstm": "the reference implementation, for tests and conversion",
+    "tensorboard": "training curves",
+}
+
+
+def report(model: Path | None = None) -> dict[str, dict[str, str]]:
+    """Facts under headings.
+
+    Args:
+        model: a model directory to describe as well.
+
+    Raises:
+        UserError: there is no model at ``model``.
+    """
+    machine = hardware("cpu")
+    accelerators = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
+    given = given_directory(DataLocation())
+    facts = {
+        "versions": installed_versions(),
+        "device": {
+            "cpu": f"{machine.cpu}, {machine.cores} cores, {torch.get_num_threads()} threads",
+            "gpu": ", ".join(accelerators) or "none",
+            "bf16 on the gpu": str(bool(accelerators) and torch.cuda.is_bf16_supported()),
+        },
+        "optional parts": {
+            name: f"{'installed' if importlib.util.find_spec(name) else 'not installed'} ({purpose})"
+            for name, purpose in OPTIONAL.items()
+        },
+        "data": {
+            f"${DIRECTORY_VARIABLE}": os.environ.get(DIRECTORY_VARIABLE, "not set"),
+            "IndoNLU is read from": str(given) if given else f"{cache_directory()} (fetched on first use)",
+        },
+    }
+    if model is not None:
+        facts["model"] = _describe_model(model)
+    return facts
+
+
+def _describe_model(path: Path) -> dict[str, str]:
+    directory = find_model(path)
+    config = BiXLSTMConfig.from_pretrained(directory)
+    tokenizer = Tokenizer.load(directory)
+    return {
+        "directory": str(directory),
+        "blocks per direction": str(config.num_blocks),
+        "width": str(config.embedding_dim),
+        "pieces": str(tokenizer.vocab_size),
+        "lower_case": str(tokenizer.lower_case),
+    }

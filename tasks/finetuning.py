@@ -1,0 +1,193 @@
+"""A task experiment from its settings to its result file, and what can be done with the run afterwards."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, model_validator
+
+from elmo_xlstm.atomic import write_atomically
+from elmo_xlstm.checkpoints import publish_directory
+from elmo_xlstm.config import Settings, validate
+from elmo_xlstm.embedding import ElmoEmbedder, EmbedderSettings
+from elmo_xlstm.errors import UserError
+from elmo_xlstm.evaluation.environment import git_commit, hardware, installed_versions
+from elmo_xlstm.evaluation.results import Name, ParameterCounts, RunResult, now
+from elmo_xlstm.lm.model_files import find_model
+from elmo_xlstm.progress import Progress
+from elmo_xlstm.run_directory import CONFIG_FILE
+from elmo_xlstm.training import Trainer
+from tasks.registry import tasks
+
+EMBEDDER_DIRECTORY = "embedder"
+RESULT_FILE = "result.json"
+HISTORY_FILE = "history.json"
+
+
+class FinetuneSettings(Settings):
+    """A task experiment."""
+
+    model: Name
+    """The row of the leaderboard."""
+    task: Annotated[Any, tasks]
+    embedder: EmbedderSettings | None = None
+    """The frozen language model, for heads that read one."""
+    trainer: Trainer.Config = Trainer.Config()
+    output: str | None = None
+    """Directory of the run; runs/<task>/<model>/seed-<seed> by default."""
+    results: str = "results"
+    """Where the result file goes."""
+    seed: Annotated[int, Field(ge=0)] = 0
+
+    @model_validator(mode="after")
+    def _embedder_where_needed(self) -> FinetuneSettings:
+        if self.task.needs_embedder and self.embedder is None:
+            raise ValueError("the head mixes the layers of a language model; name one: embedder: { model: ... }")
+        if self.embedder is not None and not self.task.needs_embedder:
+            raise ValueError(
+                "an embedder is given, but the head does not read it; add task.head.mix: {} or leave it out"
+            )
+        return self
+
+    @property
+    def directory(self) -> Path:
+        """Of the run."""
+        return Path(self.output or f"runs/{self.task.name}/{self.model}/seed-{self.seed}")
+
+
+def describe_finetuning(settings: FinetuneSettings) -> dict[str, Any]:
+    """Build everything and train nothing: data sizes and parameter counts, for a dry run."""
+    embedder = settings.embedder.build() if settings.embedder else None
+    sizes: dict[str, Any] = settings.task.build(embedder).prepare()
+    if embedder is not None:
+        sizes["frozen language model"] = _count(embedder)
+    return sizes
+
+
+def run_finetuning(
+    settings: FinetuneSettings,
+    directory: Path,
+    command: str,
+    resume: bool = False,
+    progress: Progress | None = None,
+) -> RunResult:
+    """Train a head, choose its epoch on the validation split, score the test split once and file the result.
+
+    Args:
+        settings: of the experiment.
+        directory: of the run, opened with :func:`~elmo_xlstm.run_directory.open_run`.
+        command: what started the run, for the result file.
+        resume: go on from the last whole epoch.
+        progress: shows how far the work has come.
+    """
+    started, clock = now(), time.monotonic()
+    embedder = settings.embedder.build() if settings.embedder else None
+    store = settings.embedder.open_store(embedder) if settings.embedder and embedder else None
+    task = settings.task.build(embedder)
+    task.prepare()
+    if settings.embedder is not None:
+        _keep_model(find_model(settings.embedder.model), directory / EMBEDDER_DIRECTORY)
+    history = task.fit(settings.trainer.build(), store, directory, settings.seed, resume, progress)
+    write_atomically(directory / HISTORY_FILE, _json(history.to_dict()))
+    test = task.split("test")
+    scores = task.score(test, store, progress)
+    task.write_predictions(directory / "predictions-test.jsonl", test, scores)
+    total, trainable = task.parameters()
+    frozen = _count(embedder) if embedder is not None else 0
+    result = RunResult(
+        model=settings.model,
+        task=settings.task.name,
+        seed=settings.seed,
+        split="test",
+        main_metric=task.main_metric,
+        metrics=dict(scores.metrics),
+        intervals=dict(scores.intervals),
+        types=dict(scores.types),
+        mix=task.mixes(),
+        parameters=ParameterCounts(total=total + frozen, trainable=trainable, frozen_bilm=frozen),
+        config=settings.model_dump(mode="json"),
+        data=task.checksums,
+        versions=installed_versions(),
+        git_commit=git_commit(),
+        started=started,
+        seconds=time.monotonic() - clock,
+        hardware=hardware("cpu"),
+        checkpoint=embedder.fingerprint if embedder is not None else None,
+        command=command,
+    )
+    write_atomically(directory / RESULT_FILE, _json(result.model_dump(mode="json")))
+    result.write(Path(settings.results))
+    return result
+
+
+class FinishedRun:
+    """A trained task, read from its run directory alone.
+
+    Args:
+        directory: of the run.
+
+    Raises:
+        UserError: there is no finished run.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        stored = directory / CONFIG_FILE
+        if not stored.is_file():
+            raise UserError(f"{directory}: no run there ({CONFIG_FILE} is missing); train one with finetune")
+        values = json.loads(stored.read_text(encoding="utf-8"))
+        self.settings = validate(FinetuneSettings, values, origin=str(stored))
+        embedder = None
+        if self.settings.embedder is not None:
+            embedder = ElmoEmbedder.from_pretrained(directory / EMBEDDER_DIRECTORY, self.settings.embedder.pooling)
+        self.task = self.settings.task.build(embedder)
+        self.task.load(directory)
+
+    def evaluate(self, split: str, data: Path | None = None, progress: Progress | None = None) -> dict[str, Any]:
+        """Score a split of the task's data, or a file of the same form.
+
+        Returns:
+            Metrics, intervals and scores per type.
+        """
+        sentences = self.task.read_gold(data) if data is not None else self.task.split(split)
+        scores = self.task.score(sentences, progress=progress)
+        return {
+            "data": str(data) if data is not None else split,
+            "metrics": dict(scores.metrics),
+            "intervals": dict(scores.intervals),
+            "types": {name: score.model_dump() for name, score in scores.types.items()},
+        }
+
+    def predict(self, path: Path, progress: Progress | None = None) -> Iterator[dict[str, Any]]:
+        """Predictions for every word of a text or JSON-lines file."""
+        predictions: Iterator[dict[str, Any]] = self.task.predict(path, progress)
+        return predictions
+
+
+def _keep_model(source: Path, target: Path) -> None:
+    """Keep the language model with the run: as hard links where the file system allows, which cost no space."""
+    if target.is_dir():
+        return
+    with publish_directory(target) as directory:
+        for path in source.iterdir():
+            if path.is_file():
+                try:
+                    os.link(path, directory / path.name)
+                except OSError:
+                    shutil.copyfile(path, directory / path.name)
+
+
+def _count(embedder: ElmoEmbedder) -> int:
+    """Parameters that the embedder uses; the soft-max weights are for pretraining only."""
+    model = embedder.model
+    parts = (model.token_embedding, model.forward_stack, model.backward_stack)
+    return sum(parameter.numel() for part in parts for parameter in part.parameters())
+
+
+def _json(values: Any) -> bytes:
+    return (json.dumps(values, indent=2, ensure_ascii=False) + "\n").encode()

@@ -1,0 +1,5 @@
+"""The kinds of task that an experiment can name."""
+
+from elmo_xlstm.config import Registry
+
+tasks = Registry("task")

@@ -1,0 +1,5 @@
+"""Tagging tasks."""
+
+from tasks.tagging.task import TaggingTask
+
+__all__ = ["TaggingTask"]
