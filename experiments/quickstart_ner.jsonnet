@@ -16,10 +16,11 @@ local tagger = import 'shared/tagger.libsonnet';
       mix: {},
       characters: tagger.characters,
       words: tagger.words { min_count: 1 },
-      encoder: tagger.encoder { hidden_size: 64 },
+      encoder: tagger.encoder { hidden_size: 64, output_dropout: 0.3 },
+      dropout: 0.3,
     },
   },
   embedder: { model: 'runs/quickstart/pretrain', store: 'runs/quickstart/features' },
-  trainer: tagger.trainer { batch_size: 16, epochs: 30 },
+  trainer: tagger.trainer { batch_size: 8, learning_rate: 5e-3, patience: 8 },
   results: 'runs/quickstart/results',
 }

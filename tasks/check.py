@@ -14,10 +14,7 @@ from elmo_xlstm.lm.model_files import find_model
 from elmo_xlstm.text import Tokenizer
 from tasks.indonlu.fetch import DIRECTORY_VARIABLE, DataLocation, cache_directory, given_directory
 
-OPTIONAL = {
-    "xlstm": "the reference implementation, for tests and conversion",
-    "tensorboard": "training curves",
-}
+OPTIONAL = {"xlstm": "the reference implementation that the tests compare with"}
 
 
 def report(model: Path | None = None) -> dict[str, dict[str, str]]:
