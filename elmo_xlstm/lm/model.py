@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 from transformers.utils import ModelOutput
+from transformers.utils import logging as transformers_logging
 
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.lm.configuration import BiXLSTMConfig
@@ -93,7 +96,10 @@ class BiXLSTM(PreTrainedModel):
             UserError: the weights are not those of this architecture.
         """
         wants_report = kwargs.pop("output_loading_info", False)
-        loaded: Any = super().from_pretrained(pretrained_model_name_or_path, *args, output_loading_info=True, **kwargs)
+        with _without_progress_bars():
+            loaded: Any = super().from_pretrained(
+                pretrained_model_name_or_path, *args, output_loading_info=True, **kwargs
+            )
         model, report = loaded
         for problem in ("missing_keys", "unexpected_keys", "mismatched_keys"):
             if report[problem]:
@@ -104,6 +110,11 @@ class BiXLSTM(PreTrainedModel):
                     + (f" and {len(keys) - 5} more" if keys[5:] else "")
                 )
         return loaded if wants_report else model
+
+    def save_pretrained(self, *args: Any, **kwargs: Any) -> None:
+        """Write weights and configuration, as every Hugging Face model does."""
+        with _without_progress_bars():
+            super().save_pretrained(*args, **kwargs)
 
     def get_input_embeddings(self) -> nn.Module:
         """The token embedding that both directions share."""
@@ -176,6 +187,18 @@ class BiXLSTM(PreTrainedModel):
         forward_loss = softmax_loss(forward_hidden, forward_weight, input_ids[:, 1:][pairs]) / count
         backward_loss = softmax_loss(backward_hidden, backward_weight, input_ids[:, :-1][pairs]) / count
         return BiXLSTMOutput((forward_loss + backward_loss) / 2, forward_loss, backward_loss)
+
+
+@contextmanager
+def _without_progress_bars() -> Iterator[None]:
+    """Transformers shows a bar for every file, of which there is one; ours are for long work."""
+    was_on = transformers_logging.is_progress_bar_enabled()
+    transformers_logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if was_on:
+            transformers_logging.enable_progress_bar()
 
 
 def reversal(input_ids: Tensor, attention_mask: Tensor | None) -> Tensor:

@@ -68,6 +68,9 @@ class Pretraining:
         self.total_steps = self._total_steps()
         self.softmax_loss = settings.softmax_loss.build(corpus.token_counts)
         model = BiXLSTM(settings.model.build(tokenizer))
+        if training.compile:
+            model.forward_stack.compile(dynamic=False)
+            model.backward_stack.compile(dynamic=False)
         self.model, self.optimizer = self.accelerator.prepare(model, settings.optimizer.build(model))
         self.checkpoints = CheckpointDirectory(directory / "checkpoints", training.keep_checkpoints)
         self.position = _Position()
@@ -156,9 +159,14 @@ class Pretraining:
 
     def _validate_and_save(self) -> None:
         training = self.settings.training
-        validation = validate_model(
-            self.bare_model, self.corpus.validation, training.batch_size, training.validation_tokens, self.accelerator
-        )
+        with torch.compiler.set_stance("force_eager"):  # its last window has another shape
+            validation = validate_model(
+                self.bare_model,
+                self.corpus.validation,
+                training.batch_size,
+                training.validation_tokens,
+                self.accelerator,
+            )
         self._log("validation", validation.as_dict())
         if validation.loss < self.position.best_loss:
             self.position.best_loss, self.position.best_step = validation.loss, self.position.step

@@ -57,6 +57,8 @@ class TrainingSettings(Settings):
     """Forward passes per optimizer step."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """auto: bf16 on a GPU that has it, else fp32."""
+    compile: bool = False
+    """Compile the stacks with torch.compile: faster steps after minutes of compiling; a CPU needs a C++ compiler."""
     log_every: Positive = 50
     """Steps between training log lines."""
     validate_every: Positive = 1000
