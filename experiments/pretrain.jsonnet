@@ -10,7 +10,7 @@
 {
   tokenizer: { name: 'cahya/bert-base-indonesian-522M', lower_case: false },
   corpus: {
-    sources: [{ type: 'huggingface', name: 'wikimedia/wikipedia', config: '20231101.id', split: 'train', text_field: 'text' }],
+    sources: [{ type: 'huggingface', name: 'wikimedia/wikipedia', config_name: '20231101.id', split: 'train', text_field: 'text' }],
     cleaning: { min_characters: 50, strip_markup: true },
   },
   model: {

@@ -3,8 +3,8 @@
 //   python cli.py pretrain experiments/pretrain_cpu.jsonnet --ext-var corpus=DIRECTORY
 //
 // What an hour buys most with: a small vocabulary, lower-cased because most Indonesian task data is; sampled soft-max
-// (validation stays exact); a high learning rate that decays; bf16, which is fast on CPUs with AVX-512 BF16 or AMX
-// (on others set training.precision=fp32).
+// (validation stays exact); a high learning rate that decays; compiled stacks (needs a C++ compiler; else
+// -o training.compile=false); bf16, which is fast on CPUs with AVX-512 BF16 or AMX (else -o training.precision=fp32).
 local text = (import 'shared/indonesian_text.libsonnet')(std.extVar('corpus'));
 {
   tokenizer: { name: 'runs/tokenizer_cpu', lower_case: true },
@@ -23,6 +23,7 @@ local text = (import 'shared/indonesian_text.libsonnet')(std.extVar('corpus'));
     max_steps: 2200,
     batch_size: 32,
     precision: 'bf16',
+    compile: true,
     validate_every: 250,
     validation_tokens: 40000,
   },

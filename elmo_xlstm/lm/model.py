@@ -96,6 +96,7 @@ class BiXLSTM(PreTrainedModel):
             UserError: the weights are not those of this architecture.
         """
         wants_report = kwargs.pop("output_loading_info", False)
+        kwargs["ignore_mismatched_sizes"] = True  # to be reported below, with the keys, like every other difference
         with _without_progress_bars():
             loaded: Any = super().from_pretrained(
                 pretrained_model_name_or_path, *args, output_loading_info=True, **kwargs

@@ -160,13 +160,8 @@ class Pretraining:
     def _validate_and_save(self) -> None:
         training = self.settings.training
         with torch.compiler.set_stance("force_eager"):  # its last window has another shape
-            validation = validate_model(
-                self.bare_model,
-                self.corpus.validation,
-                training.batch_size,
-                training.validation_tokens,
-                self.accelerator,
-            )
+            stream, batch_size, limit = self.corpus.validation, training.batch_size, training.validation_tokens
+            validation = validate_model(self.bare_model, stream, batch_size, limit, self.accelerator)
         self._log("validation", validation.as_dict())
         if validation.loss < self.position.best_loss:
             self.position.best_loss, self.position.best_step = validation.loss, self.position.step
