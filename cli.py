@@ -29,6 +29,8 @@ app = typer.Typer(
 console = Console()
 messages = Console(stderr=True)
 
+INTERRUPTED = 130
+
 ConfigFile = Annotated[Path, typer.Argument(metavar="CONFIG", help="Experiment file (.jsonnet).")]
 RunDirectory = Annotated[Path, typer.Argument(metavar="RUN", help="Directory of a finished run.")]
 Override = Annotated[
@@ -70,7 +72,7 @@ def tokenizer(
     directory = Path(settings.output)
     open_run(directory, settings.model_dump(mode="json"), force=force)
     trained = run_tokenizer_training(settings, directory, _progress())
-    console.print(f"{trained.vocab_size:,} pieces, lower_case={trained.lower_case}: {directory}")
+    typer.echo(f"{trained.vocab_size:,} pieces, lower_case={trained.lower_case}: {directory}")
 
 
 @app.command()
@@ -97,8 +99,8 @@ def pretrain(
     open_run(directory, settings.model_dump(mode="json"), force=force, resume=resume)
     validation = run_pretraining(settings, directory, resume, _progress())
     for name, value in validation.as_dict().items():
-        console.print(f"{name.replace('_', ' ')}: {value:.4f}")
-    console.print(f"model: {directory / 'model'}")
+        typer.echo(f"{name.replace('_', ' ')}: {value:.4f}")
+    typer.echo(f"model: {directory / 'model'}")
 
 
 @app.command()
@@ -124,8 +126,8 @@ def finetune(
     command = shlex.join(["python", "cli.py", *sys.argv[1:]])
     result = run_finetuning(settings, settings.directory, command, resume, _progress())
     for name, value in result.metrics.items():
-        console.print(f"test {name}: {100 * value:.2f}")
-    console.print(f"run: {settings.directory}")
+        typer.echo(f"test {name}: {100 * value:.2f}")
+    typer.echo(f"run: {settings.directory}")
 
 
 @app.command()
@@ -165,7 +167,7 @@ def predict(
         typer.echo("".join(lines), nl=False)
     else:
         write_atomically(output, "".join(lines).encode())
-        console.print(f"{len(lines)} sentences: {output}")
+        typer.echo(f"{len(lines)} sentences: {output}")
 
 
 @app.command()
@@ -183,12 +185,12 @@ def leaderboard(
         differences = check_leaderboard(results)
         if differences:
             raise UserError("\n".join([*differences, "Write them anew: python cli.py leaderboard"]))
-        console.print(f"{results}: the tables say what the result files say")
+        typer.echo(f"{results}: the tables say what the result files say")
         return
     paths = write_leaderboard(results)
     console.print(leaderboard_table(load_results(results)))
     for path in paths:
-        console.print(f"written: {path}")
+        typer.echo(f"written: {path}")
 
 
 @app.command()
@@ -220,9 +222,9 @@ def check(
     from tasks.check import report
 
     for title, rows in report(model).items():
-        console.print(f"{title}:", highlight=False)
+        typer.echo(f"{title}:")
         for name, value in rows.items():
-            console.print(f"  {name}: {value}", highlight=False, markup=False)
+            typer.echo(f"  {name}: {value}")
 
 
 def _load(
@@ -285,9 +287,10 @@ def main() -> None:
     except UserError as error:
         messages.print(f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
         sys.exit(1)
-    except KeyboardInterrupt:
-        messages.print("interrupted; go on with --resume", style="yellow")
-        sys.exit(130)
+    except SystemExit as end:
+        if end.code == INTERRUPTED:  # typer has caught the KeyboardInterrupt
+            messages.print("interrupted; go on with --resume", style="yellow")
+        raise
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from elmo_xlstm.evaluation.results import Name, ParameterCounts, RunResult, now
 from elmo_xlstm.lm.model_files import find_model
 from elmo_xlstm.progress import Progress
 from elmo_xlstm.run_directory import CONFIG_FILE
-from elmo_xlstm.training import Trainer
+from elmo_xlstm.training import Trainer, seed_everything
 from tasks.registry import tasks
 
 EMBEDDER_DIRECTORY = "embedder"
@@ -43,7 +43,7 @@ class FinetuneSettings(Settings):
     """Directory of the run; runs/<task>/<model>/seed-<seed> by default."""
     results: str = "results"
     """Where the result file goes."""
-    seed: Annotated[int, Field(ge=0)] = 0
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
 
     @model_validator(mode="after")
     def _embedder_where_needed(self) -> FinetuneSettings:
@@ -87,12 +87,13 @@ def run_finetuning(
         progress: shows how far the work has come.
     """
     started, clock = now(), time.monotonic()
-    embedder = settings.embedder.build() if settings.embedder else None
+    if settings.embedder is not None:
+        _keep_model(settings.embedder.model, directory / EMBEDDER_DIRECTORY)
+    embedder = _kept_embedder(settings, directory)
     store = settings.embedder.open_store(embedder) if settings.embedder and embedder else None
+    seed_everything(settings.seed)  # initial weights are drawn in prepare()
     task = settings.task.build(embedder)
     task.prepare()
-    if settings.embedder is not None:
-        _keep_model(find_model(settings.embedder.model), directory / EMBEDDER_DIRECTORY)
     history = task.fit(settings.trainer.build(), store, directory, settings.seed, resume, progress)
     write_atomically(directory / HISTORY_FILE, _json(history.to_dict()))
     test = task.split("test")
@@ -142,10 +143,7 @@ class FinishedRun:
             raise UserError(f"{directory}: no run there ({CONFIG_FILE} is missing); train one with finetune")
         values = json.loads(stored.read_text(encoding="utf-8"))
         self.settings = validate(FinetuneSettings, values, origin=str(stored))
-        embedder = None
-        if self.settings.embedder is not None:
-            embedder = ElmoEmbedder.from_pretrained(directory / EMBEDDER_DIRECTORY, self.settings.embedder.pooling)
-        self.task = self.settings.task.build(embedder)
+        self.task = self.settings.task.build(_kept_embedder(self.settings, directory))
         self.task.load(directory)
 
     def evaluate(self, split: str, data: Path | None = None, progress: Progress | None = None) -> dict[str, Any]:
@@ -169,17 +167,25 @@ class FinishedRun:
         return predictions
 
 
-def _keep_model(source: Path, target: Path) -> None:
+def _keep_model(name: str, target: Path) -> None:
     """Keep the language model with the run: as hard links where the file system allows, which cost no space."""
     if target.is_dir():
         return
+    source = find_model(name)
     with publish_directory(target) as directory:
         for path in source.iterdir():
             if path.is_file():
                 try:
-                    os.link(path, directory / path.name)
+                    os.link(path.resolve(), directory / path.name)  # the hub's cache holds symbolic links
                 except OSError:
                     shutil.copyfile(path, directory / path.name)
+
+
+def _kept_embedder(settings: FinetuneSettings, directory: Path) -> ElmoEmbedder | None:
+    """The language model that the run keeps: the one named may have changed or gone since the run began."""
+    if settings.embedder is None:
+        return None
+    return ElmoEmbedder.from_pretrained(directory / EMBEDDER_DIRECTORY, settings.embedder.pooling)
 
 
 def _count(embedder: ElmoEmbedder) -> int:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import torch
+from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from elmo_xlstm.embedding.pooling import Pooling, pool_words
@@ -62,11 +63,15 @@ class ElmoEmbedder(nn.Module):
             device: where to compute; a GPU if there is one by default.
 
         Raises:
-            UserError: there is no such model.
+            UserError: there is no such model, or its files are damaged.
         """
         directory = find_model(name_or_path)
         device = device or ("cuda" if torch.cuda.is_available() else "cpu")
-        return cls(BiXLSTM.from_pretrained(directory), Tokenizer.load(directory), pooling).to(device)
+        try:
+            model = BiXLSTM.from_pretrained(directory)
+        except (OSError, SafetensorError) as error:
+            raise UserError(f"{directory}: the model cannot be read ({error}); restore its files") from None
+        return cls(model, Tokenizer.load(directory), pooling).to(device)
 
     def save(self, directory: Path) -> None:
         """Write model and tokenizer as one model directory."""

@@ -6,6 +6,7 @@ import hashlib
 import json
 import logging
 import os
+import uuid
 import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -94,20 +95,26 @@ class FeatureStore:
     def _write(self, entries: Iterable[tuple[str, Features]]) -> None:
         entries = list(entries)
         places: dict[str, tuple[int, int]] = {}
-        checksum = words = 0
-        name = hashlib.sha256("".join(key for key, _ in entries).encode()).hexdigest()[:32]
-        data, index = self._directory / f"{name}.bin", self._directory / f"{name}.json"
-        temporary = self._directory / f".{name}.{os.getpid()}.partial"
+        words = 0
+        for key, layers in entries:
+            places[key] = (words, words + len(layers))
+            words += len(layers)
+        checksum = zlib.crc32(json.dumps(places).encode())
+        digest = hashlib.sha256("".join(places).encode())
+        temporary = self._directory / f".{uuid.uuid4().hex}.partial"
         try:
             with open(temporary, "wb") as file:
-                for key, layers in entries:
-                    content = np.ascontiguousarray(layers).tobytes()
+                for _, layers in entries:
+                    content = layers.tobytes()
                     checksum = zlib.crc32(content, checksum)
+                    digest.update(content)
                     file.write(content)
-                    places[key] = (words, words + len(layers))
-                    words += len(layers)
                 file.flush()
                 os.fsync(file.fileno())
+            # Named by the content: processes that embed the same sentences, on devices that round differently, write
+            # the same file or two files, and never one over the other.
+            name = digest.hexdigest()[:32]
+            data, index = self._directory / f"{name}.bin", self._directory / f"{name}.json"
             temporary.rename(data)
             header = {"format": FORMAT, "words": words, "shape": self._shape, "crc32": checksum, "sentences": places}
             temporary.write_text(json.dumps(header))
@@ -137,10 +144,8 @@ class FeatureStore:
         expected = int(np.prod(shape)) * 2
         if data.stat().st_size != expected:
             raise ValueError(f"{data.stat().st_size} bytes instead of {expected}")
-        if not expected:
-            return np.empty(shape, dtype=np.float16)
-        checksum = 0
-        mapped = np.memmap(data, dtype=np.uint8, mode="r")
+        checksum = zlib.crc32(json.dumps(header["sentences"]).encode())
+        mapped = np.memmap(data, dtype=np.uint8, mode="r") if expected else np.empty(0, dtype=np.uint8)
         for start in range(0, expected, 2**24):
             checksum = zlib.crc32(mapped[start : start + 2**24].data, checksum)
         if checksum != header["crc32"]:

@@ -73,6 +73,6 @@ class ConllFiles(Settings):
 
 
 def _labels(found: set[str]) -> tuple[str, ...]:
-    """The tags found, completed so that every I-X has its B-X; O first."""
+    """The tags found, completed so that every I-X has its B-X; O first, then by type."""
     completed = found | {f"B{tag[1:]}" for tag in found if tag == "I" or tag.startswith("I-")}
-    return tuple(sorted(completed, key=lambda tag: (tag != "O", tag[2:], tag)))
+    return tuple(sorted(completed, key=lambda tag: (tag != "O", tag.partition("-")[2], tag)))

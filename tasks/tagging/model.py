@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from elmo_xlstm.embedding import ElmoEmbedder, FeatureStore
@@ -127,12 +128,12 @@ class TaggingModel:
         """Read what :meth:`save` wrote.
 
         Raises:
-            UserError: a file is missing, or the weights are another head's.
+            UserError: a file is missing or damaged, or the weights are another head's.
         """
         try:
             labels = json.loads((directory / LABELS_FILE).read_text(encoding="utf-8"))
             weights = load_file(directory / WEIGHTS_FILE)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, SafetensorError) as error:
             raise UserError(
                 f"{directory}: no trained tagger there ({error}); finish its training with --resume"
             ) from None

@@ -14,6 +14,7 @@ from pydantic import Field
 from elmo_xlstm.atomic import write_atomically
 from elmo_xlstm.config import Settings
 from elmo_xlstm.embedding import ElmoEmbedder, FeatureStore
+from elmo_xlstm.errors import UserError
 from elmo_xlstm.evaluation.bootstrap import bootstrap_interval
 from elmo_xlstm.evaluation.results import MixWeights, Name, TypeScore
 from elmo_xlstm.evaluation.tagging import count_spans, score_tagging, span_macro_f1, span_micro_f1
@@ -153,12 +154,19 @@ class TaggingTask:
     def score(
         self, sentences: Sequence[TaggedSentence], store: FeatureStore | None = None, progress: Progress | None = None
     ) -> Scores:
-        """Tag sentences and compare with their gold tags, as they stand in the file."""
+        """Tag sentences and compare with their gold tags, as they stand in the file.
+
+        Raises:
+            UserError: the gold tags are of another kind than the task's.
+        """
         model = self._built()
         read = model.read([sentence.words for sentence in sentences], None, store, progress)
         predicted = model.tag(read, self.config.batch_size, progress)
         gold = [sentence.tags or () for sentence in sentences]
-        scores = score_tagging(gold, predicted)
+        try:
+            scores = score_tagging(gold, predicted)
+        except ValueError as error:
+            raise UserError(f"{self.config.name}: these sentences cannot be scored: {error}") from None
         statistics = count_spans(gold, predicted).statistics()
         intervals = {
             name: bootstrap_interval(statistics, metric)

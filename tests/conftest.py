@@ -1,0 +1,74 @@
+"""A tiny language model with its tokenizer, shared by the tests of all that is built on one."""
+
+from __future__ import annotations
+
+import string
+from pathlib import Path
+
+import pytest
+import torch
+
+from elmo_xlstm.embedding import ElmoEmbedder
+from elmo_xlstm.lm import BiXLSTM, BiXLSTMConfig
+from elmo_xlstm.lm.model_files import save_model
+from elmo_xlstm.text import Tokenizer
+
+WORDS = ["Siti", "Budi", "tiba", "di", "ke", "Surabaya", "Jakarta", "pada", "pagi", "hari", "rumah", "dan", "yang"]
+
+
+def random_model(tokenizer: Tokenizer, seed: int) -> BiXLSTM:
+    """Weights away from their initial values, where gates are closed and norms flat."""
+    config = BiXLSTMConfig(
+        vocab_size=tokenizer.vocab_size,
+        embedding_dim=16,
+        num_blocks=2,
+        num_heads=2,
+        dropout=0.5,
+        context_length=16,
+        pad_token_id=tokenizer.pad_id,
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = BiXLSTM(config)
+        for parameter in model.parameters():
+            parameter.data.add_(torch.randn_like(parameter), alpha=0.3)
+    return model
+
+
+@pytest.fixture(scope="session")
+def make_model():
+    return random_model
+
+
+@pytest.fixture(scope="session")
+def tiny_tokenizer(tmp_path_factory: pytest.TempPathFactory) -> Tokenizer:
+    """Knows some words, ASCII letters, digits and marks; splits other words into letters."""
+    characters = [*string.ascii_letters, *string.digits, *string.punctuation]
+    pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *characters, *(f"##{c}" for c in characters), *WORDS]
+    path = tmp_path_factory.mktemp("vocabulary") / "vocab.txt"
+    path.write_text("\n".join(pieces) + "\n")
+    return Tokenizer.Config(name=str(path), lower_case=False).build()
+
+
+@pytest.fixture(scope="session")
+def model_directory(tiny_tokenizer: Tokenizer, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What pretraining leaves; not to be written into."""
+    directory = tmp_path_factory.mktemp("bilm")
+    save_model(random_model(tiny_tokenizer, seed=1), tiny_tokenizer, directory)
+    return directory
+
+
+@pytest.fixture
+def embedder(model_directory: Path) -> ElmoEmbedder:
+    return ElmoEmbedder.from_pretrained(model_directory, device="cpu")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _determinism_stays_inside():
+    """Experiments ask torch for deterministic algorithms in the whole process."""
+    before = torch.are_deterministic_algorithms_enabled()
+    warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
+    fill = torch.utils.deterministic.fill_uninitialized_memory
+    yield
+    torch.use_deterministic_algorithms(before, warn_only=warn_only)
+    torch.utils.deterministic.fill_uninitialized_memory = fill

@@ -1,0 +1,140 @@
+from __future__ import annotations
+
+import json
+import logging
+
+import pytest
+
+from elmo_xlstm.config import validate
+from elmo_xlstm.embedding import ElmoEmbedder
+from elmo_xlstm.errors import UserError
+from elmo_xlstm.evaluation.tagging import score_tagging
+from tasks.readers import TaggedSentence
+from tasks.tagging import TaggingTask
+
+
+@pytest.fixture
+def task(ner_settings, embedder, tmp_path) -> TaggingTask:
+    task = ner_settings(tmp_path).task.build(embedder)
+    task.prepare()
+    return task
+
+
+def sentence(words: str, tags: str) -> TaggedSentence:
+    return TaggedSentence(tuple(words.split()), tuple(tags.split()), "made up")
+
+
+def test_sizes(ner_settings, embedder, tmp_path) -> None:
+    sizes = ner_settings(tmp_path).task.build(embedder).prepare()
+    assert sizes["sentences"] == {"train": 25, "valid": 6, "test": 9}
+    assert sizes["labels"] == 5
+    assert set(sizes["parameters"]) >= {"mix", "characters", "words", "encoder", "projection"}
+
+
+def test_stray_tags_of_training_are_repaired(ner_settings, embedder, tmp_path, caplog) -> None:
+    task = ner_settings(tmp_path).task.build(embedder)
+    with caplog.at_level(logging.INFO, logger="tasks"):
+        task.prepare()
+    assert "tiny: 2 stray I- tags of the training data read as B-" in caplog.text
+    assert task.train_tags[-1] == ["O", "B-PER", "B-LOC"]
+    assert task.data.train[-1].tags == ("O", "I-PER", "I-LOC")
+    assert task.train_tags[:-1] == [list(sentence.tags) for sentence in task.data.train[:-1]]
+    assert task.split("test")[0].tags == ("I-PER", "I-PER", "O")
+
+
+def test_gold_is_scored_as_it_stands(task, monkeypatch) -> None:
+    gold = [sentence("Joko makan di Bogor", "I-PER O O B-LOC"), sentence("Ani tiba", "B-PER O")]
+    predicted = [["B-PER", "O", "O", "B-LOC"], ["O", "O"]]
+    monkeypatch.setattr(task.model, "tag", lambda *_: predicted)
+    scores = task.score(gold)
+    assert scores.metrics == score_tagging([s.tags for s in gold], predicted).metrics()
+    assert scores.metrics["micro_recall"] == pytest.approx(2 / 3)  # the stray I-PER opens a span
+    assert scores.metrics["token_accuracy"] == pytest.approx(4 / 6)  # yet is another tag than B-PER
+    assert scores.metrics["macro_f1"] == pytest.approx((2 / 3 + 1) / 2)
+    assert set(scores.types) == {"PER", "LOC"} and scores.types["PER"].support == 2
+    for name, (low, high) in scores.intervals.items():
+        assert low <= scores.metrics[name] <= high
+
+
+def test_parameters_and_mix(task) -> None:
+    total, trainable = task.parameters()
+    assert total == trainable == sum(p.numel() for p in task.model.tagger.parameters())
+    mix = task.mixes()["head"]
+    assert mix.weights == pytest.approx([1 / 3] * 3) and mix.gamma == 1
+
+
+def test_frozen_mix_is_not_trainable(ner_settings, embedder, tmp_path) -> None:
+    head = {"mix": {"trainable": False, "initial_weights": [0, 1, 2]}, "encoder": {"hidden_size": 4}}
+    task = ner_settings(tmp_path, head=head).task.build(embedder)
+    task.prepare()
+    total, trainable = task.parameters()
+    assert total - trainable == 4
+
+
+def test_predict_covers_every_word(task, tmp_path) -> None:
+    long = [f"kata{number}" for number in range(700)]
+    rows = [["Siti", "🦜", "漢字", "\u200b", "Bogor"], long, ["a" * 500]]
+    source = tmp_path / "input.jsonl"
+    lines = [json.dumps({"words": words}) for words in rows] + ['{"text": "Budi tiba di Kota-Batu."}']
+    source.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    *given, split = task.predict(source)
+    assert [row["words"] for row in given] == rows
+    assert split["words"] == ["Budi", "tiba", "di", "Kota-Batu", "."]
+    for row in [*given, split]:
+        assert len(row["tags"]) == len(row["words"]) and set(row["tags"]) <= set(task.data.labels)
+
+
+def test_spans_are_named_by_their_words(task, monkeypatch, tmp_path) -> None:
+    tags = [["B-PER", "I-PER", "O", "B-LOC", "B-LOC"], ["O", "O"]]
+    monkeypatch.setattr(task.model, "tag", lambda *_: tags)
+    source = tmp_path / "input.txt"
+    source.write_text("Ani Lestari di Bogor Medan\nhari ini\n")
+    first, second = task.predict(source)
+    assert first["tags"] == tags[0]
+    assert first["spans"] == [
+        {"type": "PER", "start": 0, "end": 2, "text": "Ani Lestari"},
+        {"type": "LOC", "start": 3, "end": 4, "text": "Bogor"},
+        {"type": "LOC", "start": 4, "end": 5, "text": "Medan"},
+    ]
+    assert second["spans"] == []
+
+
+def test_plain_tags(tmp_path) -> None:
+    for name in ("train", "valid", "test"):
+        (tmp_path / f"{name}.tsv").write_text("Siti\tNNP\ntiba\tVB\n\nBudi\tNNP\n")
+    files = {name: str(tmp_path / f"{name}.tsv") for name in ("train", "valid", "test")}
+    values = {
+        "name": "pos",
+        "dataset": {"type": "conll", **files},
+        "head": {"scheme": "none", "words": {"dim": 4}, "encoder": {"hidden_size": 4}},
+    }
+    task = validate(TaggingTask.Config, values).build(None)
+    task.prepare()
+    assert task.model.labels == ("NNP", "VB")
+    scores = task.score(task.split("test"))
+    assert set(scores.types) == {"NNP", "VB"}
+    assert scores.metrics["micro_f1"] == pytest.approx(scores.metrics["token_accuracy"])
+    (tmp_path / "input.txt").write_text("Siti tiba\n")
+    assert [row["spans"] for row in task.predict(tmp_path / "input.txt")] == [[]]
+    assert task.mixes() == {}
+
+
+def test_labels_must_fit_the_scheme(tmp_path) -> None:
+    for name in ("train", "valid", "test"):
+        (tmp_path / f"{name}.tsv").write_text("Siti\tNNP\n")
+    files = {name: str(tmp_path / f"{name}.tsv") for name in ("train", "valid", "test")}
+    values = {"name": "pos", "dataset": {"type": "conll", **files}, "head": {"words": {}}}
+    with pytest.raises(UserError, match="'NNP' does not fit scheme 'bio'.*choose scheme 'none'"):
+        validate(TaggingTask.Config, values).build(None).prepare()
+
+
+def test_gold_of_another_kind(task, monkeypatch, tmp_path) -> None:
+    (tmp_path / "pos.tsv").write_text("Siti\tNNP\ntiba\tVB\n")
+    monkeypatch.setattr(task.model, "tag", lambda *_: [["B-PER", "O"]])
+    with pytest.raises(UserError, match=r"tiny: these sentences cannot be scored: span tags .* plain tags .* mixed"):
+        task.score(task.read_gold(tmp_path / "pos.tsv"))
+
+
+def test_needs_to_be_prepared(ner_settings, embedder: ElmoEmbedder, tmp_path) -> None:
+    with pytest.raises(RuntimeError, match="comes first"):
+        ner_settings(tmp_path).task.build(embedder).parameters()

@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from elmo_xlstm.errors import UserError
+from tasks.check import report
+
+
+@pytest.fixture(autouse=True)
+def _no_variables(monkeypatch) -> None:
+    monkeypatch.delenv("ELMO_XLSTM_INDONLU", raising=False)
+
+
+def test_facts() -> None:
+    facts = report()
+    assert set(facts) == {"versions", "device", "optional parts", "data"}
+    assert facts["versions"]["torch"] == torch.__version__
+    assert "cores" in facts["device"]["cpu"]
+    assert (facts["device"]["gpu"] == "none") == (not torch.cuda.is_available())
+    assert all("installed" in value for value in facts["optional parts"].values())
+
+
+def test_where_data_is_looked_for(monkeypatch, tmp_path) -> None:
+    monkeypatch.setenv("ELMO_XLSTM_CACHE", str(tmp_path / "cache"))
+    data = report()["data"]
+    assert data["$ELMO_XLSTM_INDONLU"] == "not set"
+    assert data["IndoNLU is read from"].startswith(str(tmp_path / "cache"))
+    assert "fetched on first use" in data["IndoNLU is read from"]
+    monkeypatch.setenv("ELMO_XLSTM_INDONLU", str(tmp_path))
+    data = report()["data"]
+    assert data["$ELMO_XLSTM_INDONLU"] == data["IndoNLU is read from"] == str(tmp_path)
+
+
+def test_model(model_directory, tiny_tokenizer) -> None:
+    assert report(model_directory)["model"] == {
+        "directory": str(model_directory),
+        "blocks per direction": "2",
+        "width": "16",
+        "pieces": str(tiny_tokenizer.vocab_size),
+        "lower_case": "False",
+    }
+
+
+def test_no_model(tmp_path) -> None:
+    with pytest.raises(UserError, match="no pretrained model there"):
+        report(tmp_path)

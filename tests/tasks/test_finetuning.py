@@ -1,0 +1,262 @@
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from elmo_xlstm.config import ConfigError, validate
+from elmo_xlstm.embedding import ElmoEmbedder
+from elmo_xlstm.errors import UserError
+from elmo_xlstm.evaluation.results import RunResult, load_results
+from elmo_xlstm.run_directory import open_run
+from tasks.finetuning import EMBEDDER_DIRECTORY, FinetuneSettings, FinishedRun, describe_finetuning, run_finetuning
+from tasks.tagging.model import WEIGHTS_FILE, TaggingModel
+
+
+def finetune(settings: FinetuneSettings, resume: bool = False) -> RunResult:
+    open_run(settings.directory, settings.model_dump(mode="json"), resume=resume)
+    return run_finetuning(settings, settings.directory, "python cli.py finetune x.jsonnet", resume)
+
+
+def weights(directory: Path) -> dict[str, torch.Tensor]:
+    return load_file(directory / "run" / WEIGHTS_FILE)
+
+
+def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
+    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+
+
+@pytest.fixture(scope="module", params=[True, False], ids=["bilm", "baseline"])
+def kind(request) -> bool:
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def finished(kind, ner_settings, tmp_path_factory) -> tuple[Path, RunResult]:
+    """A run left alone: its parent directory and its result."""
+    directory = tmp_path_factory.mktemp("finetuning")
+    return directory, finetune(ner_settings(directory, kind))
+
+
+def test_result_file(finished, kind, ner_files, model_directory) -> None:
+    directory, result = finished
+    (loaded,) = load_results(directory / "results")
+    assert loaded.score == pytest.approx(result.score, abs=1e-6)
+    assert (loaded.model, loaded.task, loaded.seed, loaded.split) == ("bilm" if kind else "no-bilm", "tiny", 0, "test")
+    assert loaded.main_metric == "macro_f1" and set(loaded.intervals) == {"macro_f1", "micro_f1"}
+    assert set(loaded.metrics) == {"macro_f1", "micro_f1", "micro_precision", "micro_recall", "token_accuracy"}
+    assert set(loaded.data) == {"train.conll", "valid.conll", "test.conll"}
+    assert validate(FinetuneSettings, loaded.config).output == str(directory / "run")
+    assert loaded.versions["torch"] == torch.__version__ and loaded.command.startswith("python cli.py")
+    head = sum(tensor.numel() for tensor in weights(directory).values())
+    if kind:
+        embedder = ElmoEmbedder.from_pretrained(model_directory, device="cpu")
+        model = embedder.model
+        used = (model.token_embedding, model.forward_stack, model.backward_stack)
+        assert loaded.checkpoint == embedder.fingerprint
+        assert loaded.parameters.frozen_bilm == sum(p.numel() for part in used for p in part.parameters())
+        mix = loaded.mix["head"]
+        assert len(mix.weights) == 3 and sum(mix.weights) == pytest.approx(1, abs=1e-5)
+        assert max(mix.weights) - min(mix.weights) > 1e-4 and mix.gamma != 1  # learned
+    else:
+        assert loaded.checkpoint is None and loaded.parameters.frozen_bilm == 0 and loaded.mix == {}
+    assert loaded.parameters.total == loaded.parameters.trainable + loaded.parameters.frozen_bilm
+    assert 0 < loaded.parameters.trainable <= head
+
+
+def test_run_directory(finished, kind) -> None:
+    run = finished[0] / "run"
+    rows = [json.loads(line) for line in (run / "predictions-test.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert len(rows) == 9 and rows[0]["words"] == ["Joko", "Susilo", "makan"]
+    assert rows[0]["gold"] == ["I-PER", "I-PER", "O"]  # as in the file
+    assert all(len(row["words"]) == len(row["gold"]) == len(row["predicted"]) for row in rows)
+    history = json.loads((run / "history.json").read_text())
+    assert len(history["epochs"]) == 3 and history["monitor"] == "macro_f1"
+    assert json.loads((run / "result.json").read_text())["metrics"] == finished[1].metrics
+    assert (run / EMBEDDER_DIRECTORY).is_dir() == kind
+    assert not list(run.rglob("*.pt")) and not list(run.rglob("*.bin")) and not list(run.rglob(".*.partial"))
+
+
+def test_same_seed_same_run(finished, kind, ner_settings, tmp_path) -> None:
+    directory, result = finished
+    torch.manual_seed(12345)  # what ran before does not matter
+    again = finetune(ner_settings(tmp_path, kind))
+    assert (again.metrics, again.intervals, again.mix) == (result.metrics, result.intervals, result.mix)
+    predictions = "run/predictions-test.jsonl"
+    assert (tmp_path / predictions).read_bytes() == (directory / predictions).read_bytes()
+    assert same(weights(tmp_path), weights(directory))
+
+
+def test_other_seed_other_initial_and_final_weights(finished, kind, ner_experiment, tmp_path, monkeypatch) -> None:
+    initial = {}
+    for seed in (0, 1):
+        values = {**ner_experiment(tmp_path / str(seed), kind), "seed": seed}
+
+        def fit(self, *arguments, seed, **_):
+            initial[seed] = {name: tensor.clone() for name, tensor in self.model.tagger.state_dict().items()}
+            raise KeyboardInterrupt
+
+        with monkeypatch.context() as patch:
+            patch.setattr("tasks.tagging.task.TaggingTask.fit", lambda self, *a, fit=fit, s=seed: fit(self, seed=s))
+            with pytest.raises(KeyboardInterrupt):
+                finetune(validate(FinetuneSettings, values))
+    assert not torch.equal(initial[0]["projection.weight"], initial[1]["projection.weight"])
+    other = validate(FinetuneSettings, {**ner_experiment(tmp_path / "whole", kind), "seed": 1})
+    assert finetune(other).path(Path()).name == "seed-1.json"
+    assert not same(weights(tmp_path / "whole"), weights(finished[0]))
+
+
+def test_resume_after_a_crash(finished, kind, ner_settings, tmp_path, monkeypatch) -> None:
+    directory, result = finished
+    settings = ner_settings(tmp_path, kind)
+    tag, calls = TaggingModel.tag, []
+
+    def crash_in_the_second_validation(self, *arguments):
+        calls.append(1)
+        if len(calls) == 2:
+            raise RuntimeError("power cut")
+        return tag(self, *arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(TaggingModel, "tag", crash_in_the_second_validation)
+        with pytest.raises(RuntimeError, match="power cut"):
+            finetune(settings)
+    assert not (tmp_path / "results").exists() and not (tmp_path / "run" / WEIGHTS_FILE).exists()
+    with pytest.raises(UserError, match="--resume"):
+        FinishedRun(tmp_path / "run")
+    with pytest.raises(UserError, match="--resume.*--force"):
+        finetune(settings)
+    resumed = finetune(settings, resume=True)
+    assert resumed.metrics == result.metrics and resumed.mix == result.mix
+    assert same(weights(tmp_path), weights(directory))
+    epochs = json.loads((tmp_path / "run" / "history.json").read_text())["epochs"]
+    assert [epoch["epoch"] for epoch in epochs] == [1, 2, 3]
+
+
+def test_resume_goes_on_with_the_model_the_run_keeps(ner_experiment, model_directory, tmp_path, monkeypatch) -> None:
+    values = ner_experiment(tmp_path)
+    values["embedder"]["model"] = str(shutil.copytree(model_directory, tmp_path / "bilm"))
+    settings = validate(FinetuneSettings, values)
+    with monkeypatch.context() as patch:
+        patch.setattr(TaggingModel, "read", lambda *_: pytest.fail("stop"))
+        with pytest.raises(pytest.fail.Exception):
+            finetune(settings)
+    shutil.rmtree(tmp_path / "bilm")
+    result = finetune(settings, resume=True)
+    assert result.checkpoint == ElmoEmbedder.from_pretrained(model_directory, device="cpu").fingerprint
+
+
+def test_evaluate_is_what_the_result_says(finished, kind, ner_files, tmp_path) -> None:
+    directory, result = finished
+    run = FinishedRun(directory / "run")
+    scores = run.evaluate("test")
+    assert scores["metrics"] == result.metrics and scores["data"] == "test"
+    assert scores["intervals"] == result.intervals
+    assert scores["types"] == {name: score.model_dump() for name, score in result.types.items()}
+    history = json.loads((directory / "run" / "history.json").read_text())
+    best = history["epochs"][history["best_epoch"] - 1]
+    assert run.evaluate("valid")["metrics"] == best["metrics"]
+    # A further file: the test split under another name, and words in another tagging.
+    copy = shutil.copy(ner_files["test"], tmp_path / "further.conll")
+    assert run.evaluate("valid", Path(copy))["metrics"] == result.metrics
+    (tmp_path / "new.conll").write_text("Ibu\tO\nTeresa\tB-MISC\n")
+    assert run.evaluate("test", tmp_path / "new.conll")["types"]["MISC"]["support"] == 1
+
+
+def test_moved_run_needs_nothing_else(kind, ner_experiment, ner_files, model_directory, tmp_path) -> None:
+    values = ner_experiment(tmp_path / "before", kind)
+    data = tmp_path / "data"
+    data.mkdir()
+    for name, path in ner_files.items():
+        values["task"]["dataset"][name] = shutil.copy(path, data)
+    if kind:
+        values["embedder"]["model"] = str(shutil.copytree(model_directory, tmp_path / "bilm"))
+    finetune(validate(FinetuneSettings, values))
+    source = tmp_path / "input.txt"
+    source.write_text("Siti tiba di Bogor pada pagi hari.\n🦜 漢字 …\n", encoding="utf-8")
+    before = list(FinishedRun(tmp_path / "before" / "run").predict(source))
+    (tmp_path / "before" / "run").rename(tmp_path / "after")
+    shutil.rmtree(tmp_path / "before")
+    shutil.rmtree(data)
+    shutil.rmtree(tmp_path / "bilm", ignore_errors=True)
+    after = list(FinishedRun(tmp_path / "after").predict(source))
+    assert after == before and [len(row["tags"]) for row in after] == [8, 3]
+
+
+def test_model_behind_symbolic_links(ner_experiment, model_directory, tmp_path) -> None:
+    """As the hub's cache keeps models: relative links into a directory of blobs."""
+    blobs = shutil.copytree(model_directory, tmp_path / "blobs")
+    (tmp_path / "snapshot").mkdir()
+    for path in blobs.iterdir():
+        (tmp_path / "snapshot" / path.name).symlink_to(Path("..") / "blobs" / path.name)
+    values = ner_experiment(tmp_path)
+    values["embedder"]["model"] = str(tmp_path / "snapshot")
+    values["trainer"]["epochs"] = 1
+    finetune(validate(FinetuneSettings, values))
+    kept = tmp_path / "run" / EMBEDDER_DIRECTORY
+    assert not any(path.is_symlink() for path in kept.iterdir())
+    assert kept.joinpath("model.safetensors").read_bytes() == blobs.joinpath("model.safetensors").read_bytes()
+
+
+def test_file_systems_without_hard_links(ner_experiment, model_directory, tmp_path, monkeypatch) -> None:
+    def link(*_):
+        raise OSError("not here")
+
+    monkeypatch.setattr("tasks.finetuning.os.link", link)
+    values = ner_experiment(tmp_path)
+    values["trainer"]["epochs"] = 1
+    result = finetune(validate(FinetuneSettings, values))
+    kept = ElmoEmbedder.from_pretrained(tmp_path / "run" / EMBEDDER_DIRECTORY, device="cpu")
+    assert kept.fingerprint == result.checkpoint
+
+
+def test_description_trains_nothing(kind, ner_settings, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(ElmoEmbedder, "stream", lambda *_: pytest.fail("embedded"))
+    sizes = json.loads(json.dumps(describe_finetuning(ner_settings(tmp_path, kind))))
+    assert sizes["sentences"]["train"] == 25 and sum(sizes["parameters"].values()) > 0
+    assert ("frozen language model" in sizes) == kind
+    assert not list(tmp_path.iterdir())
+
+
+def test_mix_without_embedder(ner_experiment, tmp_path) -> None:
+    values = ner_experiment(tmp_path, True)
+    del values["embedder"]
+    with pytest.raises(ConfigError, match="the head mixes the layers of a language model; name one: embedder: "):
+        validate(FinetuneSettings, values)
+
+
+def test_embedder_without_mix(ner_experiment, tmp_path) -> None:
+    values = {**ner_experiment(tmp_path, False), "embedder": {"model": "x"}}
+    with pytest.raises(ConfigError, match="an embedder is given, but the head does not read it; add task.head.mix"):
+        validate(FinetuneSettings, values)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"seed": -1}, "seed: "),
+        ({"seed": 2**32}, "seed: "),
+        ({"model": "a/b"}, "model: "),
+        ({"modle": "x"}, "modle: unknown key; did you mean 'model'?"),
+        ({"task": {"type": "tagginng"}}, "task: unknown type 'tagginng'; did you mean 'tagging'?"),
+    ],
+)
+def test_wrong_settings(changes, message, ner_experiment, tmp_path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        validate(FinetuneSettings, {**ner_experiment(tmp_path), **changes})
+    assert any(problem.startswith(message) for problem in caught.value.problems)
+
+
+def test_default_directory(ner_experiment, tmp_path) -> None:
+    values = ner_experiment(tmp_path)
+    del values["output"]
+    assert validate(FinetuneSettings, {**values, "seed": 3}).directory == Path("runs/tiny/bilm/seed-3")
+
+
+def test_no_run(tmp_path) -> None:
+    with pytest.raises(UserError, match="no run there .*train one with finetune"):
+        FinishedRun(tmp_path)

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import elmo_xlstm
+
+ROOT = Path(__file__).parents[1]
+SOURCES = sorted((ROOT / "elmo_xlstm").rglob("*.py"))
+# A room imports from those before it; what is in no room is for all.
+ROOMS = ["text", "lm", "embedding", "heads", "training", "evaluation"]
+FOR_ALL = {"config", "errors", "progress", "atomic", "checkpoints", "run_directory"}
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Every module that a file imports, anywhere in it."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative imports hide where a name comes from"
+            yield node.module or ""
+
+
+def test_every_name_resolves() -> None:
+    assert {"BiXLSTM", "BiXLSTMConfig", "ElmoEmbedder", "ScalarMix"} <= set(elmo_xlstm.__all__)
+    for name in elmo_xlstm.__all__:
+        assert getattr(elmo_xlstm, name).__name__ == name
+    assert sorted(elmo_xlstm.__all__) == sorted(elmo_xlstm._HOMES)
+
+
+def test_unknown_names() -> None:
+    with pytest.raises(AttributeError, match="'elmo_xlstm' has no attribute 'Missing'"):
+        _ = elmo_xlstm.Missing
+    with pytest.raises(ImportError):
+        from elmo_xlstm import Missing  # noqa: F401
+
+
+def test_importing_is_quick() -> None:
+    code = "import sys, elmo_xlstm, elmo_xlstm.config, cli; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    slow = {"torch", "transformers", "datasets", "sklearn", "matplotlib", "accelerate", "xlstm"}
+    assert slow.isdisjoint(done.stdout.split())
+
+
+def test_the_library_does_not_import_tasks() -> None:
+    assert len(SOURCES) > 50
+    for path in SOURCES:
+        assert not [name for name in imports(path) if name.split(".")[0] in ("tasks", "cli", "benchmarks")], path
+
+
+def test_rooms_are_all_known() -> None:
+    found = {path.relative_to(ROOT / "elmo_xlstm").parts[0].removesuffix(".py") for path in SOURCES}
+    assert found - {"__init__"} == {*ROOMS, *FOR_ALL}
+
+
+@pytest.mark.parametrize("room", [*ROOMS, *sorted(FOR_ALL)])
+def test_imports_go_one_way(room) -> None:
+    allowed = FOR_ALL | set(ROOMS[: ROOMS.index(room) + 1] if room in ROOMS else ())
+    files = [path for path in SOURCES if path.relative_to(ROOT / "elmo_xlstm").parts[0] in (room, f"{room}.py")]
+    assert files
+    for path in files:
+        for name in imports(path):
+            parts = name.split(".")
+            if parts[0] == "elmo_xlstm":
+                assert len(parts) > 1, f"{path} imports the public names"
+                assert parts[1] in allowed, f"{path} imports {name}"
