@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,14 @@ from elmo_xlstm.errors import UserError
 CONFIG_FILE = "config.json"
 
 
-def open_run(directory: Path, config: dict[str, Any], *, force: bool = False, resume: bool = False) -> None:
+def open_run(
+    directory: Path,
+    config: dict[str, Any],
+    *,
+    force: bool = False,
+    resume: bool = False,
+    free: Collection[str] = (),
+) -> None:
     """Prepare ``directory`` for a run and store its resolved configuration.
 
     Args:
@@ -21,6 +29,7 @@ def open_run(directory: Path, config: dict[str, Any], *, force: bool = False, re
         config: resolved, as it will be stored.
         force: delete a run that is there.
         resume: go on with the run that is there, which must have the same configuration.
+        free: dotted keys whose values may be others on resume; the new ones are then stored.
 
     Raises:
         UserError: a run is there and neither is given, or there is none or another one to resume.
@@ -30,14 +39,18 @@ def open_run(directory: Path, config: dict[str, Any], *, force: bool = False, re
         if not stored.is_file():
             raise UserError(f"{directory}: no run to resume (no {CONFIG_FILE}); start it without --resume")
         before = json.loads(stored.read_text(encoding="utf-8"))
-        if before != config:
-            changed = ", ".join(_differences(before, config)) or "order of keys"
+        differences = _differences(before, config)
+        if any(key not in free for key in differences):
+            changed = ", ".join(key for key in differences if key not in free)
             raise UserError(
                 f"{directory}: this run was started with another configuration; different now: {changed}. "
                 "Resume with the same configuration, or choose another --output, or replace the run with --force"
             )
+        if differences:
+            write_text_atomically(stored, _as_text(config))
         return
-    if directory.exists() and any(directory.iterdir()):
+    # Nothing but a configuration is what a start leaves that failed before it made anything.
+    if directory.exists() and any(path.name != CONFIG_FILE for path in directory.iterdir()):
         if not force:
             raise UserError(
                 f"{directory}: there is a run already; continue it with --resume, replace it with --force, "
@@ -48,7 +61,11 @@ def open_run(directory: Path, config: dict[str, Any], *, force: bool = False, re
                 f"{directory}: not empty and no run ({CONFIG_FILE} is missing); it is not deleted by --force"
             )
         shutil.rmtree(directory)
-    write_text_atomically(stored, json.dumps(config, indent=2, ensure_ascii=False) + "\n")
+    write_text_atomically(stored, _as_text(config))
+
+
+def _as_text(config: dict[str, Any]) -> str:
+    return json.dumps(config, indent=2, ensure_ascii=False) + "\n"
 
 
 def _differences(before: Any, now: Any, path: str = "") -> list[str]:

@@ -42,7 +42,8 @@ def evaluate_jsonnet(path: Path, external_variables: Mapping[str, str] | None = 
         )
     except RuntimeError as error:
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-        raise ConfigError(str(path), lines or ["cannot be evaluated"]) from None
+        problem = "\n    ".join(lines) or "cannot be evaluated"  # one problem; the lines below it say where
+        raise ConfigError(str(path), [problem]) from None
     values = json.loads(text)
     if not isinstance(values, dict):
         raise ConfigError(str(path), [f"an experiment is an object {{...}}, this is a {type(values).__name__}"])

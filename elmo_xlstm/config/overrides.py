@@ -53,7 +53,7 @@ def _set(values: dict[str, Any], keys: Sequence[str], new: Any) -> None:
             else:
                 here = here.setdefault(key, {})
         elif isinstance(here, list):
-            if not key.isdigit() or int(key) >= len(here):
+            if not key.isdecimal() or int(key) >= len(here):
                 raise LookupError(f"'{'.'.join(keys[:position])}' is a list of {len(here)}; '{key}' is not in it")
             if last:
                 here[int(key)] = new

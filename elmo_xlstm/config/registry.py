@@ -21,6 +21,8 @@ class Registry:
     A field annotated with ``Annotated[Any, registry]`` accepts any of them; each settings class has
     a ``type: Literal[name]`` field and a ``build`` method that makes the component.
 
+    In a class body, a field with a default must not bear the registry's own name: the default would hide the registry.
+
     Args:
         interface: what is chosen, in words, for messages ("text source").
     """
