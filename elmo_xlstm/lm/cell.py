@@ -5,13 +5,15 @@ With input gate pre-activations ``i`` and log forget gates ``f``, step ``t`` wei
 Writing ``a = i - F`` and ``A`` for the running maximum of ``a``, that is ``exp(a[s] - A[t])`` and ``m = F + A``: one
 exponential of an outer difference, with nothing else of size length x length to compute.
 
-A sequence is read in chunks. Inside a chunk the weights form a matrix; what earlier chunks wrote is carried in the
-state ``(C, n, m)`` of the recurrent form. One chunk is the parallel form, chunks of one token the recurrent one.
+A short sequence is one matrix of weights (the parallel form). A long one is read in chunks: inside a chunk the weights
+form a matrix, and what earlier chunks wrote is carried in the state ``(C, n, m)`` of the recurrent form, so that cost
+grows linearly. Chunks of one token are the recurrent form.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -58,25 +60,108 @@ def mlstm(
         Hidden states (batch, heads, length, head width) and the state, if asked for.
     """
     length = queries.shape[2]
-    keys = keys * queries.shape[-1] ** -0.5
-    log_forget = F.logsigmoid(forget_gates)
-    if length <= PARALLEL_LENGTH:
-        return _chunk(queries, keys, values, input_gates, log_forget, state, return_state)
-    outputs = []
-    for start in range(0, length, CHUNK_LENGTH):
-        part = slice(start, start + CHUNK_LENGTH)
-        more = start + CHUNK_LENGTH < length
-        hidden, state = _chunk(
-            queries[:, :, part],
-            keys[:, :, part],
-            values[:, :, part],
-            input_gates[:, :, part],
-            log_forget[:, :, part],
-            state,
-            more or return_state,
+    # Products take the type of the queries; gates, sums and state are float32, which autocast would not keep.
+    with torch.autocast(queries.device.type, enabled=False):
+        keys = keys * queries.shape[-1] ** -0.5
+        log_forget = F.logsigmoid(forget_gates)
+        if length <= PARALLEL_LENGTH and state is None and not return_state:
+            hidden: Tensor = _ParallelForm.apply(queries, keys, values, input_gates, log_forget)
+            return hidden, None
+        inputs = (queries, keys, values, input_gates, log_forget)
+        outputs = []
+        for start in range(0, length, CHUNK_LENGTH):
+            more = start + CHUNK_LENGTH < length
+            q, k, v, i, f = (tensor[:, :, start : start + CHUNK_LENGTH] for tensor in inputs)
+            hidden, state = _chunk(q, k, v, i, f, state, return_state or more)
+            outputs.append(hidden)
+        return torch.cat(outputs, dim=2), state
+
+
+class _ParallelForm(torch.autograd.Function):
+    """A whole sequence from an empty state, by blocks of rows, with a backward pass by hand.
+
+    Autograd would keep several length x length matrices of every head; they are cheap to compute again from the
+    vectors kept here.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, queries: Tensor, keys: Tensor, values: Tensor, input_gates: Tensor, log_forget: Tensor
+    ) -> Tensor:
+        decay = log_forget.cumsum(dim=-1)  # F: (batch, heads, length)
+        weight = input_gates - decay  # a
+        running, source = weight.cummax(dim=-1)  # A, and the position it comes from
+        floor = _floor(decay + running)  # exp(-m)
+        hidden = torch.empty_like(values)
+        denominator = torch.empty_like(floor)
+        for rows, columns in _row_blocks(queries.shape[2]):
+            scores = queries[:, :, rows] @ keys[:, :, columns].transpose(-1, -2)
+            scores *= _decay_matrix(weight, running, rows, queries.dtype)
+            denominator[:, :, rows] = scores.sum(dim=-1, dtype=torch.float32)
+            scale = torch.maximum(denominator[:, :, rows].abs(), floor[:, :, rows]) + EPSILON
+            hidden[:, :, rows] = (scores @ values[:, :, columns]) / scale.unsqueeze(-1)
+        ctx.save_for_backward(queries, keys, values, weight, running, source, floor, denominator, hidden)
+        return hidden
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor, ...]:
+        (grad_hidden,) = grad_outputs
+        queries, keys, values, weight, running, source, floor, denominator, hidden = ctx.saved_tensors
+        grad_queries, grad_keys, grad_values = (
+            torch.empty_like(queries),
+            torch.zeros_like(keys),
+            torch.zeros_like(values),
         )
-        outputs.append(hidden)
-    return torch.cat(outputs, dim=2), state
+        grad_weight, row_sums = torch.zeros_like(weight), torch.empty_like(weight)
+
+        # h = numerator / scale, scale = max(|denominator|, floor) + EPSILON
+        scale = torch.maximum(denominator.abs(), floor) + EPSILON
+        grad_scale = -(grad_hidden * hidden).sum(dim=-1, dtype=torch.float32) / scale
+        above = denominator.abs() >= floor
+        grad_denominator = torch.where(above, grad_scale * denominator.sign(), 0.0).to(queries.dtype).unsqueeze(-1)
+        grad_log_floor = torch.where(above, 0.0, grad_scale * floor)
+        grad_numerator = (grad_hidden / scale.unsqueeze(-1)).to(queries.dtype)
+
+        for rows, columns in _row_blocks(queries.shape[2]):
+            # scores = (q k) * decayed, decayed[t, s] = exp(a[s] - A[t])
+            decayed = _decay_matrix(weight, running, rows, queries.dtype)
+            scores = (queries[:, :, rows] @ keys[:, :, columns].transpose(-1, -2)).mul_(decayed)
+            grad_values[:, :, columns] += scores.transpose(-1, -2) @ grad_numerator[:, :, rows]
+            grad_scores = grad_numerator[:, :, rows] @ values[:, :, columns].transpose(-1, -2)
+            grad_scores += grad_denominator[:, :, rows]
+            grad_exponent = scores.mul_(grad_scores)
+            grad_weight[:, :, columns] += grad_exponent.sum(dim=-2, dtype=torch.float32)
+            row_sums[:, :, rows] = grad_exponent.sum(dim=-1, dtype=torch.float32)
+            grad_products = grad_scores.mul_(decayed)
+            grad_queries[:, :, rows] = grad_products @ keys[:, :, columns]
+            grad_keys[:, :, columns] += grad_products.transpose(-1, -2) @ queries[:, :, rows]
+
+        # A is a running maximum: its gradient belongs to the position that it was taken from. floor = exp(-(F + A)).
+        grad_weight.scatter_add_(-1, source, -row_sums - grad_log_floor)
+        grad_decay = -grad_log_floor - grad_weight  # a = i - F
+        grad_log_forget = grad_decay.flip(-1).cumsum(dim=-1).flip(-1)
+        return grad_queries, grad_keys, grad_values, grad_weight, grad_log_forget
+
+
+def _row_blocks(length: int) -> Iterator[tuple[slice, slice]]:
+    """Blocks of rows, each with the columns up to its last row: what comes later has no weight."""
+    for start in range(0, length, ROW_BLOCK):
+        stop = min(start + ROW_BLOCK, length)
+        yield slice(start, stop), slice(0, stop)
+
+
+def _floor(maximum: Tensor) -> Tensor:
+    """``exp(-m)``; where it would overflow the hidden state is zero with any large value, and gradients stay finite."""
+    return torch.exp(-maximum.clamp(min=-80.0))
+
+
+def _decay_matrix(weight: Tensor, running: Tensor, rows: slice, dtype: torch.dtype) -> Tensor:
+    """``exp(a[s] - A[t])`` for rows t and all columns s up to the last of them, 0 after t."""
+    exponent = weight[:, :, None, : rows.stop] - running[:, :, rows, None]  # (batch, heads, rows, columns)
+    size = rows.stop - rows.start
+    future = torch.ones(size, size, dtype=torch.bool, device=weight.device).triu_(1)
+    exponent[..., rows.start :].masked_fill_(future, -torch.inf)
+    return exponent.exp_().to(dtype)
 
 
 def _chunk(
@@ -88,35 +173,25 @@ def _chunk(
     state: MLSTMState | None,
     return_state: bool,
 ) -> tuple[Tensor, MLSTMState | None]:
-    decay = log_forget.cumsum(dim=-1)  # F: (batch, heads, length)
-    weight = input_gates - decay  # a
-    running = weight.cummax(dim=-1).values  # A
+    """One chunk from a carried state, and the state after it."""
+    decay = log_forget.cumsum(dim=-1)  # F within the chunk
+    weight = input_gates - decay
+    running = weight.cummax(dim=-1).values
     if state is not None:
         running = torch.maximum(running, state.maximum)
-    floor = torch.exp(-(decay + running)).unsqueeze(-1)  # exp(-m): (batch, heads, length, 1)
-
-    length = queries.shape[2]
-    outputs = []
-    for start in range(0, length, ROW_BLOCK):
-        rows = slice(start, min(start + ROW_BLOCK, length))
-        columns = slice(0, rows.stop)
-        exponent = weight[:, :, None, columns] - running[:, :, rows, None]  # (batch, heads, rows, columns)
-        future = torch.ones(rows.stop - start, rows.stop, dtype=torch.bool, device=queries.device).triu_(start + 1)
-        decayed = torch.exp(exponent.masked_fill(future, -torch.inf)).to(queries.dtype)
-        scores = (queries[:, :, rows] @ keys[:, :, columns].transpose(-1, -2)) * decayed
-        numerator = scores @ values[:, :, columns]  # (batch, heads, rows, head width)
-        denominator = scores.sum(dim=-1, keepdim=True, dtype=torch.float32)
-        if state is not None:
-            carried = torch.exp(state.maximum - running[:, :, rows]).unsqueeze(-1)
-            read = queries[:, :, rows].float()
-            numerator = numerator + carried * (read @ state.memory)
-            denominator = denominator + carried * (read @ state.normalizer.unsqueeze(-1))
-        scale = torch.maximum(denominator.abs(), floor[:, :, rows]) + EPSILON
-        outputs.append(numerator / scale)
-    hidden = outputs[0] if len(outputs) == 1 else torch.cat(outputs, dim=2)
-
+    decayed = _decay_matrix(weight, running, slice(0, queries.shape[2]), queries.dtype)
+    scores = (queries @ keys.transpose(-1, -2)) * decayed  # (batch, heads, chunk, chunk)
+    numerator = scores @ values
+    denominator = scores.sum(dim=-1, keepdim=True, dtype=torch.float32)
+    if state is not None:
+        carried = torch.exp(state.maximum - running).unsqueeze(-1)  # (batch, heads, chunk, 1)
+        numerator = numerator + carried * (queries.float() @ state.memory)
+        denominator = denominator + carried * (queries.float() @ state.normalizer.unsqueeze(-1))
+    floor = _floor(decay + running).unsqueeze(-1)
+    hidden = (numerator / (torch.maximum(denominator.abs(), floor) + EPSILON)).to(queries.dtype)
     if not return_state:
-        return hidden.to(queries.dtype), None
+        return hidden, None
+
     last = running[:, :, -1:]  # (batch, heads, 1)
     written = keys.float() * torch.exp(weight - last).unsqueeze(-1)
     memory = written.transpose(-1, -2) @ values.float()
@@ -125,4 +200,4 @@ def _chunk(
         kept = torch.exp(state.maximum - last)
         memory = memory + kept.unsqueeze(-1) * state.memory
         normalizer = normalizer + kept * state.normalizer
-    return hidden.to(queries.dtype), MLSTMState(memory, normalizer, decay[:, :, -1:] + last)
+    return hidden, MLSTMState(memory, normalizer, decay[:, :, -1:] + last)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from elmo_xlstm.lm.cell import mlstm
+from elmo_xlstm.lm.cell import MLSTMState, mlstm
 from elmo_xlstm.lm.configuration import BiXLSTMConfig
 
 # Blocks of the block-diagonal projections are joined up to this size: a batched product of 4 x 4 matrices is slow.
@@ -76,17 +78,25 @@ class CausalConv1d(nn.Module):
         super().__init__()
         self.conv = nn.Conv1d(dim, dim, kernel_size, groups=dim)  # holds the parameters under the package's names
 
-    def forward(self, inputs: Tensor) -> Tensor:
-        """Map (batch, length, dim) to the same shape."""
+    def forward(self, inputs: Tensor, before: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Convolve (batch, length, dim).
+
+        Args:
+            inputs: the tokens.
+            before: (batch, taps - 1, dim), the tokens before them; zeros by default.
+
+        Returns:
+            The convolved tokens, and what ``before`` is for the tokens that follow.
+        """
         weight = self.conv.weight[:, 0, :]  # (dim, taps)
         taps, length = weight.shape[1], inputs.shape[1]
-        padded = F.pad(inputs, (0, 0, taps - 1, 0))
+        padded = F.pad(inputs, (0, 0, taps - 1, 0)) if before is None else torch.cat([before, inputs], dim=1)
         # A sum of shifted products is several times faster here than a depth-wise nn.Conv1d on a CPU.
         assert self.conv.bias is not None
         output = torch.addcmul(self.conv.bias, padded[:, :length], weight[:, 0])
         for tap in range(1, taps):
             output = torch.addcmul(output, padded[:, tap : tap + length], weight[:, tap])
-        return output
+        return output, padded[:, length:]
 
 
 class MLSTMCell(nn.Module):
@@ -99,11 +109,14 @@ class MLSTMCell(nn.Module):
         self.fgate = nn.Linear(3 * config.inner_dim, config.num_heads)
         self.outnorm = HeadNorm(config.inner_dim, config.num_heads)
 
-    def forward(self, queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
-        """Map (batch, length, inner dim) each to (batch, length, inner dim)."""
+    def forward(
+        self, queries: Tensor, keys: Tensor, values: Tensor, state: MLSTMState | None = None, return_state: bool = False
+    ) -> tuple[Tensor, MLSTMState | None]:
+        """Map (batch, length, inner dim) each to (batch, length, inner dim), and the state if asked for."""
         input_gates, forget_gates = self._gates(queries, keys, values)
-        hidden, _ = mlstm(self._heads(queries), self._heads(keys), self._heads(values), input_gates, forget_gates)
-        return self.outnorm(hidden)
+        q, k, v = (self._heads(tensor) for tensor in (queries, keys, values))
+        hidden, state = mlstm(q, k, v, input_gates, forget_gates, state, return_state)
+        return self.outnorm(hidden), state
 
     def _heads(self, inputs: Tensor) -> Tensor:
         return inputs.unflatten(-1, (self.num_heads, -1)).transpose(1, 2)  # (batch, heads, length, head width)
@@ -117,6 +130,13 @@ class MLSTMCell(nn.Module):
                 gates = gates + part.to(weight.dtype) @ weight.T  # (batch, length, 2 heads)
             input_gates, forget_gates = gates.float().transpose(1, 2).chunk(2, dim=1)
         return input_gates, forget_gates
+
+
+class LayerState(NamedTuple):
+    """What a layer remembers of the tokens before."""
+
+    tail: Tensor  # (batch, taps - 1, inner dim), the convolution's last inputs
+    cell: MLSTMState
 
 
 class MLSTMLayer(nn.Module):
@@ -135,13 +155,19 @@ class MLSTMLayer(nn.Module):
         self.proj_down = nn.Linear(inner, config.embedding_dim, bias=False)
         self.dropout = nn.Dropout(config.dropout)
 
-    def forward(self, inputs: Tensor) -> Tensor:
-        """Map (batch, length, embedding dim) to the same shape."""
+    def forward(
+        self, inputs: Tensor, state: LayerState | None = None, return_state: bool = False
+    ) -> tuple[Tensor, LayerState | None]:
+        """Map (batch, length, embedding dim) to the same shape, and the state after the last token if asked for."""
         cell_input, output_gate = self.proj_up(inputs).chunk(2, dim=-1)
-        convolved = F.silu(self.conv1d(cell_input))
-        hidden = self.mlstm_cell(self.q_proj(convolved), self.k_proj(convolved), self.v_proj(cell_input))
+        before, cell_state = state if state is not None else (None, None)
+        convolved, tail = self.conv1d(cell_input, before)
+        convolved = F.silu(convolved)
+        queries, keys, values = self.q_proj(convolved), self.k_proj(convolved), self.v_proj(cell_input)
+        hidden, cell_state = self.mlstm_cell(queries, keys, values, cell_state, return_state)
         hidden = (hidden + self.learnable_skip * convolved) * F.silu(output_gate)
-        return self.dropout(self.proj_down(hidden))
+        output = self.dropout(self.proj_down(hidden))
+        return output, LayerState(tail, cell_state) if cell_state is not None else None
 
 
 class MLSTMBlock(nn.Module):
@@ -152,9 +178,12 @@ class MLSTMBlock(nn.Module):
         self.xlstm_norm = LayerNorm(config.embedding_dim)
         self.xlstm = MLSTMLayer(config)
 
-    def forward(self, inputs: Tensor) -> Tensor:
-        """Map (batch, length, embedding dim) to the same shape."""
-        return inputs + self.xlstm(self.xlstm_norm(inputs))
+    def forward(
+        self, inputs: Tensor, state: LayerState | None = None, return_state: bool = False
+    ) -> tuple[Tensor, LayerState | None]:
+        """Map (batch, length, embedding dim) to the same shape, and the state after the last token if asked for."""
+        output, state = self.xlstm(self.xlstm_norm(inputs), state, return_state)
+        return inputs + output, state
 
 
 class MLSTMStack(nn.Module):
@@ -170,10 +199,29 @@ class MLSTMStack(nn.Module):
 
     def forward(self, inputs: Tensor) -> list[Tensor]:
         """Outputs of all blocks, each (batch, length, embedding dim); the last one behind the norm."""
-        hidden_states = []
-        hidden = inputs
-        for block in self.blocks:
-            hidden = block(hidden)
-            hidden_states.append(hidden)
-        hidden_states[-1] = self.post_blocks_norm(hidden)
+        hidden_states, _ = self._run(inputs, [None] * len(self.blocks), return_state=False)
         return hidden_states
+
+    def step(self, inputs: Tensor, state: list[LayerState] | None = None) -> tuple[list[Tensor], list[LayerState]]:
+        """Read the next tokens of sequences, one or many at a time; the numbers are those of reading all at once.
+
+        Args:
+            inputs: (batch, length, embedding dim).
+            state: what the call before returned; none at the begin of sequences.
+
+        Returns:
+            Outputs of all blocks as from :meth:`forward`, and the state for the next call.
+        """
+        hidden_states, after = self._run(inputs, state or [None] * len(self.blocks), return_state=True)
+        return hidden_states, [layer for layer in after if layer is not None]
+
+    def _run(
+        self, inputs: Tensor, states: Sequence[LayerState | None], return_state: bool
+    ) -> tuple[list[Tensor], list[LayerState | None]]:
+        hidden, hidden_states, after = inputs, [], []
+        for block, state in zip(self.blocks, states, strict=True):
+            hidden, state = block(hidden, state, return_state)
+            hidden_states.append(hidden)
+            after.append(state)
+        hidden_states[-1] = self.post_blocks_norm(hidden)
+        return hidden_states, after
