@@ -15,6 +15,7 @@ from pydantic import Field, model_validator
 from elmo_xlstm.atomic import write_atomically
 from elmo_xlstm.checkpoints import publish_directory
 from elmo_xlstm.config import Settings, validate
+from elmo_xlstm.device import default_device
 from elmo_xlstm.embedding import ElmoEmbedder, EmbedderSettings
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.evaluation.environment import git_commit, hardware, installed_versions
@@ -118,7 +119,7 @@ def run_finetuning(
         git_commit=git_commit(),
         started=started,
         seconds=time.monotonic() - clock,
-        hardware=hardware("cpu"),
+        hardware=hardware(str(default_device())),
         checkpoint=embedder.fingerprint if embedder is not None else None,
         command=command,
     )

@@ -12,6 +12,7 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
+from elmo_xlstm.device import default_device
 from elmo_xlstm.embedding.pooling import Pooling, pool_words
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.lm.model import BiXLSTM
@@ -66,12 +67,11 @@ class ElmoEmbedder(nn.Module):
             UserError: there is no such model, or its files are damaged.
         """
         directory = find_model(name_or_path)
-        device = device or ("cuda" if torch.cuda.is_available() else "cpu")
         try:
             model = BiXLSTM.from_pretrained(directory)
         except (OSError, SafetensorError) as error:
             raise UserError(f"{directory}: the model cannot be read ({error}); restore its files") from None
-        return cls(model, Tokenizer.load(directory), pooling).to(device)
+        return cls(model, Tokenizer.load(directory), pooling).to(device or default_device())
 
     def save(self, directory: Path) -> None:
         """Write model and tokenizer as one model directory."""

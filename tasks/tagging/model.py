@@ -11,6 +11,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
+from elmo_xlstm.device import default_device
 from elmo_xlstm.embedding import ElmoEmbedder, FeatureStore
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.heads import Sentence, Tagger, Vocabulary, WordCollator
@@ -49,7 +50,7 @@ class TaggingModel:
         self.labels = tuple(labels)
         self.embedder = embedder
         self.lower_case = lower_case
-        self.tagger = config.build(labels, layers, characters, words, initialise)
+        self.tagger = config.build(labels, layers, characters, words, initialise).to(default_device())
         self.collate = WordCollator(self.tagger.scheme, words, characters)
 
     @classmethod

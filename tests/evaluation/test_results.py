@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from elmo_xlstm.errors import UserError
 from elmo_xlstm import atomic
+from elmo_xlstm.errors import UserError
 from elmo_xlstm.evaluation.results import ResultError, load_results, now
 
 

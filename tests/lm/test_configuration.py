@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from elmo_xlstm.lm import BiXLSTMConfig
+
+
+@pytest.mark.parametrize(("dim", "factor", "inner"), [(768, 2.0, 1536), (16, 2.0, 64), (48, 1.4, 128), (64, 1.0, 64)])
+def test_widths(dim: int, factor: float, inner: int) -> None:
+    config = BiXLSTMConfig(embedding_dim=dim, proj_factor=factor)
+    assert config.inner_dim == inner and config.hidden_size == 2 * dim
+
+
+def test_settings_survive_saving(tmp_path: Path) -> None:
+    values: dict[str, Any] = {
+        "vocab_size": 11,
+        "embedding_dim": 32,
+        "num_blocks": 3,
+        "num_heads": 2,
+        "proj_factor": 1.5,
+        "conv1d_kernel_size": 3,
+        "qkv_proj_blocksize": 8,
+        "dropout": 0.3,
+        "context_length": 17,
+        "softmax": "tied",
+        "pad_token_id": 5,
+    }
+    BiXLSTMConfig(**values).save_pretrained(tmp_path)
+    loaded = BiXLSTMConfig.from_pretrained(tmp_path)
+    assert {name: getattr(loaded, name) for name in values} == values
+    assert loaded.model_type == "bixlstm" and not loaded.tie_word_embeddings
