@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import logging
+import os
 import shlex
 import sys
 from pathlib import Path
@@ -66,6 +67,7 @@ def tokenizer(
     from elmo_xlstm.run_directory import open_run
     from elmo_xlstm.text.tokenizer_experiment import TokenizerSettings, run_tokenizer_training
 
+    _refuse_several_processes("tokenizer")
     settings = _load(TokenizerSettings, config, override, ext_var, include_package, output=output)
     if dry_run:
         return _show(settings, {})
@@ -88,16 +90,29 @@ def pretrain(
     seed: Seed = None,
 ) -> None:
     """Pretrain a language model."""
+    from elmo_xlstm.lm.distributed import Processes
     from elmo_xlstm.lm.pretraining import describe_pretraining, run_pretraining
-    from elmo_xlstm.lm.pretraining_settings import PretrainSettings
+    from elmo_xlstm.lm.pretraining_settings import FREE_ON_RESUME, PretrainSettings
     from elmo_xlstm.run_directory import open_run
 
-    settings = _load(PretrainSettings, config, override, ext_var, include_package, output=output, seed=seed)
-    if dry_run:
-        return _show(settings, describe_pretraining(settings, _progress()))
+    processes = Processes()
+    if not processes.is_main:
+        _be_quiet()
+    progress = _progress() if processes.is_main else None
+    with processes.together():
+        settings = _load(PretrainSettings, config, override, ext_var, include_package, output=output, seed=seed)
     directory = Path(settings.output)
-    open_run(directory, settings.model_dump(mode="json"), force=force, resume=resume)
-    validation = run_pretraining(settings, directory, resume, _progress())
+    if not dry_run:
+        stored = settings.model_dump(mode="json")
+        processes.run_on_main(lambda: open_run(directory, stored, force=force, resume=resume, free=FREE_ON_RESUME))
+        validation = run_pretraining(settings, directory, resume, progress)
+    else:
+        sizes = describe_pretraining(settings, progress)
+    processes.leave()
+    if not processes.is_main:
+        return
+    if dry_run:
+        return _show(settings, sizes)
     for name, value in validation.as_dict().items():
         typer.echo(f"{name.replace('_', ' ')}: {value:.4f}")
     typer.echo(f"model: {directory / 'model'}")
@@ -119,6 +134,7 @@ def finetune(
     from elmo_xlstm.run_directory import open_run
     from tasks.finetuning import FinetuneSettings, describe_finetuning, run_finetuning
 
+    _refuse_several_processes("finetune")
     settings = _load(FinetuneSettings, config, override, ext_var, include_package, output=output, seed=seed)
     if dry_run:
         return _show(settings, describe_finetuning(settings))
@@ -277,6 +293,20 @@ def _set_up_logging() -> None:
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
     for name in ("elmo_xlstm", "tasks"):
         logging.getLogger(name).setLevel(logging.INFO)
+
+
+def _refuse_several_processes(command: str) -> None:
+    """What is made for one process is not started by a launcher of many, which would all write the same files."""
+    if "LOCAL_RANK" in os.environ and int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        if os.environ.get("RANK") != "0":
+            sys.exit(1)  # the first one says why
+        raise UserError(f"{command} runs in one process; start it without torchrun or accelerate launch")
+
+
+def _be_quiet() -> None:
+    """One of several processes that do the same: only what is wrong here is worth a line."""
+    for name in ("elmo_xlstm", "tasks"):
+        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 def main() -> None:

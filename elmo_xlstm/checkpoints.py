@@ -6,7 +6,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
+from torch.distributed.tensor import DTensor, distribute_tensor
 
 from elmo_xlstm.errors import UserError
 
@@ -56,9 +57,36 @@ def _flush(path: Path) -> None:
         os.close(descriptor)
 
 
-def save_optimizer(optimizer: torch.optim.Optimizer, directory: Path) -> None:
-    """Write an optimizer's state: tensors to ``optimizer.safetensors``, numbers to ``optimizer.json``."""
-    state = optimizer.state_dict()
+def whole_tensors(values: Any) -> Any:
+    """Copy nested dictionaries and lists with every sharded tensor whole, on the CPU.
+
+    All processes of a sharded training must call it together. Other values stay as they are.
+    """
+    if isinstance(values, DTensor):
+        return values.full_tensor().cpu()
+    if isinstance(values, dict):
+        return {key: whole_tensors(value) for key, value in values.items()}
+    if isinstance(values, list):
+        return [whole_tensors(value) for value in values]
+    return values
+
+
+def placed_like(whole: Tensor, other: Tensor) -> Tensor:
+    """A whole tensor on the device of ``other`` and, if that is sharded, sharded alike, by all processes together."""
+    if isinstance(other, DTensor):
+        return distribute_tensor(whole.to(other.device), other.device_mesh, other.placements)
+    return whole.to(other.device)
+
+
+def save_optimizer(optimizer: torch.optim.Optimizer, directory: Path, state: Mapping[str, Any] | None = None) -> None:
+    """Write an optimizer's state: tensors to ``optimizer.safetensors``, numbers to ``optimizer.json``.
+
+    Args:
+        optimizer: whose state it is.
+        directory: where the files go.
+        state: its ``state_dict()`` with :func:`whole_tensors`, if its own are sharded.
+    """
+    state = optimizer.state_dict() if state is None else state
     tensors: dict[str, Tensor] = {}
     numbers: dict[str, dict[str, Any]] = {}
     for parameter, entries in state["state"].items():
@@ -72,31 +100,37 @@ def save_optimizer(optimizer: torch.optim.Optimizer, directory: Path) -> None:
 
 
 def load_optimizer(optimizer: torch.optim.Optimizer, directory: Path) -> None:
-    """Read what :func:`save_optimizer` wrote into an optimizer over the same parameters."""
+    """Read what :func:`save_optimizer` wrote into an optimizer over the same parameters, sharded or not."""
     plain = json.loads((directory / "optimizer.json").read_text())
     state: dict[int, dict[str, Any]] = {int(parameter): entries for parameter, entries in plain["state"].items()}
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     for key, value in load_file(directory / "optimizer.safetensors").items():
-        parameter, _, name = key.partition(".")
-        state.setdefault(int(parameter), {})[name] = value
+        index, _, name = key.partition(".")
+        parameter = parameters[int(index)]
+        same_shape = value.shape == parameter.shape  # not so the number of steps
+        state.setdefault(int(index), {})[name] = placed_like(value, parameter) if same_shape else value
     optimizer.load_state_dict({"state": state, "param_groups": plain["groups"]})
 
 
-def save_random_state(path: Path) -> None:
-    """Write torch's random states (CPU and every CUDA device) as byte tensors."""
+def random_states() -> dict[str, Tensor]:
+    """This process's random states in torch, of the CPU and of its CUDA device, as byte tensors."""
     states = {"cpu": torch.get_rng_state()}
     if torch.cuda.is_available():
-        states |= {f"cuda{index}": state for index, state in enumerate(torch.cuda.get_rng_state_all())}
-    save_file(states, path)
+        states["cuda"] = torch.cuda.get_rng_state()
+    return states
+
+
+def save_random_state(path: Path, states: dict[str, Tensor] | None = None) -> None:
+    """Write :func:`random_states`, of this process if none are given."""
+    save_file(random_states() if states is None else states, path)
 
 
 def load_random_state(path: Path) -> None:
-    """Restore what :func:`save_random_state` wrote; CUDA states only where there is such a device."""
+    """Restore what :func:`save_random_state` wrote; that of a CUDA device only where there is one."""
     states = load_file(path)
-    torch.set_rng_state(states.pop("cpu"))
-    for name, state in states.items():
-        index = int(name.removeprefix("cuda"))
-        if index < torch.cuda.device_count():
-            torch.cuda.set_rng_state(state, index)
+    torch.set_rng_state(states["cpu"])
+    if "cuda" in states and torch.cuda.is_available():
+        torch.cuda.set_rng_state(states["cuda"])
 
 
 class CheckpointDirectory:
@@ -130,7 +164,9 @@ class CheckpointDirectory:
         """
         steps = self.steps()
         if not steps:
-            raise UserError(f"{self._directory}: no complete checkpoint to resume from; start the run without --resume")
+            raise UserError(
+                f"{self._directory}: no complete checkpoint to resume from; start the run anew with --force"
+            )
         return self.path(steps[-1])
 
     def prune(self, best: int | None) -> None:

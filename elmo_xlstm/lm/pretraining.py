@@ -5,27 +5,25 @@ from __future__ import annotations
 import json
 import logging
 import time
-from contextlib import nullcontext
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import torch
 from accelerate import Accelerator
-from accelerate.utils import set_seed
+from accelerate.utils import DistributedDataParallelKwargs, set_seed
 
-from elmo_xlstm.checkpoints import (
-    STATE_FILE,
-    CheckpointDirectory,
-    load_optimizer,
-    load_random_state,
-    publish_directory,
-    save_optimizer,
-    save_random_state,
-)
+from elmo_xlstm.atomic import write_text_atomically
+from elmo_xlstm.errors import UserError
+from elmo_xlstm.lm.activation_checkpointing import checkpoint_activations
+from elmo_xlstm.lm.cost import training_flops_per_token
+from elmo_xlstm.lm.distributed import Processes
 from elmo_xlstm.lm.model import BiXLSTM
-from elmo_xlstm.lm.model_files import MODEL_DIRECTORY, save_model
+from elmo_xlstm.lm.model_files import MODEL_DIRECTORY
+from elmo_xlstm.lm.prefetch import WindowPrefetcher
 from elmo_xlstm.lm.pretraining_settings import PretrainSettings
+from elmo_xlstm.lm.sharding import local_gradients, shard
+from elmo_xlstm.lm.training_checkpoints import Position, TrainingCheckpoints
 from elmo_xlstm.lm.validation import Validation, validate_model
 from elmo_xlstm.lm.windows import WindowSampler
 from elmo_xlstm.progress import NullProgress, Progress
@@ -36,44 +34,64 @@ logger = logging.getLogger(__name__)
 METRICS_FILE = "metrics.jsonl"
 
 
-@dataclass
-class _Position:
-    """What a checkpoint remembers beside tensors."""
-
-    step: int = 0
-    best_step: int | None = None
-    best_loss: float = float("inf")
-
-
 class Pretraining:
-    """Trains one model in one run directory.
+    """Trains one model in one run directory, together with the other processes of the launch.
 
     Args:
         settings: of the experiment.
         tokenizer: of the corpus; saved with every checkpoint.
         corpus: tokenised text.
         directory: of the run.
+
+    Raises:
+        UserError: the corpus is too small for one step, or one process is to shard the model.
     """
 
     def __init__(self, settings: PretrainSettings, tokenizer: Tokenizer, corpus: Corpus, directory: Path) -> None:
         self.settings = settings
-        self.tokenizer = tokenizer
         self.corpus = corpus
         self.directory = directory
         training = settings.training
-        self.accelerator = Accelerator(mixed_precision=mixed_precision(training.precision))
-        set_seed(settings.seed, device_specific=True)
-        self.global_batch = training.batch_size * training.gradient_accumulation * self.accelerator.num_processes
+        self.processes = Processes()
+        self.accelerator = Accelerator(
+            mixed_precision=mixed_precision(training.precision),
+            kwargs_handlers=[DistributedDataParallelKwargs(gradient_as_bucket_view=True)],  # or else a second copy
+        )
+        self.global_batch = training.batch_size * training.gradient_accumulation * self.processes.count
         self.sampler = WindowSampler(corpus.train, settings.model.context_length, self.global_batch, settings.seed)
         self.total_steps = self._total_steps()
         self.softmax_loss = settings.softmax_loss.build(corpus.token_counts)
-        model = BiXLSTM(settings.model.build(tokenizer))
-        if training.compile:
+        set_seed(settings.seed)  # all processes start from the same weights
+        self.model, self.optimizer = self._prepare(BiXLSTM(settings.model.build(tokenizer)))
+        if not self.processes.is_main:
+            set_seed(settings.seed, device_specific=True)  # and draw dropout and samples of their own
+        self.checkpoints = TrainingCheckpoints(
+            directory / "checkpoints",
+            training.keep_checkpoints,
+            self.processes,
+            tokenizer,
+            self.global_batch,
+            settings.seed,
+        )
+        self.position = Position()
+
+    def _prepare(self, model: BiXLSTM) -> tuple[Any, Any]:
+        """Bring a model and its optimizer to the devices."""
+        training = self.settings.training
+        sharded = training.sharding == "full"
+        blocks = [*model.forward_stack.blocks, *model.backward_stack.blocks]
+        if training.compile and (sharded or training.activation_checkpointing):
+            for block in blocks:  # what happens between blocks cannot be compiled
+                block.forward = torch.compile(block.forward, dynamic=False)
+        elif training.compile:
             model.forward_stack.compile(dynamic=False)
             model.backward_stack.compile(dynamic=False)
-        self.model, self.optimizer = self.accelerator.prepare(model, settings.optimizer.build(model))
-        self.checkpoints = CheckpointDirectory(directory / "checkpoints", training.keep_checkpoints)
-        self.position = _Position()
+        if training.activation_checkpointing:
+            checkpoint_activations(model)
+        if sharded:
+            shard(model, self.accelerator.device, self.processes.count)
+            return model, self.accelerator.prepare(self.settings.optimizer.build(model))
+        return self.accelerator.prepare(model, self.settings.optimizer.build(model))
 
     @property
     def bare_model(self) -> BiXLSTM:
@@ -100,25 +118,29 @@ class Pretraining:
             The validation of the best checkpoint, whose model then lies in ``model/``.
         """
         if resume:
-            self._load_checkpoint()
+            self.position = self.checkpoints.load(self.bare_model, self.optimizer.optimizer)
+            self._forget_metrics_after(self.position.step)
+            logger.info("resuming after step %d of %d", self.position.step, self.total_steps)
         training = self.settings.training
         tokens_per_step = self.global_batch * self.settings.model.context_length
         losses: list[torch.Tensor] = []
         started, waited = time.monotonic(), 0.0
-        with (progress or NullProgress()).task("pretrain", self.total_steps, self.position.step) as work:
+        with (
+            (progress or NullProgress()).task("pretrain", self.total_steps, self.position.step) as work,
+            WindowPrefetcher(self._read, self.accelerator.device, self.total_steps) as prefetcher,
+        ):
             while self.position.step < self.total_steps:
                 before = time.monotonic()
-                windows = self.sampler.batch(
-                    self.position.step, self.accelerator.process_index, self.accelerator.num_processes
-                )
+                windows = prefetcher.windows(self.position.step)
                 waited += time.monotonic() - before
                 losses.append(self._step(windows))
                 self.position.step += 1
                 work.advance()
                 if self.position.step % training.log_every == 0 or self.position.step == self.total_steps:
+                    loss = self.accelerator.reduce(torch.stack(losses).mean(), reduction="mean").item()
                     seconds = time.monotonic() - started
                     entry = {
-                        "loss": round(torch.stack(losses).mean().item(), 6),
+                        "loss": round(loss, 6),
                         "learning_rate": self.optimizer.param_groups[0]["lr"],
                         "tokens_per_second": round(len(losses) * tokens_per_step / seconds, 1),
                         "data_share": round(waited / seconds, 4),
@@ -132,6 +154,10 @@ class Pretraining:
                     started, waited = time.monotonic(), 0.0
         return self._finish()
 
+    def _read(self, step: int) -> torch.Tensor:
+        """This process's windows of a step."""
+        return self.sampler.batch(step, self.processes.index, self.processes.count)
+
     def _step(self, windows: torch.Tensor) -> torch.Tensor:
         """One optimizer step; the mean loss of its windows on this process."""
         factor = self.settings.schedule.factor(self.position.step, self.total_steps)
@@ -141,10 +167,9 @@ class Pretraining:
         passes = windows.split(self.settings.training.batch_size)
         total = torch.zeros((), device=self.accelerator.device)
         for index, part in enumerate(passes):
-            # Gradients are summed over processes once, in the last pass.
-            last = index == len(passes) - 1
-            with nullcontext() if last else self.accelerator.no_sync(self.model):
-                output = self.model(self._to_device(part), softmax_loss=self.softmax_loss)
+            with self._keep_gradients() if index < len(passes) - 1 else nullcontext():
+                with self.accelerator.autocast():
+                    output = self.model(part, softmax_loss=self.softmax_loss)
                 self.accelerator.backward(output.loss / len(passes))
             total += output.loss.detach() / len(passes)
         self.accelerator.clip_grad_norm_(self.model.parameters(), self.settings.optimizer.gradient_clip)
@@ -152,10 +177,10 @@ class Pretraining:
         self.optimizer.zero_grad()
         return total
 
-    def _to_device(self, windows: torch.Tensor) -> torch.Tensor:
-        if self.accelerator.device.type == "cuda":
-            windows = windows.pin_memory()
-        return windows.to(self.accelerator.device, non_blocking=True)
+    def _keep_gradients(self) -> AbstractContextManager[None]:
+        """For all passes of a step but the last, in which gradients are averaged over processes."""
+        sharded = self.settings.training.sharding == "full"
+        return local_gradients(self.model) if sharded else self.accelerator.no_sync(self.model)
 
     def _validate_and_save(self) -> None:
         training = self.settings.training
@@ -165,39 +190,17 @@ class Pretraining:
         self._log("validation", validation.as_dict())
         if validation.loss < self.position.best_loss:
             self.position.best_loss, self.position.best_step = validation.loss, self.position.step
-        if self.accelerator.is_main_process:
-            self._save_checkpoint(validation)
-            self.checkpoints.prune(self.position.best_step)
-        self.accelerator.wait_for_everyone()
-
-    def _save_checkpoint(self, validation: Validation) -> None:
-        with publish_directory(self.checkpoints.path(self.position.step)) as directory:
-            save_model(self.bare_model, self.tokenizer, directory / MODEL_DIRECTORY)
-            save_optimizer(self.optimizer.optimizer, directory)
-            save_random_state(directory / "random.safetensors")
-            state = {**vars(self.position), "validation": validation.as_dict()}
-            (directory / STATE_FILE).write_text(json.dumps(state, indent=2) + "\n")
-
-    def _load_checkpoint(self) -> None:
-        directory = self.checkpoints.newest()
-        state = json.loads((directory / STATE_FILE).read_text())
-        self.position = _Position(state["step"], state["best_step"], state["best_loss"])
-        saved = BiXLSTM.from_pretrained(directory / MODEL_DIRECTORY)
-        self.bare_model.load_state_dict(saved.state_dict())
-        load_optimizer(self.optimizer.optimizer, directory)
-        load_random_state(directory / "random.safetensors")
-        self._forget_metrics_after(self.position.step)
-        logger.info("resuming after step %d of %d", self.position.step, self.total_steps)
+        self.checkpoints.save(self.bare_model, self.optimizer.optimizer, self.position, validation)
 
     def _forget_metrics_after(self, step: int) -> None:
         path = self.directory / METRICS_FILE
-        if self.accelerator.is_main_process and path.exists():
+        if self.processes.is_main and path.exists():
             lines = [line for line in path.read_text().splitlines() if line.endswith("}")]
             kept = [line for line in lines if json.loads(line)["step"] <= step]
-            path.write_text("".join(line + "\n" for line in kept))
+            write_text_atomically(path, "".join(line + "\n" for line in kept))
 
     def _log(self, kind: str, values: dict[str, Any]) -> None:
-        if not self.accelerator.is_main_process:
+        if not self.processes.is_main:
             return
         with open(self.directory / METRICS_FILE, "a") as file:
             file.write(json.dumps({"step": self.position.step, "kind": kind, **values}) + "\n")
@@ -205,15 +208,18 @@ class Pretraining:
         logger.info("step %d  %s  %s", self.position.step, kind, shown)
 
     def _finish(self) -> Validation:
-        """Publish the best checkpoint's model as the run's model."""
-        assert self.position.best_step is not None
-        best = self.checkpoints.path(self.position.best_step)
-        if self.accelerator.is_main_process:
-            model = BiXLSTM.from_pretrained(best / MODEL_DIRECTORY)
-            with publish_directory(self.directory / MODEL_DIRECTORY) as directory:
-                save_model(model, self.tokenizer, directory)
-        self.accelerator.wait_for_everyone()
-        return Validation(**json.loads((best / STATE_FILE).read_text())["validation"])
+        """Publish the best checkpoint's model as the run's model.
+
+        Raises:
+            UserError: training diverged before the first validation.
+        """
+        with self.processes.together():
+            if self.position.best_step is None:
+                raise UserError(
+                    f"{self.directory}: training diverged, no validation loss was a number; "
+                    "lower optimizer.learning_rate or optimizer.gradient_clip, or raise schedule.warmup_steps"
+                )
+        return self.checkpoints.publish(self.position.best_step, self.directory / MODEL_DIRECTORY)
 
 
 def mixed_precision(precision: str) -> str:
@@ -237,16 +243,12 @@ def run_pretraining(
     Returns:
         The validation of the model that lies in ``directory/model``.
     """
-    tokenizer = settings.tokenizer.build()
-    corpus = prepare_corpus(settings.corpus, tokenizer, Path(settings.corpus_directory), progress)
-    return Pretraining(settings, tokenizer, corpus, directory).run(resume, progress)
+    return _set_up(settings, directory, progress).run(resume, progress)
 
 
 def describe_pretraining(settings: PretrainSettings, progress: Progress | None = None) -> dict[str, Any]:
     """Build everything and train nothing: parameter counts, data sizes and steps, for a dry run."""
-    tokenizer = settings.tokenizer.build()
-    corpus = prepare_corpus(settings.corpus, tokenizer, Path(settings.corpus_directory), progress)
-    pretraining = Pretraining(settings, tokenizer, corpus, Path(settings.output))
+    pretraining = _set_up(settings, Path(settings.output), progress)
     model = pretraining.bare_model
     softmax = sum(weight.numel() for weight in {id(w): w for w in model.softmax_weights()}.values())
     return {
@@ -257,13 +259,26 @@ def describe_pretraining(settings: PretrainSettings, progress: Progress | None =
             "soft-max": softmax,
         },
         "corpus": {
-            "documents": corpus.manifest["documents"],
-            "training tokens": len(corpus.train),
-            "validation tokens": len(corpus.validation),
+            "documents": pretraining.corpus.manifest["documents"],
+            "training tokens": len(pretraining.corpus.train),
+            "validation tokens": len(pretraining.corpus.validation),
         },
         "steps": pretraining.total_steps,
         "steps per epoch": pretraining.sampler.steps_per_epoch,
         "tokens per step": pretraining.global_batch * settings.model.context_length,
+        "training MFLOP per token": round(training_flops_per_token(model.config) / 1e6, 1),
+        "processes": pretraining.processes.count,
         "device": str(pretraining.accelerator.device),
         "precision": pretraining.accelerator.mixed_precision,
     }
+
+
+def _set_up(settings: PretrainSettings, directory: Path, progress: Progress | None) -> Pretraining:
+    """Open what training needs in every process; the main one prepares the corpus while the others wait."""
+    processes = Processes()
+    with processes.together():
+        tokenizer = settings.tokenizer.build()
+    corpora = Path(settings.corpus_directory)
+    place = processes.run_on_main(lambda: prepare_corpus(settings.corpus, tokenizer, corpora, progress).directory)
+    with processes.together():
+        return Pretraining(settings, tokenizer, Corpus(place), directory)

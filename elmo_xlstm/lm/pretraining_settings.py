@@ -14,6 +14,12 @@ from elmo_xlstm.text import CorpusConfig, Tokenizer
 
 Positive = Annotated[int, Field(gt=0)]
 
+# How the same steps are computed: a run may be resumed with other values, for another number of processes.
+FREE_ON_RESUME = frozenset(
+    f"training.{name}"
+    for name in ("batch_size", "gradient_accumulation", "compile", "activation_checkpointing", "sharding")
+)
+
 
 class ModelSettings(Settings):
     """Sizes of the language model; the vocabulary's comes from the tokenizer."""
@@ -59,6 +65,10 @@ class TrainingSettings(Settings):
     """auto: bf16 on a GPU that has it, else fp32."""
     compile: bool = False
     """Compile the stacks with torch.compile: faster steps after minutes of compiling; a CPU needs a C++ compiler."""
+    activation_checkpointing: bool = False
+    """Compute activations inside blocks again in the backward pass: less memory, more time, the same numbers."""
+    sharding: Literal["none", "full"] = "none"
+    """full: each process keeps its part of weights, gradients and optimizer state (FSDP); needs several processes."""
     log_every: Positive = 50
     """Steps between training log lines."""
     validate_every: Positive = 1000

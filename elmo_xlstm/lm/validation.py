@@ -37,7 +37,7 @@ class Validation:
         return asdict(self)
 
 
-@torch.inference_mode()
+@torch.no_grad()  # not inference mode, whose tensors a sharded model may not keep
 def validate_model(
     model: BiXLSTM, stream: TokenStream, batch_size: int, max_tokens: int | None, accelerator: Accelerator
 ) -> Validation:
@@ -50,14 +50,20 @@ def validate_model(
         max_tokens: of the stream's begin; all by default.
         accelerator: gives device, precision and the sum over processes.
     """
-    bounds = validation_windows(
-        stream, model.config.context_length, max_tokens, accelerator.process_index, accelerator.num_processes
-    )
+    length = model.config.context_length
+    shares = [
+        validation_windows(stream, length, max_tokens, process, accelerator.num_processes)
+        for process in (0, accelerator.process_index)
+    ]
+    most, bounds = len(shares[0]), shares[1]
     was_training = model.training
     model.eval()
     sums = torch.zeros(3, dtype=torch.float64)  # forward nats, backward nats, predictions
-    for begin in range(0, len(bounds), batch_size):
-        chosen = bounds[begin : begin + batch_size]
+    for begin in range(0, most, batch_size):
+        # The first process has the most windows. As many passes are made in all, because a sharded model is gathered
+        # by all processes together; one without windows left scores any and does not count it.
+        left = bounds[begin : begin + batch_size]
+        chosen = left or shares[0][:1]
         longest = max(stop - start for start, stop in chosen)
         input_ids = torch.full((len(chosen), longest), model.config.pad_token_id)
         mask = torch.zeros_like(input_ids)
@@ -66,7 +72,7 @@ def validate_model(
             mask[row, : stop - start] = 1
         with accelerator.autocast():
             output = model(input_ids.to(accelerator.device), mask.to(accelerator.device))
-        predictions = int(mask.sum()) - len(chosen)
+        predictions = int(mask.sum()) - len(chosen) if left else 0
         sums += torch.tensor(
             [float(output.forward_loss) * predictions, float(output.backward_loss) * predictions, predictions],
             dtype=torch.float64,
@@ -74,6 +80,9 @@ def validate_model(
     model.train(was_training)
     if accelerator.num_processes > 1:
         sums = accelerator.reduce(sums.to(accelerator.device), reduction="sum").cpu()
-    forward, backward = (sums[:2] / sums[2]).tolist()
+    losses = sums[:2] / sums[2]
+    forward, backward = losses.tolist()
+    forward_perplexity, backward_perplexity = losses.exp().tolist()  # infinite, not an error, if training diverged
     bits = len(stream) / stream.characters / math.log(2)  # bits per character for one nat per piece
-    return Validation((forward + backward) / 2, math.exp(forward), math.exp(backward), forward * bits, backward * bits)
+    mean = (forward + backward) / 2
+    return Validation(mean, forward_perplexity, backward_perplexity, forward * bits, backward * bits)

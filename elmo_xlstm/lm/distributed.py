@@ -1,0 +1,101 @@
+"""The processes of one launch, and what they must agree on before they train together."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from functools import cache
+from typing import Any, TypeVar
+
+import torch
+from accelerate import PartialState
+from accelerate.utils import parse_flag_from_env
+
+from elmo_xlstm.errors import UserError
+
+T = TypeVar("T")
+
+# The others wait as long as the main process prepares a corpus; a process that dies ends the wait at once.
+LONGEST_WAIT = timedelta(days=30)
+
+
+class Processes:
+    """The processes that ``torchrun`` or ``accelerate launch`` started, or this one alone.
+
+    An error that is the user's to mend is raised by one process only, so that it is shown once; the others leave
+    with exit status 1.
+
+    Attributes:
+        index: of this process, from 0.
+        count: of all processes, over all machines.
+    """
+
+    def __init__(self) -> None:
+        launched = "LOCAL_RANK" in os.environ  # by torchrun or accelerate launch
+        on_cpu = parse_flag_from_env("ACCELERATE_USE_CPU") or (launched and not torch.cuda.is_available())
+        self._state = PartialState(cpu=on_cpu)  # joins the others; would not without a GPU unless told
+        self.index: int = self._state.process_index
+        self.count: int = self._state.num_processes
+
+    @property
+    def is_main(self) -> bool:
+        """Whether this is the one that writes files and says what goes on."""
+        return self.index == 0
+
+    def run_on_main(self, action: Callable[[], T]) -> T:
+        """Run ``action`` in the main process while the others wait, and give its small result to all.
+
+        Raises:
+            UserError: as ``action`` does, in the main process.
+            SystemExit: in the others.
+        """
+        result: list[Any] = [None]
+        with self.together():
+            if self.is_main:
+                result = [action()]
+        if self.count > 1:
+            torch.distributed.broadcast_object_list(result, src=0, group=_control_group())
+        value: T = result[0]
+        return value
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Go on when all processes have reached the end of the block, or end all if one has met an error.
+
+        Raises:
+            UserError: in the main process: all that went wrong, each message once.
+            SystemExit: in the others.
+        """
+        message = None
+        try:
+            yield
+        except UserError as error:
+            if self.count == 1:
+                raise
+            message = str(error)
+        messages = list(dict.fromkeys(m for m in self.gather(message) if m is not None))
+        if messages and self.is_main:
+            raise UserError("\n".join(messages))
+        if messages:
+            raise SystemExit(1)
+
+    def gather(self, value: T) -> list[T]:
+        """The small values of all processes, in their order, in every process."""
+        if self.count == 1:
+            return [value]
+        values: list[Any] = [None] * self.count
+        torch.distributed.all_gather_object(values, value, group=_control_group())
+        return values
+
+    def leave(self) -> None:
+        """Part from the others at the end of the work."""
+        if self.count > 1:
+            self._state.destroy_process_group()
+
+
+@cache
+def _control_group() -> Any:
+    """A group for what is not on the devices: patient, unlike the one that adds gradients."""
+    return torch.distributed.new_group(backend="gloo", timeout=LONGEST_WAIT)

@@ -1,0 +1,220 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from elmo_xlstm.config import apply_overrides, validate
+from elmo_xlstm.errors import UserError
+from elmo_xlstm.lm import BiXLSTM
+from elmo_xlstm.lm.pretraining import Pretraining, describe_pretraining, mixed_precision, run_pretraining
+from elmo_xlstm.lm.pretraining_settings import PretrainSettings
+from elmo_xlstm.lm.validation import Validation
+from elmo_xlstm.run_directory import open_run
+from elmo_xlstm.text import prepare_corpus
+from elmo_xlstm.text.tokenizer import Tokenizer
+
+ROOT = Path(__file__).parents[2]
+MakeSettings = Callable[..., PretrainSettings]
+
+
+@pytest.fixture(scope="module")
+def experiment(vocabulary_file: Path, text_file: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """A language model that is trained in a second, with all that draws random numbers: dropout and samples."""
+    return {
+        "tokenizer": {"name": str(vocabulary_file), "lower_case": True},
+        "corpus": {
+            "sources": [{"type": "local", "paths": [str(text_file)], "documents": "line"}],
+            "cleaning": {"min_characters": 10},
+            "validation_fraction": 0.1,
+            "workers": 1,
+        },
+        "corpus_directory": str(tmp_path_factory.mktemp("corpus")),
+        "model": {"embedding_dim": 16, "num_blocks": 1, "num_heads": 2, "dropout": 0.1, "context_length": 16},
+        "softmax_loss": {"type": "sampled", "samples": 40},
+        "optimizer": {"learning_rate": 0.01},
+        "schedule": {"warmup_steps": 5, "decay": "cosine"},
+        "training": {"max_steps": 40, "batch_size": 8, "validate_every": 4, "log_every": 3, "precision": "fp32"},
+    }
+
+
+@pytest.fixture
+def make_settings(experiment: dict[str, Any], tmp_path: Path) -> MakeSettings:
+    def make(*overrides: str) -> PretrainSettings:
+        values = apply_overrides(experiment, [f"output={tmp_path / 'run'}", *overrides])
+        return validate(PretrainSettings, values)
+
+    return make
+
+
+def train(settings: PretrainSettings, resume: bool = False) -> Validation:
+    directory = Path(settings.output)
+    open_run(directory, settings.model_dump(mode="json"), resume=resume)
+    return run_pretraining(settings, directory, resume)
+
+
+def metrics(directory: Path, kind: str) -> list[dict[str, Any]]:
+    lines = map(json.loads, (directory / "metrics.jsonl").read_text().splitlines())
+    return [line for line in lines if line.pop("kind") == kind]
+
+
+def test_a_run_from_text_to_a_model(make_settings: MakeSettings, tmp_path: Path) -> None:
+    settings = make_settings()
+    best = train(settings)
+    run = tmp_path / "run"
+
+    validations = metrics(run, "validation")
+    assert [line["step"] for line in validations] == list(range(4, 41, 4))
+    assert validations[-1]["loss"] < 0.8 * validations[0]["loss"]
+    assert validations[-1]["forward_perplexity"] < validations[0]["forward_perplexity"]
+    assert validations[-1]["backward_bits_per_character"] < validations[0]["backward_bits_per_character"]
+    trained = metrics(run, "train")
+    assert [line["step"] for line in trained] == [*range(3, 40, 3), 40]
+    assert all(line["tokens_per_second"] > 0 and 0 <= line["data_share"] <= 1 for line in trained)
+    assert trained[0]["learning_rate"] == pytest.approx(0.01 * 3 / 5)
+
+    steps = [line["step"] for line in validations]
+    best_step = min(validations, key=lambda line: line["loss"])["step"]
+    kept = sorted({best_step, *steps[-2:]})
+    assert sorted(path.name for path in (run / "checkpoints").iterdir()) == [f"step-{step:08d}" for step in kept]
+    assert best.loss == min(line["loss"] for line in validations)
+
+    model = BiXLSTM.from_pretrained(run / "model")
+    saved = BiXLSTM.from_pretrained(run / "checkpoints" / f"step-{best_step:08d}" / "model")
+    assert all(torch.equal(a, b) for a, b in zip(model.parameters(), saved.parameters(), strict=True))
+    tokenizer = Tokenizer.load(run / "model")
+    assert tokenizer.lower_case and model.config.vocab_size == tokenizer.vocab_size
+    assert not [path for path in run.rglob("*") if path.suffix in (".pt", ".bin", ".pkl", ".pth")]
+
+
+def test_killed_and_resumed_equals_left_alone(
+    experiment: dict[str, Any], make_settings: MakeSettings, tmp_path: Path
+) -> None:
+    config = tmp_path / "experiment.jsonnet"
+    config.write_text(json.dumps(experiment))
+    run = tmp_path / "killed"
+    command = [sys.executable, str(ROOT / "cli.py"), "pretrain", str(config), "--output", str(run)]
+    environment = {**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads())}
+    with subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    ) as process:
+        try:
+            while not (run / "checkpoints" / "step-00000008").exists():
+                assert process.poll() is None, process.communicate()[0].decode()
+                time.sleep(0.002)
+        finally:
+            process.send_signal(signal.SIGKILL)
+    assert process.returncode == -signal.SIGKILL
+    assert not (run / "model").exists() and metrics(run, "validation")[-1]["step"] < 40
+    # As if it had been killed while it wrote a line that no checkpoint stands behind.
+    with open(run / "metrics.jsonl", "a") as file:
+        file.write('{"step": 39, "kind": "validation", "loss": 0.0}\n{"step": 40, "kind": "vali')
+
+    resumed = train(make_settings(f"output={run}"), resume=True)
+    alone = train(make_settings())
+    assert resumed == alone
+    assert metrics(run, "validation") == metrics(tmp_path / "run", "validation")
+    weights = [(path / "model" / "model.safetensors").read_bytes() for path in (run, tmp_path / "run")]
+    assert weights[0] == weights[1]
+
+
+def test_resume_of_a_finished_run_changes_nothing(make_settings: MakeSettings, tmp_path: Path) -> None:
+    settings = make_settings("training.max_steps=8")
+    first = train(settings)
+    before = (tmp_path / "run" / "metrics.jsonl").read_text()
+    assert train(settings, resume=True) == first
+    assert (tmp_path / "run" / "metrics.jsonl").read_text() == before
+
+
+def test_resume_with_another_configuration_is_refused(make_settings: MakeSettings) -> None:
+    train(make_settings("training.max_steps=4"))
+    with pytest.raises(
+        UserError, match="another configuration; different now: training.max_steps, training.batch_size"
+    ):
+        train(make_settings("training.max_steps=8", "training.batch_size=4"), resume=True)
+    with pytest.raises(UserError, match="there is a run already"):
+        train(make_settings("training.max_steps=4"))
+
+
+def test_resume_before_the_first_checkpoint_says_what_to_do(make_settings: MakeSettings, tmp_path: Path) -> None:
+    settings = make_settings()
+    open_run(tmp_path / "run", settings.model_dump(mode="json"))
+    with pytest.raises(UserError, match="no complete checkpoint to resume from.*--force"):
+        train(settings, resume=True)
+
+
+def test_training_that_diverged_ends_with_a_message(make_settings: MakeSettings, tmp_path: Path) -> None:
+    settings = make_settings("training.max_steps=2")
+    tokenizer = settings.tokenizer.build()
+    corpus = prepare_corpus(settings.corpus, tokenizer, Path(settings.corpus_directory))
+    pretraining = Pretraining(settings, tokenizer, corpus, tmp_path)
+    torch.nn.init.constant_(pretraining.bare_model.token_embedding.weight, float("nan"))
+    with pytest.raises(UserError, match="training diverged.*optimizer.learning_rate"):
+        pretraining.run()
+
+
+def test_accumulated_passes_equal_one_large_batch(make_settings: MakeSettings, tmp_path: Path) -> None:
+    plain = ["model.dropout=0", 'softmax_loss={"type": "full"}', "training.max_steps=4"]
+    whole = train(make_settings(*plain, "training.batch_size=8"))
+    split = train(
+        make_settings(*plain, "training.batch_size=4", "training.gradient_accumulation=2", f"output={tmp_path / 'b'}")
+    )
+    half = train(make_settings(*plain, "training.batch_size=4", f"output={tmp_path / 'c'}"))
+    assert split.loss == pytest.approx(whole.loss, rel=1e-5)
+    assert split.forward_perplexity == pytest.approx(whole.forward_perplexity, rel=1e-5)
+    assert half.loss != pytest.approx(whole.loss, rel=1e-5)
+
+
+def test_a_seed_decides_everything(make_settings: MakeSettings, tmp_path: Path) -> None:
+    short = "training.max_steps=4"
+    first = train(make_settings(short))
+    assert train(make_settings(short, f"output={tmp_path / 'b'}")) == first
+    assert train(make_settings(short, f"output={tmp_path / 'c'}", "seed=1")) != first
+
+
+@pytest.mark.parametrize(
+    ("overrides", "steps"),
+    [
+        (["training.epochs=2", "training.max_steps=null"], lambda epoch: 2 * epoch),
+        (["training.epochs=0.5", "training.max_steps=null"], lambda epoch: round(epoch / 2)),
+        (["training.epochs=0.0001", "training.max_steps=null"], lambda epoch: 1),
+        (["training.epochs=2", "training.max_steps=3"], lambda epoch: 3),
+        (["training.epochs=1", "training.max_steps=100000"], lambda epoch: epoch),
+    ],
+)
+def test_length_of_a_run(
+    make_settings: MakeSettings, tmp_path: Path, overrides: list[str], steps: Callable[[int], int]
+) -> None:
+    settings = make_settings(*overrides)
+    tokenizer = settings.tokenizer.build()
+    corpus = prepare_corpus(settings.corpus, tokenizer, Path(settings.corpus_directory))
+    pretraining = Pretraining(settings, tokenizer, corpus, tmp_path)
+    epoch = (len(corpus.train) // 16 - 1) // 8
+    assert pretraining.sampler.steps_per_epoch == epoch and pretraining.total_steps == steps(epoch)
+
+
+def test_a_dry_run_counts_and_writes_no_run(make_settings: MakeSettings, tmp_path: Path) -> None:
+    sizes = describe_pretraining(make_settings())
+    parameters = sizes["parameters"]
+    assert parameters["total"] == parameters["token embedding"] + parameters["stacks"] + parameters["soft-max"]
+    assert parameters["soft-max"] == 2 * parameters["token embedding"]
+    assert sizes["steps"] == 40 and sizes["tokens per step"] == 8 * 16
+    assert sizes["corpus"]["training tokens"] > sizes["corpus"]["validation tokens"] > 0
+    assert not (tmp_path / "run").exists()
+    tied = describe_pretraining(make_settings("model.softmax=tied"))["parameters"]
+    assert tied["total"] == tied["stacks"] + tied["token embedding"]
+
+
+def test_names_of_precisions() -> None:
+    assert mixed_precision("fp32") == "no" and mixed_precision("bf16") == "bf16"
+    usable = torch.cuda.is_available() and torch.cuda.is_bf16_supported()
+    assert mixed_precision("auto") == ("bf16" if usable else "no")
