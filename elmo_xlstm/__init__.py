@@ -12,10 +12,13 @@ if TYPE_CHECKING:
     from elmo_xlstm.config import Registry, Settings
     from elmo_xlstm.embedding import ElmoEmbedder, FeatureStore, ScalarMix
     from elmo_xlstm.errors import UserError
+    from elmo_xlstm.heads import CRF, Tagger
     from elmo_xlstm.lm import BiXLSTM, BiXLSTMConfig
     from elmo_xlstm.text import Tokenizer
+    from elmo_xlstm.training import Trainer
 
 _HOMES = {
+    "CRF": "elmo_xlstm.heads",
     "BiXLSTM": "elmo_xlstm.lm",
     "BiXLSTMConfig": "elmo_xlstm.lm",
     "ElmoEmbedder": "elmo_xlstm.embedding",
@@ -23,11 +26,14 @@ _HOMES = {
     "Registry": "elmo_xlstm.config",
     "ScalarMix": "elmo_xlstm.embedding",
     "Settings": "elmo_xlstm.config",
+    "Tagger": "elmo_xlstm.heads",
     "Tokenizer": "elmo_xlstm.text",
+    "Trainer": "elmo_xlstm.training",
     "UserError": "elmo_xlstm.errors",
 }
 
 __all__ = [
+    "CRF",
     "BiXLSTM",
     "BiXLSTMConfig",
     "ElmoEmbedder",
@@ -35,7 +41,9 @@ __all__ = [
     "Registry",
     "ScalarMix",
     "Settings",
+    "Tagger",
     "Tokenizer",
+    "Trainer",
     "UserError",
 ]
 

@@ -122,7 +122,19 @@ def prepare_corpus(
             _publish(temporary, target)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
-    return Corpus(target)
+    corpus = Corpus(target)
+    logger.info("corpus: %s; kept in %s", _told(corpus.manifest), target)
+    return corpus
+
+
+def _told(manifest: dict[str, Any]) -> str:
+    """What became of the documents, in a line."""
+    documents = manifest["documents"]
+    dropped = ", ".join(f"{count:,} {reason}" for reason, count in documents["dropped"].items() if count)
+    parts = (f"{name} {manifest[name]['tokens']:,} tokens" for name in ("train", "validation"))
+    return (
+        f"{documents['kept']:,} of {documents['read']:,} documents (dropped: {dropped or 'none'}); {', '.join(parts)}"
+    )
 
 
 def _identity(config: CorpusConfig, fingerprints: list[dict[str, Any]], tokenizer: Tokenizer) -> dict[str, Any]:
