@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 from tasks.readers.problems import read_lines, refuse_or_warn
@@ -10,6 +11,7 @@ from tasks.readers.sentence import Reading, TaggedSentence
 from tasks.readers.word_tokenizer import split_words
 
 JSON_LINES_SUFFIXES = (".jsonl", ".ndjson")
+SURROGATE = re.compile("[\ud800-\udfff]")
 EXPECTED = 'expected {"words": ["...", ...]} or {"text": "..."}'
 
 
@@ -61,6 +63,8 @@ def _words_of_object(line: str) -> list[str]:
         raise ValueError(f"no valid JSON ({error.msg} at column {error.colno}); {EXPECTED}") from None
     except RecursionError:
         raise ValueError(f"nested too deeply; {EXPECTED}") from None
+    if SURROGATE.search(json.dumps(value, ensure_ascii=False)):
+        raise ValueError("holds half a character (a lone surrogate such as \\ud800); write it as UTF-8")
     if not isinstance(value, dict) or ("words" in value) == ("text" in value):
         raise ValueError(EXPECTED)
     if "text" in value:

@@ -37,6 +37,8 @@ BAD_LINES = [
     ('{"words": "a b"}', "'words' must be"),
     ('{"words": ["a", 3]}', "no word"),
     ('{"words": ["a", " "]}', "no word"),
+    (r'{"words": ["a", "\ud800"]}', "half a character"),
+    (r'{"text": "a\udc00"}', "half a character"),
 ]
 
 
