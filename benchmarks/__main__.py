@@ -1,0 +1,174 @@
+"""The command line: ``python -m benchmarks COMMAND``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import torch
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.batch import measure_batches
+from benchmarks.crf import measure_crf
+from benchmarks.embedding import measure_embedding
+from benchmarks.gpu import measure_gpu
+from benchmarks.length import measure_lengths
+from benchmarks.machine import measure_machine
+from benchmarks.memory import measure_memory
+from benchmarks.report import write_report
+from benchmarks.results import Result, read_results, table_rows, write_result
+from benchmarks.sentences import make_tokenizer, read_sentences
+from benchmarks.session import Session
+from benchmarks.sizes import SIZES
+from benchmarks.store import measure_store
+from benchmarks.training import measure_training
+from elmo_xlstm.errors import UserError
+
+app = typer.Typer(
+    add_completion=False, no_args_is_help=True, help="Speed and memory, side by side with other systems in one process."
+)
+
+SizeName = Enum("SizeName", {name: name for name in SIZES}, type=str)  # type: ignore[misc]
+SizeOption = Annotated[SizeName, typer.Option(help="Model size: base is the model card's.")]
+ThreadsOption = Annotated[int | None, typer.Option(min=1, help="Threads of torch; its own choice by default.")]
+RepeatsOption = Annotated[int, typer.Option(min=1, help="Timed calls of each contender.")]
+OutputOption = Annotated[Path, typer.Option(help="Directory of the stored results.")]
+DeviceOption = Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ...")]
+OnlyOption = Annotated[list[str] | None, typer.Option(help="Name of a contender to measure; repeatable.")]
+SentencesOption = Annotated[
+    Path | None, typer.Option(help="CoNLL (words in the first column), JSON lines or plain text; the bundled sample.")
+]
+TokenizerOption = Annotated[
+    str | None, typer.Option(help="Directory, file or hub name; by default one made of the sample and the sentences.")
+]
+RESULTS = Path("benchmarks/results")
+BASE = SizeName("base")
+
+
+def _session(size: SizeName, threads: int | None, repeats: int, device: str, only: list[str] | None = None) -> Session:
+    if threads is not None:
+        torch.set_num_threads(threads)
+    torch.manual_seed(0)
+    try:
+        chosen = torch.device(device)
+        torch.zeros(1, device=chosen)
+    except (RuntimeError, AssertionError) as error:
+        raise UserError(f"--device {device}: cannot be used ({str(error).splitlines()[0]})") from None
+    return Session(SIZES[size.value], repeats, chosen, torch.get_num_threads(), tuple(only or ()))
+
+
+def _show(result: Result, directory: Path) -> None:
+    path = write_result(result, directory)
+    headings, rows = table_rows(result)
+    table = Table(title=f"{result.command}, {result.size}, {result.device}, {result.threads} threads")
+    for index, heading in enumerate(headings):
+        table.add_column(heading, justify="left" if index == 0 else "right", no_wrap=index == 0)
+    for row in rows:
+        table.add_row(*row)
+    console = Console()
+    if not console.is_terminal:
+        console.width = 200  # a log file wraps nothing
+    console.print(table)
+    for note in result.notes:
+        console.print(note, markup=False, highlight=False)
+    console.print(f"stored in {path}", markup=False, highlight=False)
+
+
+def _add(name: str, measure: Callable[[Session], Result], description: str, default_repeats: int = 7) -> None:
+    @app.command(name, help=description)
+    def command(
+        size: SizeOption = BASE,
+        threads: ThreadsOption = None,
+        repeats: RepeatsOption = default_repeats,
+        output: OutputOption = RESULTS,
+        device: DeviceOption = "cpu",
+        only: OnlyOption = None,
+    ) -> None:
+        _show(measure(_session(size, threads, repeats, device, only)), output)
+
+
+_add("machine", measure_machine, "Peak of matrix products and of memory copies.")
+_add("training", measure_training, "One optimizer step of every contender, interleaved.")
+_add("memory", measure_memory, "Peak memory of that step, each contender in its own process.", default_repeats=3)
+_add("batch", measure_batches, "Optimizer steps by batch size.")
+_add("length", measure_lengths, "Encoding by length of the input.")
+_add("crf", measure_crf, "The CRF against pytorch-crf.")
+
+
+@app.command()
+def embedding(
+    sentences: SentencesOption = None,
+    tokenizer: TokenizerOption = None,
+    size: SizeOption = BASE,
+    threads: ThreadsOption = None,
+    repeats: RepeatsOption = 7,
+    output: OutputOption = RESULTS,
+    device: DeviceOption = "cpu",
+    only: OnlyOption = None,
+) -> None:
+    """Fixed batches of pieces, and sentences from text to word vectors."""
+    session = _session(size, threads, repeats, device, only)
+    words = read_sentences(sentences)
+    _show(measure_embedding(session, words, make_tokenizer(tokenizer, session.size.vocab_size, words)), output)
+
+
+@app.command()
+def store(
+    sentences: SentencesOption = None,
+    tokenizer: TokenizerOption = None,
+    size: SizeOption = BASE,
+    threads: ThreadsOption = None,
+    repeats: RepeatsOption = 7,
+    output: OutputOption = RESULTS,
+    device: DeviceOption = "cpu",
+) -> None:
+    """Features from the store against embedding afresh, and epochs of fine-tuning on them."""
+    session = _session(size, threads, repeats, device)
+    words = read_sentences(sentences)
+    _show(measure_store(session, words, make_tokenizer(tokenizer, session.size.vocab_size, words)), output)
+
+
+@app.command()
+def gpu(
+    size: SizeOption = BASE,
+    threads: ThreadsOption = None,
+    repeats: RepeatsOption = 7,
+    output: OutputOption = RESULTS,
+    device: DeviceOption = "cuda",
+    only: OnlyOption = None,
+) -> None:
+    """Checks of results, then training with tuned batches; fails if a check fails."""
+    result, passed = measure_gpu(_session(size, threads, repeats, device, only))
+    _show(result, output)
+    if not passed:
+        raise UserError("a check failed; the timings say nothing until it passes")
+
+
+@app.command()
+def report(
+    output: OutputOption = RESULTS,
+    page: Annotated[Path, typer.Option(help="Markdown file; plots go into a directory of its name.")] = Path(
+        "docs/performance.md"
+    ),
+) -> None:
+    """Write the page of all stored results, with plots."""
+    write_report(read_results(output), page)
+    Console().print(f"wrote {page}", markup=False, highlight=False)
+
+
+def main() -> None:
+    """Run a command; what is the user's to mend is one message, never a traceback."""
+    try:
+        app()
+    except UserError as error:
+        Console(stderr=True).print(f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

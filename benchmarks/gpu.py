@@ -1,0 +1,73 @@
+"""On an accelerator: checks that results are right, then training timings with the batch tuned for each contender."""
+
+from __future__ import annotations
+
+import gc
+from functools import partial
+
+import torch
+
+from benchmarks.checks import check_device
+from benchmarks.contenders import COMPILED, COMPILED_SAMPLED, OURS, PACKAGE, SAMPLED, Contender, Contenders
+from benchmarks.results import PEAK, Measurement, Result, make_result
+from benchmarks.session import Session
+from benchmarks.timing import interleave, quartiles
+from benchmarks.training import time_steps
+
+CHOSEN = (OURS, COMPILED, SAMPLED, COMPILED_SAMPLED, PACKAGE)
+# Tuned with the batch of another: every batch tried would be compiled.
+SAME_BATCH = {COMPILED: OURS, COMPILED_SAMPLED: SAMPLED}
+TUNING_REPEATS = 3
+LARGEST = 32  # times the size's own batch
+WORTH = 1.02  # a doubled batch must bring so much
+
+
+def measure_gpu(session: Session) -> tuple[Result, bool]:
+    """Contenders one after another, so that each has the memory to itself; a matrix product beside each is its peak.
+
+    Returns:
+        Timings in bf16, or fp32 where there is no bf16, with the checks in the notes; whether all checks passed.
+    """
+    checks = check_device(session)
+    notes = [str(check) for check in checks]
+    precision = session.precisions()[-1]
+    batches: dict[str, int] = {}
+    measurements: list[Measurement] = []
+    peaks: list[Measurement] = []
+    for name in (name for name in CHOSEN if session.wants(name)):
+        torch.compiler.reset()
+        gc.collect()  # a compiled stack and its code refer to each other
+        if session.device.type == "cuda":
+            torch.cuda.empty_cache()
+        [contender] = Contenders(session).build((name,))
+        twin = batches.get(SAME_BATCH.get(name, ""))
+        batches[name] = twin or tune_batch(session, contender, precision)
+        notes.append(f"{name}: batch {batches[name]}")
+        found = time_steps(session, [contender], batches[name], [precision])
+        peaks += [measurement for measurement in found if measurement.contender == PEAK]
+        measurements += [measurement for measurement in found if measurement.contender != PEAK]
+        del contender
+    best_peak = min(peaks, key=lambda measurement: measurement.median)
+    result = make_result(session, "gpu", PACKAGE, [*measurements, best_peak], notes)
+    return result, all(check.passed for check in checks)
+
+
+def tune_batch(session: Session, contender: Contender, precision: str) -> int:
+    """The batch with most tokens per second: doubled while that helps and fits."""
+    best, best_rate = session.size.batch, 0.0
+    batch = best
+    while batch <= LARGEST * session.size.batch:
+        input_ids = session.pieces(batch, session.size.length)
+        try:
+            step = partial(contender.step, input_ids, precision)
+            samples = interleave({"step": step}, TUNING_REPEATS, session.synchronize)
+        except torch.OutOfMemoryError:
+            contender.optimizer.zero_grad()
+            torch.cuda.empty_cache()
+            break
+        rate = input_ids.numel() / quartiles(samples.seconds["step"])[1]
+        if rate < WORTH * best_rate:
+            break
+        best, best_rate = batch, rate
+        batch *= 2
+    return best

@@ -1,0 +1,59 @@
+"""Encoding by length of the input."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from benchmarks.contenders import OURS, PACKAGE
+from benchmarks.package_model import with_package_stacks
+from benchmarks.results import Measurement, Result, make_result
+from benchmarks.session import Session
+from benchmarks.sizes import Size
+from elmo_xlstm.lm import BiXLSTM
+
+
+@torch.inference_mode()
+def encode(model: BiXLSTM, input_ids: Tensor) -> object:
+    """All layers of both directions."""
+    return model.encode_layers(input_ids)
+
+
+def measure_lengths(session: Session) -> Result:
+    """About as many tokens at every length, at least one sequence; the package only where it fits into free memory."""
+    size = session.size
+    tokens = size.batch * size.length
+    model = session.place(BiXLSTM(size.config())).eval()
+    measurements, notes = [], []
+    for length in size.lengths:
+        batch = max(1, tokens // length)
+        input_ids = session.pieces(batch, length)
+        runs: dict[str, Callable[[], object]] = {}
+        if session.wants(OURS):
+            runs[OURS] = partial(encode, model, input_ids)
+        needed = package_encoding_bytes(size, batch, length)
+        if session.wants(PACKAGE) and needed > session.free_bytes():
+            notes.append(f"{PACKAGE}: left out at length {length}, which needs about {needed / 2**30:.0f} GiB")
+        elif session.wants(PACKAGE):
+            runs[PACKAGE] = partial(encode, with_package_stacks(model, length), input_ids)
+        samples = session.time(runs)
+        measurements += [
+            Measurement(
+                contender=name,
+                case={"length": length},
+                work={"tokens": float(input_ids.numel())},
+                values=samples.seconds[name],
+                first=samples.first[name],
+            )
+            for name in runs
+        ]
+    return make_result(session, "length", PACKAGE, measurements, notes)
+
+
+def package_encoding_bytes(size: Size, batch: int, length: int) -> float:
+    """What encoding with the package needs, roughly: some ten squares in float32 at once, a mask in every block."""
+    heads, blocks = size.config().num_heads, 2 * size.num_blocks
+    return length**2 * (10.0 * 4 * batch * heads + blocks)

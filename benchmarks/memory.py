@@ -1,0 +1,106 @@
+"""Peak memory of a training step, each contender in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import torch
+
+from benchmarks.contenders import CONTENDERS, PACKAGE, Contenders
+from benchmarks.results import Measurement, Result, make_result
+from benchmarks.session import Session
+from benchmarks.sizes import SIZES
+from elmo_xlstm.errors import UserError
+
+STEPS = 2  # the first one also allocates the optimizer's state
+
+
+def measure_memory(session: Session) -> Result:
+    """Peak of each contender above what its process held after imports and model building."""
+    measurements = []
+    for name in CONTENDERS:
+        if not session.wants(name):
+            continue
+        found = [in_own_process(session, name) for _ in range(session.repeats)]
+        values = [peak - built for peak, built in found]
+        measurements.append(Measurement(contender=name, values=values, unit="bytes"))
+    return make_result(session, "memory", PACKAGE, measurements)
+
+
+def in_own_process(session: Session, contender: str) -> tuple[float, float]:
+    """Bytes that a fresh process holds at most, and after building the model.
+
+    Raises:
+        UserError: the process failed, for example because memory ran out.
+    """
+    arguments = json.dumps([session.size.name, contender, str(session.device), session.threads])
+    root = Path(__file__).parents[1]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(root), os.environ.get("PYTHONPATH", "")])}
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.memory", arguments], capture_output=True, text=True, env=environment
+    )
+    if done.returncode:
+        last = done.stderr.strip().splitlines()[-1:] or ["no message"]
+        raise UserError(
+            f"memory of {contender!r}: its process ended with status {done.returncode} ({last[0]}); "
+            "status -9 means that memory ran out: choose a smaller --size, or contenders with --only"
+        )
+    peak, built = json.loads(done.stdout.splitlines()[-1])
+    return peak, built
+
+
+def in_this_process(session: Session, contender: str) -> tuple[float, float]:
+    """As :func:`in_own_process`, in this one."""
+    [built] = Contenders(session).build((contender,))
+    input_ids = session.pieces(session.size.batch, session.size.length)
+    before = _held(session.device)
+    if session.device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(session.device)
+    for _ in range(STEPS):
+        built.step(input_ids)
+    session.synchronize()
+    return _peak(session.device), before
+
+
+def _held(device: torch.device) -> float:
+    if device.type == "cuda":
+        return float(torch.cuda.memory_allocated(device))
+    return _status("VmRSS:") or _highest()
+
+
+def _peak(device: torch.device) -> float:
+    if device.type == "cuda":
+        return float(torch.cuda.max_memory_allocated(device))
+    # Linux hands ru_maxrss on to a new process from the one that started it; VmHWM begins anew with the program.
+    return _status("VmHWM:") or _highest()
+
+
+def _status(field: str) -> float | None:
+    try:
+        lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return None
+    return next((1024.0 * int(line.split()[1]) for line in lines if line.startswith(field)), None)
+
+
+def _highest() -> float:
+    kibibytes = sys.platform != "darwin"  # macOS counts bytes
+    return float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1024 if kibibytes else 1))
+
+
+def main(arguments: str) -> None:
+    """Print peak and baseline of the contender that ``arguments`` names."""
+    size, contender, device, threads = json.loads(arguments)
+    torch.set_num_threads(threads)
+    torch.manual_seed(0)
+    session = Session(SIZES[size], device=torch.device(device), threads=threads)
+    print(json.dumps(in_this_process(session, contender)))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,216 @@
+"""The page of all stored results: every number and every comparison is taken from the data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from benchmarks import contenders, store
+from benchmarks.plots import draw
+from benchmarks.results import PEAK, Measurement, Result, table_rows
+from elmo_xlstm.atomic import write_text_atomically
+
+INTRODUCTION = """\
+# Performance
+
+This page is generated from stored measurements: `python -m benchmarks report`. Each section is one command, run as
+`python -m benchmarks COMMAND --size SIZE`, which prints its table and stores all raw times in `benchmarks/results`.
+
+| command | what it measures |
+|---|---|
+| `machine` | matrix products and memory copies: the ceilings |
+| `training` | one optimizer step: forward, backward, clipping, AdamW |
+| `memory` | peak memory of that step, each contender in its own process |
+| `batch` | the step by batch size |
+| `embedding` | fixed batches of pieces; sentences from text to word vectors |
+| `length` | encoding by length of the input |
+| `crf` | the CRF against pytorch-crf |
+| `store` | the feature store against embedding afresh; epochs of fine-tuning |
+| `gpu` | checks of results on an accelerator, then training with tuned batches (`benchmarks/gpu.sh`) |
+
+"""
+
+METHOD = """\
+## How it is measured
+
+- **In turn.** After one untimed round, contenders of one table run A B C A B C … in one process, with the same
+  threads (`memory` and `gpu`: one after another). Tables give the median and the quartiles of the repeats. The first
+  call, which compiles and warms up, is shown apart.
+- **xlstm package**: two `xLSTMBlockStack`s as its README builds them, one embedding, two linear heads, cross-entropy on
+  all logits, PyTorch's default AdamW. For embedding its stacks stand in our embedder: pooling and tokenizer are the
+  same; sentences come in random padded batches of 32.
+- **ours**: `BiXLSTM` with the chunked exact soft-max, or the sampled one, and fused AdamW. *Compiled*: the two stacks
+  under `torch.compile`. Sentences are sorted into batches of a token budget, or, *random batches*, not.
+- **ELMo's LSTM**: two layers in each direction, cells projected as in Peters et al. (2018) (4,096 to 512, scaled with
+  the size), trained with the sampled soft-max as it was; word-piece embeddings stand for its character CNN.
+- **LSTM, equal parameters**: two layers in each direction with as many parameters as our stacks, with our exact
+  soft-max and fused AdamW, so that only the network differs.
+- **BERT**: Hugging Face's `BertModel` of the same width (12 layers at size base) with random weights and the same
+  vocabulary; sentences sorted, batches of 32.
+- **Operations** are counted from the sizes (`benchmarks/flops.py`): matrix products and convolutions only, training
+  three times the forward pass, the mLSTM's weights as a full square. **Of peak** is that rate over the rate of a square
+  fp32 or bf16 matrix product, timed in the same rounds.
+- **Memory** is the highest resident memory of a process over two steps (VmHWM, where Linux has it, else ru_maxrss) less
+  what it held after imports and model building. So it contains gradients, optimizer state and activations, not weights;
+  for a compiled contender also the compiler. On a GPU: allocated tensors.
+- **Inputs** are random pieces, as unevenly frequent as words; weights are random. bf16 is measured only where the
+  processor multiplies bf16 in hardware, as autocast over fp32 weights.
+"""
+
+
+def write_report(results: list[Result], page: Path) -> None:
+    """Write the page and its plots.
+
+    Args:
+        results: all that are to be shown; without any the page says so.
+        page: the Markdown file; plots go beside it, into a directory of its name.
+
+    Raises:
+        UserError: matplotlib is not installed.
+    """
+    order = list(TITLES)
+    parts = [INTRODUCTION]
+    if not results:
+        parts.append("Nothing is measured yet.\n\n")
+    for result in sorted(results, key=lambda r: (order.index(r.command), r.size, r.device)):
+        parts.append(_section(result, page))
+    write_text_atomically(page, "".join(parts) + METHOD)
+
+
+def _section(result: Result, page: Path) -> str:
+    lines = [f"## {TITLES[result.command]}: {result.size}, {result.device}", ""]
+    commit = (result.git_commit or "unknown")[:12] + ("-dirty" if (result.git_commit or "").endswith("-dirty") else "")
+    machine = result.hardware
+    lines += [
+        f"{machine.cpu}, {result.threads} of {machine.cores} cores"
+        + (f", {machine.device}" if machine.device != "cpu" else "")
+        + f"; torch {result.versions.get('torch', '?')}, xlstm {result.versions.get('xlstm', '?')}; "
+        f"{result.repeats} repeats; {result.date[:10]}; commit {commit}.",
+        "",
+    ]
+    findings = FINDINGS.get(result.command, compare)(result)
+    lines += [f"- {finding}" for finding in findings] + [""] * bool(findings)
+    headings, rows = table_rows(result)
+    lines += [_row(headings), "|" + "---|" * len(headings), *(_row(row) for row in rows), ""]
+    lines += [f"- {note}" for note in result.notes] + [""] * bool(result.notes)
+    picture = draw(result, page.parent / page.stem)
+    if picture is not None:
+        lines += [f"![{TITLES[result.command]}, {result.size}]({page.stem}/{picture.name})", ""]
+    return "\n".join(lines) + "\n"
+
+
+def _row(cells: list[str]) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def compare(result: Result) -> list[str]:
+    """The best of ours against the reference, and who is ahead of all of ours, in each case."""
+    found = []
+    for case in result.cases():
+        entered = [m for m in result.measurements if m.case == case and m.contender != PEAK]
+        ours = [m for m in entered if m.contender.startswith("ours")]
+        if not ours:
+            continue
+        best = min(ours, key=_cost)
+        ratio, what = result.ratio(best), "memory" if best.unit == "bytes" else "speed"
+        if ratio is not None:
+            found.append(f"{_where(case)}{best.contender}: {ratio:.2f}× the {what} of {result.reference}.")
+        for m in sorted(entered, key=_cost):
+            if _cost(m) < _cost(best):
+                word = "needs less memory than" if m.unit == "bytes" else "is faster than"
+                found.append(f"{_where(case)}**{m.contender} {word} each of ours**, by {_cost(best) / _cost(m):.2f}×.")
+    return found
+
+
+def _where(case: dict[str, str | int]) -> str:
+    return ", ".join(str(value) if isinstance(value, str) else f"{key} {value}" for key, value in case.items()) + (
+        ": " if case else ""
+    )
+
+
+def _cost(measurement: Measurement) -> float:
+    """Seconds per token, or plain seconds or bytes: less is better."""
+    return measurement.median / measurement.work.get("tokens", 1.0)
+
+
+# Pairs with the same soft-max: only the network differs.
+ALIKE = (
+    (contenders.OURS, contenders.LSTM),
+    (contenders.COMPILED, contenders.LSTM),
+    (contenders.SAMPLED, contenders.ELMO),
+    (contenders.COMPILED_SAMPLED, contenders.ELMO),
+)
+
+
+def _training(result: Result) -> list[str]:
+    """How much of the peak ours reaches, what compiling takes, and LSTMs beside ours with the same soft-max."""
+    found = []
+    for case in result.cases():
+        where = _where(case)
+        for name in (contenders.OURS, contenders.COMPILED):
+            mine = result.find(name, case)
+            fraction = result.peak_fraction(mine) if mine else None
+            if fraction is not None:
+                found.append(f"{where}{name}: {fraction:.0%} of the matrix product's rate.")
+        compiled = result.find(contenders.COMPILED, case)
+        if compiled and compiled.first is not None:
+            found.append(f"{where}compiling takes {compiled.first - compiled.median:.0f} s, once.")
+        for name, lstm in ALIKE:
+            mine, theirs = result.find(name, case), result.find(lstm, case)
+            if mine and theirs:
+                ratio = _cost(mine) / _cost(theirs)
+                word = "faster" if ratio > 1 else "slower"
+                found.append(f"{where}{lstm} is {max(ratio, 1 / ratio):.2f}× {word} than {name}.")
+    return found
+
+
+def _by_number(key: str) -> Callable[[Result], list[str]]:
+    """Time per token at each length or batch size, and where others are faster than ours."""
+
+    def findings(result: Result) -> list[str]:
+        found = []
+        for name in dict.fromkeys(m.contender for m in result.measurements):
+            mine = [m for m in result.measurements if m.contender == name]
+            costs = " · ".join(f"{_cost(m) * 1e6:,.0f}" for m in mine)
+            shown = " · ".join(f"{m.case[key]:,}" for m in mine)
+            found.append(f"{name}: {costs} µs a token at {key} {shown}.")
+            pairs = [(m, result.find(contenders.OURS, m.case)) for m in mine]
+            faster = [f"{m.case[key]:,}" for m, ours in pairs if ours and _cost(m) < _cost(ours)]
+            if faster and not name.startswith("ours"):
+                found.append(f"**{name} is faster than ours at {key} {', '.join(faster)}.**")
+        return found
+
+    return findings
+
+
+def _store(result: Result) -> list[str]:
+    found = []
+    for slow, fast in (
+        (store.AFRESH, store.READ),
+        (store.FIRST_EPOCH, store.STORE_EPOCH),
+        (store.STORE_EPOCH, store.MEMORY_EPOCH),
+    ):
+        one, other = result.find(slow, {}), result.find(fast, {})
+        if one and other:
+            found.append(f"{slow} takes {one.median / other.median:.2f}× as long as {fast}.")
+    return found
+
+
+TITLES = {
+    "machine": "Machine",
+    "training": "Training step",
+    "memory": "Peak memory of a training step",
+    "batch": "Training by batch size",
+    "embedding": "Embedding",
+    "length": "Encoding by length",
+    "crf": "CRF",
+    "store": "Feature store",
+    "gpu": "Training on an accelerator",
+}
+FINDINGS: dict[str, Callable[[Result], list[str]]] = {
+    "training": lambda result: [*compare(result), *_training(result)],
+    "gpu": lambda result: [*compare(result), *_training(result)],
+    "batch": _by_number("batch"),
+    "length": _by_number("length"),
+    "store": _store,
+}

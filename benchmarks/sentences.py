@@ -1,0 +1,55 @@
+"""Sentences to embed, and a vocabulary for them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from elmo_xlstm.errors import UserError
+from elmo_xlstm.text import Tokenizer
+from elmo_xlstm.text.wordpiece import WordPieceConfig, train_wordpiece
+from tasks.readers.conll import ConllReader
+from tasks.readers.predict_input import read_predict_input
+
+SAMPLE = Path(__file__).parents[1] / "tasks" / "sample"
+
+Words = tuple[str, ...]
+
+
+def read_sentences(path: Path | None) -> list[Words]:
+    """Words of each sentence.
+
+    Args:
+        path: a CoNLL file (if its first line with content holds a tab; words in the first column), JSON lines, or
+            plain text with one sentence a line; the bundled sample by default.
+
+    Raises:
+        UserError: there is no such file, or it holds no sentence.
+    """
+    if path is None:
+        return [words for part in sorted((SAMPLE / "ner").glob("*.conll")) for words in read_sentences(part)]
+    try:
+        with open(path, encoding="utf-8") as file:
+            first = next((line for line in file if line.strip()), "")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: cannot be read ({error}); expected CoNLL, JSON lines or plain text") from None
+    if "\t" in first:
+        reading = ConllReader.Config(tag_column=None, strict=False).build().read(path)
+    else:
+        reading = read_predict_input(path, strict=False)
+    return [sentence.words for sentence in reading.sentences]
+
+
+def make_tokenizer(name: str | None, vocab_size: int, sentences: list[Words]) -> Tokenizer:
+    """A tokenizer by its name, or a vocabulary of the bundled text and the sentences themselves.
+
+    Args:
+        name: a directory, a file or a name on the hub.
+        vocab_size: of the new vocabulary, at most.
+        sentences: to learn it from, beside the sample.
+    """
+    if name is not None:
+        return Tokenizer.Config(name=name, lower_case=True).build()
+    running = (SAMPLE / "text" / "running.txt").read_text(encoding="utf-8").splitlines()
+    return train_wordpiece(
+        WordPieceConfig(vocab_size=vocab_size, lower_case=True), [*running, *(" ".join(words) for words in sentences)]
+    )

@@ -1,0 +1,94 @@
+"""The feature store: reading against embedding afresh, and what it costs an epoch of fine-tuning."""
+
+from __future__ import annotations
+
+import random
+import tempfile
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from benchmarks.results import Measurement, Result, make_result
+from benchmarks.sentences import Words
+from benchmarks.session import Session
+from elmo_xlstm.embedding import ElmoEmbedder, FeatureStore, ScalarMix
+from elmo_xlstm.heads import Sentence, Tagger, WordCollator
+from elmo_xlstm.lm import BiXLSTM
+from elmo_xlstm.text import Tokenizer
+from elmo_xlstm.training.batching import length_buckets
+
+AFRESH = "embed afresh"
+OPEN = "open the store and read"
+READ = "read the open store"
+FIRST_EPOCH = "epoch that embeds afresh"
+STORE_EPOCH = "epoch from the store"
+MEMORY_EPOCH = "epoch on random features in memory"
+LABELS = [f"T{index}" for index in range(11)]
+BATCH = 32
+
+
+class Epoch:
+    """Fits a tagging head over the scalar mix alone, once over all sentences."""
+
+    def __init__(self, session: Session, embedder: ElmoEmbedder, sentences: list[Words]) -> None:
+        config = Tagger.Config(mix=ScalarMix.Config(), scheme="none")
+        self.tagger = config.build(LABELS, layers=(embedder.num_layers, embedder.dim)).to(session.device)
+        self.collate = WordCollator(self.tagger.scheme)
+        self.optimizer = torch.optim.AdamW(self.tagger.parameters(), 1e-3, fused=True)
+        self.device = session.device
+        self.words = sentences
+        tags = random.Random(0)
+        self.tags = [tuple(tags.choices(LABELS, k=len(words))) for words in sentences]
+        self.batches = length_buckets([len(words) for words in sentences], BATCH, seed=0, epoch=1)
+
+    def __call__(self, features: Callable[[], list[np.ndarray]]) -> None:
+        """Take one epoch of steps on what ``features`` gives."""
+        layers = features()
+        self.tagger.train()
+        for indices in self.batches:
+            batch = self.collate([Sentence(self.words[i], self.tags[i], layers[i]) for i in indices])
+            self.optimizer.zero_grad()
+            self.tagger.loss(batch.to(self.device)).backward()
+            self.optimizer.step()
+
+
+def measure_store(session: Session, sentences: list[Words], tokenizer: Tokenizer) -> Result:
+    """Everything on the same sentences; a sentence that comes twice is taken once."""
+    sentences = list(dict.fromkeys(sentences))
+    model = session.place(BiXLSTM(session.size.config(tokenizer.vocab_size)))
+    embedder = ElmoEmbedder(model, tokenizer)
+    generator = np.random.default_rng(0)
+    shapes = [(len(words), embedder.num_layers, embedder.dim) for words in sentences]
+    in_memory = [generator.standard_normal(shape, dtype=np.float32).astype(np.float16) for shape in shapes]
+    epoch = Epoch(session, embedder, sentences)
+    with tempfile.TemporaryDirectory() as directory:
+        store = FeatureStore(Path(directory), embedder)
+        store.features(sentences)
+
+        def read(opened: FeatureStore) -> list[np.ndarray]:
+            return [np.array(layers) for layers in opened.features(sentences)]
+
+        def afresh() -> list[np.ndarray]:
+            return [layers.astype(np.float16) for layers in embedder(sentences)]
+
+        runs: dict[str, Callable[[], object]] = {
+            AFRESH: afresh,
+            OPEN: lambda: read(FeatureStore(Path(directory), embedder)),
+            READ: partial(read, store),
+            FIRST_EPOCH: partial(epoch, afresh),
+            STORE_EPOCH: partial(epoch, partial(store.features, sentences)),
+            MEMORY_EPOCH: partial(epoch, lambda: in_memory),
+        }
+        samples = session.time(runs)
+    work = {"words": float(sum(map(len, sentences))), "sentences": float(len(sentences))}
+    size = sum(layers.nbytes for layers in in_memory)
+    return make_result(
+        session,
+        "store",
+        AFRESH,
+        [Measurement(contender=name, work=work, values=samples.seconds[name]) for name in runs],
+        [f"{len(sentences):,} distinct sentences, {size / 2**20:,.0f} MiB of features"],
+    )

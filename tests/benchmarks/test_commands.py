@@ -1,0 +1,153 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from benchmarks import __main__ as command_line
+from benchmarks import memory
+from benchmarks.contenders import ELMO, LSTM, OURS, PACKAGE, SAMPLED
+from benchmarks.results import PEAK, Result, read_results
+from benchmarks.session import Session
+from elmo_xlstm.errors import UserError
+
+ROOT = Path(__file__).parents[2]
+FP32 = {"precision": "fp32"}
+EAGER = [argument for name in (OURS, SAMPLED, PACKAGE, ELMO, LSTM) for argument in ("--only", name)]
+
+
+@pytest.fixture(autouse=True)
+def _threads_stay():
+    threads = torch.get_num_threads()
+    yield
+    torch.set_num_threads(threads)
+
+
+def call(*arguments: object) -> None:
+    command_line.app([str(argument) for argument in arguments], standalone_mode=False)
+
+
+def run(command: str, output: Path, *arguments: object) -> Result:
+    call(command, "--size", "tiny", "--threads", 1, "--repeats", 2, "--output", output, *arguments)
+    [result] = [result for result in read_results(output) if result.command == command]
+    assert (result.size, result.device, result.threads, result.repeats) == ("tiny", "cpu", 1, 2)
+    assert result.versions["torch"] == torch.__version__
+    assert all(len(m.values) == 2 and min(m.values) >= 0 for m in result.measurements)
+    return result
+
+
+def script(path: Path, body: str) -> Path:
+    path.write_text(f"#!/usr/bin/env bash\n{body}\n")
+    path.chmod(0o755)
+    return path
+
+
+def contenders(result: Result) -> set[str]:
+    return {m.contender for m in result.measurements}
+
+
+def test_machine(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    result = run("machine", tmp_path)
+    assert contenders(result) == {PEAK, "memory copy"}
+    assert "memory copy" in capsys.readouterr().out
+
+
+def test_training(tmp_path: Path):
+    result = run("training", tmp_path, *EAGER)
+    assert contenders(result) == {OURS, SAMPLED, PACKAGE, ELMO, LSTM, PEAK}
+    for measurement in result.measurements:
+        if measurement.contender != PEAK:
+            assert measurement.work["tokens"] == 2 * 16
+            assert measurement.parameters is not None and measurement.parameters > 1000
+            assert result.ratio(measurement) is not None and result.peak_fraction(measurement) is not None
+
+
+def test_batch_and_length(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    result = run("batch", tmp_path)
+    assert [m.case["batch"] for m in result.measurements if m.contender == PACKAGE] == [1, 2]
+    result = run("length", tmp_path)
+    assert [m.case["length"] for m in result.measurements if m.contender == OURS] == [8, 16, 32]
+    monkeypatch.setattr(Session, "free_bytes", lambda self: 50_000.0)
+    result = run("length", tmp_path)
+    assert [m.case["length"] for m in result.measurements if m.contender == PACKAGE] == [8]
+    assert len(result.notes) == 2 and "left out at length 16" in result.notes[0]
+
+
+def test_embedding_and_store(sentences_file: Path, tmp_path: Path):
+    output = tmp_path / "results"
+    chosen = [argument for name in (OURS, PACKAGE, "BERT") for argument in ("--only", name)]
+    result = run("embedding", output, "--sentences", sentences_file, *chosen)
+    [ours] = [m for m in result.measurements if m.contender == OURS and m.case == {"input": "sentences", **FP32}]
+    assert ours.work["words"] == 8
+    assert "3 sentences, 8 words" in result.notes[0]
+    result = run("store", output, "--sentences", sentences_file)
+    assert len(result.measurements) == 6
+
+
+def test_memory_in_its_own_process(tmp_path: Path):
+    call("memory", "--size", "tiny", "--repeats", 1, "--threads", 1, "--only", OURS, "--output", tmp_path)
+    [result] = read_results(tmp_path)
+    [measurement] = result.measurements
+    assert measurement.unit == "bytes" and 0 <= measurement.median < 2**30
+
+
+def test_memory_counts_what_a_step_allocates(session: Session):
+    peak, before = memory.in_this_process(session, SAMPLED)
+    assert peak >= before > 10 * 2**20
+
+
+def test_a_process_that_fails_is_reported_with_its_last_line(
+    session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(
+        sys, "executable", str(script(tmp_path / "python", "echo trace >&2; echo no memory >&2; exit 9"))
+    )
+    with pytest.raises(UserError, match=r"memory of 'ours': its process ended with status 9 \(no memory\)"):
+        memory.in_own_process(session, OURS)
+
+
+def test_gpu_on_the_cpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("benchmarks.gpu.LARGEST", 2)
+    result = run("gpu", tmp_path, "--device", "cpu", "--only", OURS, "--only", PACKAGE)
+    assert contenders(result) == {OURS, PACKAGE, PEAK}
+    assert sum(note.startswith("passed") for note in result.notes) == 8
+    assert any(note.startswith("ours: batch ") for note in result.notes)
+
+
+def test_report(tmp_path: Path):
+    run("machine", tmp_path)
+    call("report", "--output", tmp_path, "--page", tmp_path / "page.md")
+    assert "## Machine: tiny, cpu" in (tmp_path / "page.md").read_text()
+    assert (tmp_path / "page" / "machine-tiny-cpu.png").exists()
+
+
+def test_a_device_that_is_not_there_is_one_message(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    monkeypatch.setattr(sys, "argv", ["benchmarks", "machine", "--device", "nowhere"])
+    with pytest.raises(SystemExit) as ended:
+        command_line.main()
+    assert ended.value.code == 1
+    assert "error: --device nowhere: cannot be used" in capsys.readouterr().err
+
+
+def test_the_gpu_script_calls_machine_and_gpu_with_its_wheels_and_fails_with_them(tmp_path: Path):
+    wheels, calls = tmp_path / "wheels", tmp_path / "calls"
+    wheels.mkdir()
+    (wheels / "some-1.0.whl").touch()
+    python = script(tmp_path / "python", f'echo "$@" >> {calls}; echo said; [[ "$*" != *fail* ]]')
+    environment = {**os.environ, "PYTHON": str(python), "WHEELS": str(wheels), "OUT": str(tmp_path / "out")}
+
+    def start(*arguments: str) -> int:
+        command = ["bash", str(ROOT / "benchmarks" / "gpu.sh"), *arguments]
+        return subprocess.run(command, env=environment, capture_output=True).returncode
+
+    assert start("--repeats", "3", "--only", "ours, compiled") == 0
+    install, machine, gpu = calls.read_text().splitlines()
+    assert install.startswith("-m pip install") and install.endswith("some-1.0.whl")
+    assert machine == f"-m benchmarks machine --device cuda --size base --output {tmp_path / 'out'}"
+    assert gpu.endswith(f"gpu --device cuda --size base --output {tmp_path / 'out'} --repeats 3 --only ours, compiled")
+    assert (tmp_path / "out" / "gpu.log").read_text().endswith("said\nsaid\n")
+    assert start("fail") != 0
