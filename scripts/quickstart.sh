@@ -16,7 +16,7 @@ cat <<'END'
 
 This was the whole way on a sample: far too little text for the language model to be of use yet. How to go on:
   python cli.py predict runs/sample_ner/frozen-bilm/seed-0 FILE.txt      entities of your own sentences, one a line
-  python cli.py pretrain experiments/pretrain_cpu.jsonnet --help         a language model worth having (README, "Pretrain")
+  python cli.py pretrain experiments/pretrain_cpu.jsonnet --ext-var corpus=DIRECTORY   a language model worth having (README, "Pretrain")
   python cli.py finetune experiments/nerp.jsonnet                        the benchmark's named entities
 Activate the environment first: source .venv/bin/activate
 END
