@@ -9,8 +9,17 @@ from contextlib import contextmanager
 from typing import Any, Protocol
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.progress import Progress as RichProgress
+from rich.text import Text
 
 logger = logging.getLogger(__name__)
 
@@ -57,6 +66,14 @@ class _Bar:
         self._bars.update(self._identifier, advance=n, shown=self._shown)
 
 
+class _Speed(ProgressColumn):
+    """Units a second."""
+
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        return Text(f"{speed:.4g}/s" if speed else "")
+
+
 class TerminalProgress:
     """Bars with speed, shown values and estimated time, by rich."""
 
@@ -70,6 +87,7 @@ class TerminalProgress:
             TextColumn("{task.description}"),
             BarColumn(),
             MofNCompleteColumn(),
+            _Speed(),
             TimeElapsedColumn(),
             TextColumn("left"),
             TimeRemainingColumn(),

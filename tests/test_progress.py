@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import logging
 import re
+import time
 
 import pytest
 from rich.console import Console
@@ -73,6 +74,16 @@ def test_bars_show_description_count_and_values(total: int | None) -> None:
     assert "pretrain" in shown and "a message between" in shown
     last = shown.strip().splitlines()[-1]
     assert f"6/{total or '?'}" in last.replace(" ", "") and "loss 3.2100  tokens 12/s" in last
+
+
+def test_bars_show_units_a_second() -> None:
+    output = io.StringIO()
+    with TerminalProgress(Console(file=output, force_terminal=True, width=120)).task("embed", 3) as work:
+        for _ in range(3):
+            work.advance()
+            time.sleep(0.02)
+    last = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", output.getvalue()).strip().splitlines()[-1]
+    assert re.search(r"\d/s", last)
 
 
 def test_one_work_may_follow_another() -> None:
