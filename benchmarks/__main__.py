@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import tempfile
 from collections.abc import Callable
 from enum import Enum
 from pathlib import Path
@@ -20,11 +21,13 @@ from benchmarks.gpu import measure_gpu
 from benchmarks.length import measure_lengths
 from benchmarks.machine import measure_machine
 from benchmarks.memory import measure_memory
+from benchmarks.quality import Training, measure_quality, read_corpus
 from benchmarks.report import write_report
 from benchmarks.results import Result, read_results, table_rows, write_result
 from benchmarks.sentences import make_tokenizer, read_sentences
 from benchmarks.session import Session
 from benchmarks.sizes import SIZES
+from benchmarks.softmax import measure_softmax
 from benchmarks.store import measure_store
 from benchmarks.training import measure_training
 from elmo_xlstm.errors import UserError
@@ -40,17 +43,29 @@ RepeatsOption = Annotated[int, typer.Option(min=1, help="Timed calls of each con
 OutputOption = Annotated[Path, typer.Option(help="Directory of the stored results.")]
 DeviceOption = Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ...")]
 OnlyOption = Annotated[list[str] | None, typer.Option(help="Name of a contender to measure; repeatable.")]
+PrecisionOption = Annotated[list[str] | None, typer.Option(help="fp32 or bf16; repeatable. All by default.")]
 SentencesOption = Annotated[
     Path | None, typer.Option(help="CoNLL (words in the first column), JSON lines or plain text; the bundled sample.")
 ]
 TokenizerOption = Annotated[
     str | None, typer.Option(help="Directory, file or hub name; by default one made of the sample and the sentences.")
 ]
+MostOption = Annotated[
+    int | None, typer.Option(min=1, help="Sentences at most, drawn evenly from the file; all if the file has fewer.")
+]
 RESULTS = Path("benchmarks/results")
 BASE = SizeName("base")
+MINI = SizeName("mini")
 
 
-def _session(size: SizeName, threads: int | None, repeats: int, device: str, only: list[str] | None = None) -> Session:
+def _session(
+    size: SizeName,
+    threads: int | None,
+    repeats: int,
+    device: str,
+    only: list[str] | None = None,
+    precision: list[str] | None = None,
+) -> Session:
     if threads is not None:
         torch.set_num_threads(threads)
     torch.manual_seed(0)
@@ -59,7 +74,9 @@ def _session(size: SizeName, threads: int | None, repeats: int, device: str, onl
         torch.zeros(1, device=chosen)
     except (RuntimeError, AssertionError) as error:
         raise UserError(f"--device {device}: cannot be used ({str(error).splitlines()[0]})") from None
-    return Session(SIZES[size.value], repeats, chosen, torch.get_num_threads(), tuple(only or ()))
+    return Session(
+        SIZES[size.value], repeats, chosen, torch.get_num_threads(), tuple(only or ()), tuple(precision or ())
+    )
 
 
 def _show(result: Result, directory: Path) -> None:
@@ -88,12 +105,14 @@ def _add(name: str, measure: Callable[[Session], Result], description: str, defa
         output: OutputOption = RESULTS,
         device: DeviceOption = "cpu",
         only: OnlyOption = None,
+        precision: PrecisionOption = None,
     ) -> None:
-        _show(measure(_session(size, threads, repeats, device, only)), output)
+        _show(measure(_session(size, threads, repeats, device, only, precision)), output)
 
 
 _add("machine", measure_machine, "Peak of matrix products and of memory copies.")
 _add("training", measure_training, "One optimizer step of every contender, interleaved.")
+_add("softmax", measure_softmax, "The exact soft-max loss alone, beside other packages' kernels.")
 _add("memory", measure_memory, "Peak memory of that step, each contender in its own process.", default_repeats=3)
 _add("batch", measure_batches, "Optimizer steps by batch size.")
 _add("length", measure_lengths, "Encoding by length of the input.")
@@ -104,6 +123,7 @@ _add("crf", measure_crf, "The CRF against pytorch-crf.")
 def embedding(
     sentences: SentencesOption = None,
     tokenizer: TokenizerOption = None,
+    most: MostOption = 128,
     size: SizeOption = BASE,
     threads: ThreadsOption = None,
     repeats: RepeatsOption = 7,
@@ -114,13 +134,15 @@ def embedding(
     """Fixed batches of pieces, and sentences from text to word vectors."""
     session = _session(size, threads, repeats, device, only)
     words = read_sentences(sentences)
-    _show(measure_embedding(session, words, make_tokenizer(tokenizer, session.size.vocab_size, words)), output)
+    pieces = make_tokenizer(tokenizer, session.size.vocab_size, words)
+    _show(measure_embedding(session, words, pieces, most), output)
 
 
 @app.command()
 def store(
     sentences: SentencesOption = None,
     tokenizer: TokenizerOption = None,
+    most: MostOption = 128,
     size: SizeOption = BASE,
     threads: ThreadsOption = None,
     repeats: RepeatsOption = 7,
@@ -130,7 +152,32 @@ def store(
     """Features from the store against embedding afresh, and epochs of fine-tuning on them."""
     session = _session(size, threads, repeats, device)
     words = read_sentences(sentences)
-    _show(measure_store(session, words, make_tokenizer(tokenizer, session.size.vocab_size, words)), output)
+    pieces = make_tokenizer(tokenizer, session.size.vocab_size, words)
+    _show(measure_store(session, words, pieces, most), output)
+
+
+@app.command()
+def quality(
+    corpus: Annotated[
+        Path | None, typer.Option(help="Text to train on, also compressed; documents end at blank lines. The sample.")
+    ] = None,
+    tokenizer: TokenizerOption = None,
+    steps: Annotated[int, typer.Option(min=1, help="Optimizer steps of each model.")] = 500,
+    samples: Annotated[list[int] | None, typer.Option(min=1, help="Negatives; repeatable. 256, 1024, 4096.")] = None,
+    validation_tokens: Annotated[int, typer.Option(min=2, help="Held-out tokens that are scored.")] = 40_000,
+    size: SizeOption = MINI,
+    threads: ThreadsOption = None,
+    output: OutputOption = RESULTS,
+    device: DeviceOption = "cpu",
+    only: OnlyOption = None,
+) -> None:
+    """The same model trained with the full, the sampled and the adaptive soft-max: speed and perplexity."""
+    session = _session(size, threads, 1, device, only)
+    pieces = make_tokenizer(tokenizer, session.size.vocab_size, [])
+    with tempfile.TemporaryDirectory() as directory:
+        text = read_corpus(corpus, pieces, Path(directory))
+        training = Training(steps, tuple(samples or (256, 1024, 4096)), validation_tokens)
+        _show(measure_quality(session, text, pieces, training), output)
 
 
 @app.command()

@@ -11,6 +11,7 @@ from torch import Tensor
 from benchmarks.package_model import PackageLanguageModel
 from benchmarks.session import Session
 from elmo_xlstm.lm import BiXLSTM
+from elmo_xlstm.lm.kernels import kernel_problem, use_kernel
 
 
 @dataclass(frozen=True)
@@ -38,12 +39,17 @@ class Check:
 
 
 def check_device(session: Session) -> list[Check]:
-    """Ours against the package in fp32, bf16 autocast against fp32, and causality."""
+    """Ours against the package in fp32, bf16 autocast against fp32, causality, and Triton kernels if there are any."""
     with torch.backends.cudnn.flags(allow_tf32=False):  # convolutions would round to 10 bits
         model = session.place(BiXLSTM(session.size.config())).eval()
         randomize(model)
         input_ids = session.pieces(2, session.size.length)
-        return [*_against_package(model, input_ids), *_autocast(session, model, input_ids), *_causal(model, input_ids)]
+        return [
+            *_against_package(model, input_ids),
+            *_autocast(session, model, input_ids),
+            *_causal(model, input_ids),
+            *_kernels(session, model, input_ids),
+        ]
 
 
 @torch.no_grad()
@@ -102,6 +108,21 @@ def _causal(model: BiXLSTM, input_ids: Tensor) -> list[Check]:
             "backward: a piece changes nothing after it", _difference(new_backward[:, after], backward[:, after]), 1e-6
         ),
         Check("and it changes both where it is read (0 if so)", float(moved < 1e-4), 0.0),
+    ]
+
+
+def _kernels(session: Session, model: BiXLSTM, input_ids: Tensor) -> list[Check]:
+    """The opt-in Triton kernels against plain torch, where they can run."""
+    if kernel_problem(session.device):
+        return []
+    weight = model.token_embedding.weight
+    loss, gradient = _gradient(lambda: model(input_ids).loss, weight)
+    use_kernel(model, "triton", session.device)
+    found_loss, found_gradient = _gradient(lambda: model(input_ids).loss, weight)
+    use_kernel(model, "torch", session.device)
+    return [
+        Check("loss with Triton kernels, fp32", _difference(found_loss, loss), 1e-3),
+        Check("gradient of the embedding with Triton kernels, fp32", _difference(found_gradient, gradient), 0.05),
     ]
 
 

@@ -18,6 +18,7 @@ from benchmarks.package_model import PackageLanguageModel
 from benchmarks.session import Session
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.lm import BiXLSTM
+from elmo_xlstm.lm.kernels import use_kernel
 from elmo_xlstm.lm.losses import FullSoftmax, SampledSoftmax, SoftmaxLoss
 from elmo_xlstm.lm.optimization import OptimizerSettings
 
@@ -28,7 +29,10 @@ COMPILED_SAMPLED = "ours, compiled, sampled soft-max"
 PACKAGE = "xlstm package"
 ELMO = "ELMo's LSTM, sampled soft-max"
 LSTM = "LSTM, equal parameters"
+GRAPHS = "ours, compiled, CUDA graphs"
+KERNELS = "ours, Triton kernels"
 CONTENDERS = (OURS, SAMPLED, COMPILED, COMPILED_SAMPLED, PACKAGE, ELMO, LSTM)
+ON_GPU = (GRAPHS, KERNELS)  # to be built alone: they change the model that the others of ours share
 EAGER = (OURS, SAMPLED, PACKAGE, ELMO, LSTM)
 
 COMPILE_BACKEND = "inductor"
@@ -90,11 +94,15 @@ class Contenders:
         """Contenders by their names, in that order.
 
         Raises:
-            UserError: there is none of that name.
+            UserError: there is none of that name, or its kernels cannot run here.
         """
-        unknown = [name for name in names if name not in CONTENDERS]
+        unknown = [name for name in names if name not in CONTENDERS + ON_GPU]
         if unknown:
-            raise UserError(f"no contender {unknown[0]!r}; there are: {'; '.join(CONTENDERS)}")
+            raise UserError(f"no contender {unknown[0]!r}; there are: {'; '.join(CONTENDERS + ON_GPU)}")
+        if GRAPHS in names:
+            compile_stacks(self._ours, mode="reduce-overhead")
+        if KERNELS in names:
+            use_kernel(self._ours, "triton", self.session.device)
         if {COMPILED, COMPILED_SAMPLED} & set(names):
             compile_stacks(self._ours)
             self._compiled = True
@@ -119,14 +127,18 @@ class Contenders:
             return self._lstm(name, dim, plain, layers, FullSoftmax())
         sampled = name in (SAMPLED, COMPILED_SAMPLED)
         softmax_loss = self._sampled if sampled else FullSoftmax()
-        stays_eager = self._compiled and name in (OURS, SAMPLED)
+        stance: Callable[[], AbstractContextManager[Any]] = nullcontext
+        if name == GRAPHS:
+            stance = _next_graph_step
+        elif self._compiled and name in (OURS, SAMPLED):
+            stance = partial(torch.compiler.set_stance, "force_eager")
         return Contender(
             name,
             self._ours,
             lambda input_ids: self._ours(input_ids, softmax_loss=softmax_loss).loss,
             self._optimizer,
             self._flops(sampled),
-            partial(torch.compiler.set_stance, "force_eager") if stays_eager else nullcontext,
+            stance,
         )
 
     def _lstm(
@@ -164,7 +176,13 @@ class Contenders:
         return flops.TRAINING * forward
 
 
-def compile_stacks(model: BiXLSTM) -> None:
-    """Have both stacks compiled at their first call, as pretraining does."""
+def compile_stacks(model: BiXLSTM, mode: str | None = None) -> None:
+    """Have both stacks compiled at their first call, as pretraining does; ``mode`` is torch.compile's."""
     for stack in (model.forward_stack, model.backward_stack):
-        stack.compile(backend=COMPILE_BACKEND, dynamic=False)
+        stack.compile(backend=COMPILE_BACKEND, dynamic=False, mode=mode)
+
+
+def _next_graph_step() -> AbstractContextManager[None]:
+    """What CUDA graphs gave in the step before may be overwritten."""
+    torch.compiler.cudagraph_mark_step_begin()
+    return nullcontext()

@@ -8,15 +8,26 @@ from functools import partial
 import torch
 
 from benchmarks.checks import check_device
-from benchmarks.contenders import COMPILED, COMPILED_SAMPLED, OURS, PACKAGE, SAMPLED, Contender, Contenders
+from benchmarks.contenders import (
+    COMPILED,
+    COMPILED_SAMPLED,
+    GRAPHS,
+    KERNELS,
+    OURS,
+    PACKAGE,
+    SAMPLED,
+    Contender,
+    Contenders,
+)
 from benchmarks.results import PEAK, Measurement, Result, make_result
 from benchmarks.session import Session
 from benchmarks.timing import interleave, quartiles
 from benchmarks.training import time_steps
+from elmo_xlstm.lm.kernels import kernel_problem
 
-CHOSEN = (OURS, COMPILED, SAMPLED, COMPILED_SAMPLED, PACKAGE)
+CHOSEN = (OURS, COMPILED, SAMPLED, COMPILED_SAMPLED, GRAPHS, KERNELS, PACKAGE)
 # Tuned with the batch of another: every batch tried would be compiled.
-SAME_BATCH = {COMPILED: OURS, COMPILED_SAMPLED: SAMPLED}
+SAME_BATCH = {COMPILED: OURS, COMPILED_SAMPLED: SAMPLED, GRAPHS: OURS}
 TUNING_REPEATS = 3
 LARGEST = 32  # times the size's own batch
 WORTH = 1.02  # a doubled batch must bring so much
@@ -39,6 +50,10 @@ def measure_gpu(session: Session) -> tuple[Result, bool]:
         gc.collect()  # a compiled stack and its code refer to each other
         if session.device.type == "cuda":
             torch.cuda.empty_cache()
+        problem = reason_against(session, name)
+        if problem:
+            notes.append(f"{name}: left out ({problem})")
+            continue
         [contender] = Contenders(session).build((name,))
         twin = batches.get(SAME_BATCH.get(name, ""))
         batches[name] = twin or tune_batch(session, contender, precision)
@@ -50,6 +65,15 @@ def measure_gpu(session: Session) -> tuple[Result, bool]:
     best_peak = min(peaks, key=lambda measurement: measurement.median)
     result = make_result(session, "gpu", PACKAGE, [*measurements, best_peak], notes)
     return result, all(check.passed for check in checks)
+
+
+def reason_against(session: Session, name: str) -> str | None:
+    """Why a contender cannot take part on the session's device, or ``None``."""
+    if name == KERNELS:
+        return kernel_problem(session.device)
+    if name == GRAPHS and session.device.type != "cuda":
+        return "CUDA graphs need a GPU"
+    return None
 
 
 def tune_batch(session: Session, contender: Contender, precision: str) -> int:

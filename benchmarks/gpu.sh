@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Checks and training timings on a GPU, in one call, on a machine without network:
 #   [SIZE=small] bash benchmarks/gpu.sh [--repeats 7] [--only "ours, compiled"] ...
-# Results (gpu-base-cuda.json and machine-base-cuda.json) and the log go to $OUT, ./gpu-results by default. The status is
+# Results (gpu-, softmax- and machine-base-cuda.json) and the log go to $OUT, ./gpu-results by default. The status is
 # not 0 if a check failed.
 #
 # Needs a Python with torch 2.6 or newer for the GPU; PYTHON names it. Packages that are missing there are installed, for
@@ -19,11 +19,13 @@ size="${SIZE:-base}"
 if [[ "${1:-}" == --fetch-wheels ]]; then
     # What `python -m benchmarks gpu` imports beyond torch, numpy, transformers, accelerate, scikit-learn, typer, rich.
     packages=(annotated-types ftfy pydantic pydantic-core typing-inspection wcwidth xlstm zstandard)
+    # Compared with where they are: soft-max losses, and the kernels of mlstm_kernels (NXAI Community License).
+    compared=(cut-cross-entropy einops liger-kernel mlstm_kernels)
     platforms=()
     for version in 2_28 2_27 2_17 2_12 2_5; do platforms+=(--platform "manylinux_${version}_x86_64"); done
     exec "$python" -m pip download --no-deps --only-binary=:all: --python-version 3.12 --implementation cp \
         "${platforms[@]}" --platform manylinux2014_x86_64 --platform manylinux1_x86_64 \
-        --constraint constraints.txt --dest "$wheels" "${packages[@]}"
+        --constraint constraints.txt --dest "$wheels" "${packages[@]}" "${compared[@]}"
 fi
 
 site="$(mktemp -d)"
@@ -38,5 +40,6 @@ mkdir -p "$output"
 {
     nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv || true
     "$python" -m benchmarks machine --device "$device" --size "$size" --output "$output"
+    "$python" -m benchmarks softmax --device "$device" --size "$size" --output "$output"
     "$python" -m benchmarks gpu --device "$device" --size "$size" --output "$output" "$@"
 } 2>&1 | tee "$output/gpu.log"

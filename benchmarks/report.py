@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import contenders, store
+from benchmarks import contenders, quality, store
 from benchmarks.plots import draw
 from benchmarks.results import PEAK, Measurement, Result, table_rows
 from elmo_xlstm.atomic import write_text_atomically
@@ -22,6 +22,7 @@ This page is generated from stored measurements: `python -m benchmarks report`. 
 | `training` | one optimizer step: forward, backward, clipping, AdamW |
 | `memory` | peak memory of that step, each contender in its own process |
 | `batch` | the step by batch size |
+| `quality` | the same small model trained with each soft-max loss: speed, and perplexity on held-out text |
 | `embedding` | fixed batches of pieces; sentences from text to word vectors |
 | `length` | encoding by length of the input |
 | `crf` | the CRF against pytorch-crf |
@@ -47,6 +48,8 @@ METHOD = """\
   soft-max and fused AdamW, so that only the network differs.
 - **BERT**: Hugging Face's `BertModel` of the same width (12 layers at size base) with random weights and the same
   vocabulary; sentences sorted, batches of 32.
+- **Soft-max losses**: models that start alike take their steps on the same windows in turn, one process, AdamW with
+  warm-up and cosine decay; each is then scored by its own exact distribution on documents held out. One seed.
 - **Operations** are counted from the sizes (`benchmarks/flops.py`): matrix products and convolutions only, training
   three times the forward pass, the mLSTM's weights as a full square. **Of peak** is that rate over the rate of a square
   fp32 or bf16 matrix product, timed in the same rounds.
@@ -189,10 +192,27 @@ def _store(result: Result) -> list[str]:
         (store.AFRESH, store.READ),
         (store.FIRST_EPOCH, store.STORE_EPOCH),
         (store.STORE_EPOCH, store.MEMORY_EPOCH),
+        (store.STORE_EPOCH, store.BATCHES),
     ):
         one, other = result.find(slow, {}), result.find(fast, {})
         if one and other:
             found.append(f"{slow} takes {one.median / other.median:.2f}× as long as {fast}.")
+    return found
+
+
+def _quality(result: Result) -> list[str]:
+    """Speed and perplexity of each loss against the full soft-max."""
+    full = result.find(quality.FULL, {})
+    if full is None:
+        return []
+    found, exact = [], full.scores[quality.PERPLEXITY]
+    for other in result.measurements:
+        if other is not full:
+            change = other.scores[quality.PERPLEXITY] / exact - 1
+            found.append(
+                f"{other.contender}: {_cost(full) / _cost(other):.2f}× the speed of {quality.FULL}, perplexity "
+                f"{change:+.1%} after as many tokens."
+            )
     return found
 
 
@@ -201,6 +221,7 @@ TITLES = {
     "training": "Training step",
     "memory": "Peak memory of a training step",
     "batch": "Training by batch size",
+    "quality": "Soft-max losses: speed and quality",
     "embedding": "Embedding",
     "length": "Encoding by length",
     "crf": "CRF",
@@ -213,4 +234,5 @@ FINDINGS: dict[str, Callable[[Result], list[str]]] = {
     "batch": _by_number("batch"),
     "length": _by_number("length"),
     "store": _store,
+    "quality": _quality,
 }

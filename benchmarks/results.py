@@ -38,6 +38,8 @@ class Measurement(Settings):
     first: float | None = None
     """Seconds of the first call, which compiles and warms up."""
     parameters: int | None = None
+    scores: dict[str, float] = {}
+    """What came of it beside time and memory, such as perplexity."""
 
     @property
     def median(self) -> float:
@@ -153,7 +155,8 @@ def table_rows(result: Result) -> tuple[list[str], list[list[str]]]:
     keys = list(dict.fromkeys(key for m in result.measurements for key in m.case))
     rates = [what for what in RATES if any(m.rate(what) is not None for m in result.measurements)]
     bytes_ = any(m.unit == "bytes" for m in result.measurements)
-    headings = ["contender", *keys, "median [quartiles]", *(UNITS.get(what, f"{what}/s") for what in rates)]
+    scores = list(dict.fromkeys(name for m in result.measurements for name in m.scores))
+    headings = ["contender", *keys, "median [quartiles]", *(UNITS.get(what, f"{what}/s") for what in rates), *scores]
     headings += [f"{'memory' if bytes_ else 'speed'} against {result.reference}", "of peak", "first call"]
     rows = []
     for m in result.measurements:
@@ -162,6 +165,7 @@ def table_rows(result: Result) -> tuple[list[str], list[list[str]]]:
         for what in rates:
             rate = m.rate(what)
             row.append("" if rate is None else _number(rate / SCALES.get(what, 1)))
+        row += [f"{m.scores[name]:,.1f}" if name in m.scores else "" for name in scores]
         row += ["" if ratio is None else f"{ratio:.2f}×", "" if fraction is None else f"{fraction:.0%}"]
         rows.append([*row, "" if m.first is None else _seconds(m.first)])
     used = [index for index in range(len(headings)) if any(row[index] for row in rows)]

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from benchmarks.sizes import Size
 from benchmarks.timing import K, Samples, interleave
+from elmo_xlstm.errors import UserError
 
 MEMORY_FIELD = "MemAvailable:"
 
@@ -29,6 +30,7 @@ class Session:
         device: where tensors lie.
         threads: of torch.
         only: names of the contenders to measure; all if empty.
+        wanted: precisions to measure; all that the hardware computes if empty.
     """
 
     size: Size
@@ -36,6 +38,7 @@ class Session:
     device: torch.device = torch.device("cpu")
     threads: int = 1
     only: tuple[str, ...] = ()
+    wanted: tuple[str, ...] = ()
 
     def wants(self, contender: str) -> bool:
         """Whether a contender is to be measured."""
@@ -56,10 +59,17 @@ class Session:
         return interleave(runs, self.repeats, self.synchronize)
 
     def precisions(self) -> list[str]:
-        """fp32, and bf16 where the hardware computes it."""
-        if self.device.type == "cuda":
-            return ["fp32", "bf16"] if torch.cuda.is_bf16_supported() else ["fp32"]
-        return ["fp32", "bf16"] if cpu_has_bf16() else ["fp32"]
+        """fp32, and bf16 where the hardware computes it; of these the wanted ones.
+
+        Raises:
+            UserError: a precision is wanted that is not among them.
+        """
+        has_bf16 = torch.cuda.is_bf16_supported() if self.device.type == "cuda" else cpu_has_bf16()
+        found = ["fp32", "bf16"] if has_bf16 else ["fp32"]
+        for name in self.wanted:
+            if name not in found:
+                raise UserError(f"--precision {name}: this hardware has {', '.join(found)}")
+        return [name for name in found if not self.wanted or name in self.wanted]
 
     def autocast(self, precision: str) -> AbstractContextManager[object]:
         """The context for a precision's forward pass."""

@@ -62,6 +62,7 @@ SIZES = {
     size.name: size
     for size in (
         Size("tiny", 32, 2, 300, 2, 16, 0.0, 64, 64, 16, 2, (8, 16, 32), (1, 2), 64),
+        Size("mini", 128, 1, 16_000, 8, 128, 0.0, 1024, 692, 86, 2, _LENGTHS, _BATCHES, 1024),
         Size("small", 320, 2, 16_000, 32, 128, 0.0, 4096, 1728, 216, 4, _LENGTHS, _BATCHES, 2048),
         Size("base", 768, 8, 32_000, 16, 256, 0.1, 8192, 4096, 512, 12, _LENGTHS, _BATCHES, 4096),
     )

@@ -8,13 +8,19 @@ from pathlib import Path
 
 import torch
 
+from elmo_xlstm.device import default_device
 from elmo_xlstm.evaluation.environment import hardware, installed_versions
+from elmo_xlstm.lm.compilation import compiler_problem, cpp_compiler
 from elmo_xlstm.lm.configuration import BiXLSTMConfig
+from elmo_xlstm.lm.kernels import LICENCE, kernel_problem
 from elmo_xlstm.lm.model_files import find_model
 from elmo_xlstm.text import Tokenizer
 from tasks.indonlu.fetch import DIRECTORY_VARIABLE, DataLocation, cache_directory, given_directory
 
-OPTIONAL = {"xlstm": "the reference implementation that the tests compare with"}
+OPTIONAL = {
+    "xlstm": "the reference implementation that the tests compare with",
+    "mlstm_kernels": f"Triton kernels for long windows on a GPU; {LICENCE}, not an open-source licence",
+}
 
 
 def report(model: Path | None = None) -> dict[str, dict[str, str]]:
@@ -36,6 +42,7 @@ def report(model: Path | None = None) -> dict[str, dict[str, str]]:
             "gpu": ", ".join(accelerators) or "none",
             "bf16 on the gpu": str(bool(accelerators) and torch.cuda.is_bf16_supported()),
         },
+        "tiers": _tiers(),
         "optional parts": {
             name: f"{'installed' if importlib.util.find_spec(name) else 'not installed'} ({purpose})"
             for name, purpose in OPTIONAL.items()
@@ -48,6 +55,19 @@ def report(model: Path | None = None) -> dict[str, dict[str, str]]:
     if model is not None:
         facts["model"] = _describe_model(model)
     return facts
+
+
+def _tiers() -> dict[str, str]:
+    """What can compute the language model's stacks on the device that would be used."""
+    device = default_device()
+    without = compiler_problem(device)
+    builder = "triton" if device.type == "cuda" else cpp_compiler()
+    problem = kernel_problem(device)
+    return {
+        "plain torch": "usable (embedding, and pretraining that is too short for compiling)",
+        "torch.compile": f"not usable: {without}" if without else f"usable with {builder} (pretraining that is long)",
+        "triton kernels": f"not usable: {problem}" if problem else "usable (training.kernel: triton)",
+    }
 
 
 def _describe_model(path: Path) -> dict[str, str]:

@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 from transformers import PretrainedConfig
 
+from elmo_xlstm.lm.losses.adaptive import check_cutoffs
+
 
 class BiXLSTMConfig(PretrainedConfig):
     """Sizes of a :class:`~elmo_xlstm.lm.model.BiXLSTM`, by the names that the ``xlstm`` package uses.
@@ -23,7 +25,12 @@ class BiXLSTMConfig(PretrainedConfig):
         dropout: on the output of every block, in training.
         context_length: tokens in a training window. Encoding takes any length.
         softmax: ``separate`` output weights per direction, one ``shared`` matrix, or ``tied`` to the embedding.
+        softmax_clusters: frequency ranks at which the clusters of an adaptive soft-max begin, ascending (see
+            :class:`~elmo_xlstm.lm.losses.AdaptiveSoftmax`); ``None`` for one soft-max over the whole vocabulary.
         pad_token_id: the piece that padding uses.
+
+    Raises:
+        ValueError: ``softmax_clusters`` are no ascending ranks within the vocabulary.
     """
 
     model_type = "bixlstm"
@@ -40,6 +47,7 @@ class BiXLSTMConfig(PretrainedConfig):
         dropout: float = 0.1,
         context_length: int = 256,
         softmax: Literal["separate", "shared", "tied"] = "separate",
+        softmax_clusters: list[int] | None = None,
         pad_token_id: int = 0,
         **kwargs: Any,
     ) -> None:
@@ -54,6 +62,9 @@ class BiXLSTMConfig(PretrainedConfig):
         self.dropout = dropout
         self.context_length = context_length
         self.softmax = softmax
+        if softmax_clusters is not None:
+            check_cutoffs(softmax_clusters, vocab_size)
+        self.softmax_clusters = softmax_clusters
         self.pad_token_id = pad_token_id
         super().__init__(**kwargs)
 

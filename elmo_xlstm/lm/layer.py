@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
@@ -100,10 +100,16 @@ class CausalConv1d(nn.Module):
 
 
 class MLSTMCell(nn.Module):
-    """Gates, recurrence and head-wise norm."""
+    """Gates, recurrence and head-wise norm.
+
+    Attributes:
+        kernel: computes whole sequences in place of :func:`~elmo_xlstm.lm.cell.mlstm`; see
+            :func:`~elmo_xlstm.lm.kernels.use_kernel`.
+    """
 
     def __init__(self, config: BiXLSTMConfig) -> None:
         super().__init__()
+        self.kernel: Callable[[Tensor, Tensor, Tensor, Tensor, Tensor], Tensor] | None = None
         self.num_heads = config.num_heads
         self.igate = nn.Linear(3 * config.inner_dim, config.num_heads)
         self.fgate = nn.Linear(3 * config.inner_dim, config.num_heads)
@@ -115,7 +121,10 @@ class MLSTMCell(nn.Module):
         """Map (batch, length, inner dim) each to (batch, length, inner dim), and the state if asked for."""
         input_gates, forget_gates = self._gates(queries, keys, values)
         q, k, v = (self._heads(tensor) for tensor in (queries, keys, values))
-        hidden, state = mlstm(q, k, v, input_gates, forget_gates, state, return_state)
+        if self.kernel is None or state is not None or return_state:
+            hidden, state = mlstm(q, k, v, input_gates, forget_gates, state, return_state)
+        else:
+            hidden = self.kernel(q, k, v, input_gates, forget_gates)
         return self.outnorm(hidden), state
 
     def _heads(self, inputs: Tensor) -> Tensor:

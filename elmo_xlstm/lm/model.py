@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
@@ -17,7 +19,8 @@ from elmo_xlstm.errors import UserError
 from elmo_xlstm.lm.configuration import BiXLSTMConfig
 from elmo_xlstm.lm.initialization import initialize
 from elmo_xlstm.lm.layer import MLSTMStack
-from elmo_xlstm.lm.losses import FullSoftmax, SoftmaxLoss
+from elmo_xlstm.lm.losses import AdaptiveSoftmax, FullSoftmax, SoftmaxLoss
+from elmo_xlstm.lm.losses.adaptive import frequency_order
 
 
 @dataclass
@@ -59,6 +62,8 @@ class Encoding:
 class BiXLSTM(PreTrainedModel):
     """A forward and a backward causal mLSTM language model over one token embedding (Peters et al. 2018, section 3.1).
 
+    Its output is one soft-max over the vocabulary, or an adaptive one if the configuration has ``softmax_clusters``.
+
     Padding is to the right. The backward direction reads each sequence reversed within its own length, so that
     padding is never read before a piece.
     """
@@ -78,14 +83,22 @@ class BiXLSTM(PreTrainedModel):
             self.forward_softmax = nn.Parameter(torch.empty(config.vocab_size, config.embedding_dim))
         if config.softmax == "separate":
             self.backward_softmax = nn.Parameter(torch.empty(config.vocab_size, config.embedding_dim))
+        if config.softmax_clusters is not None:
+            shape = len(config.softmax_clusters), config.embedding_dim
+            self.forward_softmax_clusters = nn.Parameter(torch.empty(shape))
+            if config.softmax == "separate":
+                self.backward_softmax_clusters = nn.Parameter(torch.empty(shape))
+            self.softmax_order: Tensor
+            self.register_buffer("softmax_order", torch.arange(config.vocab_size))  # saved with the weights
         self.post_init()
 
     @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:
         # Overridden whole: the inherited rules would overwrite gate biases and norm scales.
         initialize(module, self.config)
-        if module is self and self.config.softmax != "tied":
-            for weight in self.softmax_weights():
+        if module is self:
+            weights = self.softmax_weights() if self.config.softmax != "tied" else ()
+            for weight in (*weights, *(self.softmax_cluster_weights() or ())):
                 nn.init.normal_(weight, std=(2 / (5 * self.config.embedding_dim)) ** 0.5)
 
     @classmethod
@@ -135,6 +148,23 @@ class BiXLSTM(PreTrainedModel):
             case _:
                 return self.forward_softmax, self.backward_softmax
 
+    def softmax_cluster_weights(self) -> tuple[Tensor, Tensor] | None:
+        """Cluster rows of an adaptive soft-max in the forward and the backward direction, (clusters, width) each."""
+        if self.config.softmax_clusters is None:
+            return None
+        separate = self.config.softmax == "separate"
+        forward = self.forward_softmax_clusters
+        return forward, self.backward_softmax_clusters if separate else forward
+
+    def order_vocabulary(self, token_counts: npt.NDArray[np.int64]) -> None:
+        """Rank the pieces of an adaptive soft-max by how often they occur, before training; else do nothing.
+
+        Args:
+            token_counts: (vocabulary,) occurrences of each piece in the training text.
+        """
+        if self.config.softmax_clusters is not None:
+            self.softmax_order.copy_(frequency_order(token_counts))
+
     def encode_layers(self, input_ids: Tensor, attention_mask: Tensor | None = None) -> Encoding:
         """Run both directions over sequences of any length.
 
@@ -176,18 +206,46 @@ class BiXLSTM(PreTrainedModel):
         Args:
             input_ids: (batch, length) piece ids, right-padded.
             attention_mask: (batch, length), 1 at pieces and 0 at padding.
-            softmax_loss: exact by default.
+            softmax_loss: how a soft-max over the whole vocabulary is trained; by default, and always for an adaptive
+                one, exactly.
+
+        Raises:
+            ValueError: ``softmax_loss`` is given, but the model's soft-max is adaptive.
         """
-        softmax_loss = softmax_loss or FullSoftmax()
+        if softmax_loss is not None and self.config.softmax_clusters is not None:
+            raise ValueError("an adaptive soft-max has a loss of its own, but another softmax_loss is given")
         encoding = self.encode_layers(input_ids, attention_mask)
-        mask = torch.ones_like(input_ids) if attention_mask is None else attention_mask
-        pairs = mask[:, 1:].bool()  # (batch, length - 1): position t and t + 1 are both pieces
-        forward_weight, backward_weight = self.softmax_weights()
-        forward_hidden, backward_hidden = encoding.forward[-1][:, :-1][pairs], encoding.backward[-1][:, 1:][pairs]
+        forward_hidden, backward_hidden = encoding.forward[-1][:, :-1], encoding.backward[-1][:, 1:]
+        next_ids, previous_ids = input_ids[:, 1:], input_ids[:, :-1]
+        if attention_mask is None:  # in training, where choosing by a mask would have the host wait for a GPU
+            forward_hidden, backward_hidden, next_ids, previous_ids = (
+                tensor.flatten(0, 1) for tensor in (forward_hidden, backward_hidden, next_ids, previous_ids)
+            )
+        else:
+            pairs = attention_mask[:, 1:].bool()  # (batch, length - 1): position t and t + 1 are both pieces
+            forward_hidden, backward_hidden, next_ids, previous_ids = (
+                tensor[pairs] for tensor in (forward_hidden, backward_hidden, next_ids, previous_ids)
+            )
         count = len(forward_hidden)
-        forward_loss = softmax_loss(forward_hidden, forward_weight, input_ids[:, 1:][pairs]) / count
-        backward_loss = softmax_loss(backward_hidden, backward_weight, input_ids[:, :-1][pairs]) / count
+        forward_loss = self._nats(0, forward_hidden, next_ids, softmax_loss) / count
+        backward_loss = self._nats(1, backward_hidden, previous_ids, softmax_loss) / count
         return BiXLSTMOutput((forward_loss + backward_loss) / 2, forward_loss, backward_loss)
+
+    def _nats(self, direction: int, hidden: Tensor, targets: Tensor, softmax_loss: SoftmaxLoss | None) -> Tensor:
+        """Sum of one direction's cross-entropies.
+
+        Args:
+            direction: 0 forward, 1 backward.
+            hidden: (tokens, width).
+            targets: (tokens,) piece ids.
+            softmax_loss: of a soft-max over the whole vocabulary.
+        """
+        weight, clusters = self.softmax_weights()[direction], self.softmax_cluster_weights()
+        if clusters is None:
+            return (softmax_loss or FullSoftmax())(hidden, weight, targets)
+        assert self.config.softmax_clusters is not None
+        adaptive = AdaptiveSoftmax(self.config.softmax_clusters, self.softmax_order)
+        return adaptive(hidden, weight, clusters[direction], targets)
 
 
 @contextmanager

@@ -16,8 +16,11 @@ from accelerate.utils import DistributedDataParallelKwargs, set_seed
 from elmo_xlstm.atomic import write_text_atomically
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.lm.activation_checkpointing import checkpoint_activations
+from elmo_xlstm.lm.compilation import Tier, choose_tier, compile_model, computing
+from elmo_xlstm.lm.configuration import BiXLSTMConfig
 from elmo_xlstm.lm.cost import training_flops_per_token
 from elmo_xlstm.lm.distributed import Processes
+from elmo_xlstm.lm.kernels import use_kernel
 from elmo_xlstm.lm.model import BiXLSTM
 from elmo_xlstm.lm.model_files import MODEL_DIRECTORY
 from elmo_xlstm.lm.prefetch import WindowPrefetcher
@@ -62,7 +65,9 @@ class Pretraining:
         self.total_steps = self._total_steps()
         self.softmax_loss = settings.softmax_loss.build(corpus.token_counts)
         set_seed(settings.seed)  # all processes start from the same weights
-        self.model, self.optimizer = self._prepare(BiXLSTM(settings.model.build(tokenizer)))
+        model = BiXLSTM(settings.architecture(tokenizer))
+        model.order_vocabulary(corpus.token_counts)
+        self.model, self.optimizer = self._prepare(model)
         if not self.processes.is_main:
             set_seed(settings.seed, device_specific=True)  # and draw dropout and samples of their own
         self.checkpoints = TrainingCheckpoints(
@@ -79,19 +84,32 @@ class Pretraining:
         """Bring a model and its optimizer to the devices."""
         training = self.settings.training
         sharded = training.sharding == "full"
-        blocks = [*model.forward_stack.blocks, *model.backward_stack.blocks]
-        if training.compile and (sharded or training.activation_checkpointing):
-            for block in blocks:  # what happens between blocks cannot be compiled
-                block.forward = torch.compile(block.forward, dynamic=False)
-        elif training.compile:
-            model.forward_stack.compile(dynamic=False)
-            model.backward_stack.compile(dynamic=False)
+        with self.processes.together():
+            use_kernel(model, training.kernel, self.accelerator.device)
+        self.tier = self._choose_tier(model.config)
+        if self.tier.compiled:
+            compile_model(model, by_block=sharded or training.activation_checkpointing)
         if training.activation_checkpointing:
             checkpoint_activations(model)
         if sharded:
             shard(model, self.accelerator.device, self.processes.count)
             return model, self.accelerator.prepare(self.settings.optimizer.build(model))
         return self.accelerator.prepare(model, self.settings.optimizer.build(model))
+
+    def _choose_tier(self, config: BiXLSTMConfig) -> Tier:
+        """What computes the stacks; the same in all processes."""
+        bf16 = self.accelerator.mixed_precision == "bf16"
+        tokens = self.total_steps * self.global_batch / self.processes.count * config.context_length
+        tiers = self.processes.gather(
+            choose_tier(
+                self.settings.training.compile,
+                self.accelerator.device,
+                torch.bfloat16 if bf16 else torch.float32,
+                tokens * training_flops_per_token(config, softmax_classes=0),
+                2 * config.num_blocks,
+            )
+        )
+        return next((tier for tier in tiers if not tier.compiled), tiers[0])
 
     @property
     def bare_model(self) -> BiXLSTM:
@@ -124,11 +142,12 @@ class Pretraining:
         training = self.settings.training
         tokens_per_step = self.global_batch * self.settings.model.context_length
         losses: list[torch.Tensor] = []
-        started, waited = time.monotonic(), 0.0
         with (
+            computing(self.tier, self.bare_model, training, self.accelerator, self.processes),
             (progress or NullProgress()).task("pretrain", self.total_steps, self.position.step) as work,
             WindowPrefetcher(self._read, self.accelerator.device, self.total_steps) as prefetcher,
         ):
+            started, waited = time.monotonic(), 0.0
             while self.position.step < self.total_steps:
                 before = time.monotonic()
                 windows = prefetcher.windows(self.position.step)
@@ -250,7 +269,9 @@ def describe_pretraining(settings: PretrainSettings, progress: Progress | None =
     """Build everything and train nothing: parameter counts, data sizes and steps, for a dry run."""
     pretraining = _set_up(settings, Path(settings.output), progress)
     model = pretraining.bare_model
-    softmax = sum(weight.numel() for weight in {id(w): w for w in model.softmax_weights()}.values())
+    rows = [*model.softmax_weights(), *(model.softmax_cluster_weights() or ())]
+    softmax = sum(weight.numel() for weight in {id(w): w for w in rows}.values())
+    classes = settings.softmax_loss.classes(pretraining.corpus.token_counts)
     return {
         "parameters": {
             "total": model.num_parameters(),
@@ -266,10 +287,12 @@ def describe_pretraining(settings: PretrainSettings, progress: Progress | None =
         "steps": pretraining.total_steps,
         "steps per epoch": pretraining.sampler.steps_per_epoch,
         "tokens per step": pretraining.global_batch * settings.model.context_length,
-        "training MFLOP per token": round(training_flops_per_token(model.config) / 1e6, 1),
+        "soft-max rows per token": round(classes),
+        "training MFLOP per token": round(training_flops_per_token(model.config, classes) / 1e6, 1),
         "processes": pretraining.processes.count,
         "device": str(pretraining.accelerator.device),
         "precision": pretraining.accelerator.mixed_precision,
+        "stacks run with": str(pretraining.tier),
     }
 
 
@@ -278,6 +301,7 @@ def _set_up(settings: PretrainSettings, directory: Path, progress: Progress | No
     processes = Processes()
     with processes.together():
         tokenizer = settings.tokenizer.build()
+        settings.architecture(tokenizer)  # what does not suit the vocabulary is said before the corpus is prepared
     corpora = Path(settings.corpus_directory)
     place = processes.run_on_main(lambda: prepare_corpus(settings.corpus, tokenizer, corpora, progress).directory)
     with processes.together():

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from elmo_xlstm.config import Settings
 from elmo_xlstm.lm.configuration import BiXLSTMConfig
+from elmo_xlstm.lm.kernels import Kernel
 from elmo_xlstm.lm.losses import FullSoftmax, softmax_losses
 from elmo_xlstm.lm.optimization import OptimizerSettings, ScheduleSettings
 from elmo_xlstm.text import CorpusConfig, Tokenizer
@@ -17,7 +18,7 @@ Positive = Annotated[int, Field(gt=0)]
 # How the same steps are computed: a run may be resumed with other values, for another number of processes.
 FREE_ON_RESUME = frozenset(
     f"training.{name}"
-    for name in ("batch_size", "gradient_accumulation", "compile", "activation_checkpointing", "sharding")
+    for name in ("batch_size", "gradient_accumulation", "compile", "kernel", "activation_checkpointing", "sharding")
 )
 
 
@@ -45,9 +46,19 @@ class ModelSettings(Settings):
                 raise ValueError(f"{name}={getattr(self, name)} does not divide the cell's width {inner}")
         return self
 
-    def build(self, tokenizer: Tokenizer) -> BiXLSTMConfig:
-        """The architecture over ``tokenizer``'s vocabulary."""
-        return BiXLSTMConfig(vocab_size=tokenizer.vocab_size, pad_token_id=tokenizer.pad_id, **self.model_dump())
+    def build(self, tokenizer: Tokenizer, softmax_clusters: list[int] | None = None) -> BiXLSTMConfig:
+        """The architecture over ``tokenizer``'s vocabulary.
+
+        Args:
+            tokenizer: gives the vocabulary's size and padding.
+            softmax_clusters: what the soft-max loss asks for.
+        """
+        return BiXLSTMConfig(
+            vocab_size=tokenizer.vocab_size,
+            pad_token_id=tokenizer.pad_id,
+            softmax_clusters=softmax_clusters,
+            **self.model_dump(),
+        )
 
 
 class TrainingSettings(Settings):
@@ -63,8 +74,12 @@ class TrainingSettings(Settings):
     """Forward passes per optimizer step."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """auto: bf16 on a GPU that has it, else fp32."""
-    compile: bool = False
-    """Compile the stacks with torch.compile: faster steps after minutes of compiling; a CPU needs a C++ compiler."""
+    compile: Literal["auto"] | bool = "auto"
+    """Compile the stacks with torch.compile: faster steps after minutes of compiling. auto: where a compiler works and
+    training is long enough to win back the time; a CPU needs a C++ compiler, a GPU triton."""
+    kernel: Kernel = "torch"
+    """triton: the kernels of the package mlstm_kernels, for long windows on a GPU; its licence is the NXAI Community
+    License."""
     activation_checkpointing: bool = False
     """Compute activations inside blocks again in the backward pass: less memory, more time, the same numbers."""
     sharding: Literal["none", "full"] = "none"
@@ -94,9 +109,18 @@ class PretrainSettings(Settings):
     """Where tokenised corpora are kept and found again."""
     model: ModelSettings = ModelSettings()
     softmax_loss: Annotated[Any, softmax_losses] = FullSoftmax.Config()
+    """How the next piece is learned: exactly, from samples, or by an adaptive soft-max, which is part of the model."""
     optimizer: OptimizerSettings = OptimizerSettings()
     schedule: ScheduleSettings = ScheduleSettings()
     training: TrainingSettings
     output: str = "runs/pretrain"
     """Directory of the run."""
     seed: int = 0
+
+    def architecture(self, tokenizer: Tokenizer) -> BiXLSTMConfig:
+        """The model over ``tokenizer``'s vocabulary, with the soft-max that the loss asks for.
+
+        Raises:
+            UserError: the loss does not suit the vocabulary.
+        """
+        return self.model.build(tokenizer, self.softmax_loss.clusters_for(tokenizer.vocab_size))

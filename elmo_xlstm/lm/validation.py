@@ -15,7 +15,7 @@ from elmo_xlstm.text.shards import TokenStream
 
 @dataclass(frozen=True)
 class Validation:
-    """Quality on held-out text, exact soft-max.
+    """Quality on held-out text by the model's exact distribution, however it was trained.
 
     Attributes:
         loss: nats per piece, mean of both directions.

@@ -123,6 +123,20 @@ def test_sections_and_plots_of_several_commands(tmp_path: Path):
         assert (page.parent / "performance" / f"{name}-base-cpu.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_losses_are_compared_in_speed_and_perplexity(tmp_path: Path):
+    def trained(name: str, seconds: float, perplexity: float) -> Measurement:
+        return step(name, seconds).model_copy(update={"case": {}, "scores": {"perplexity": perplexity}})
+
+    entered = [trained("full", 2.0, 200.0), trained("sampled, 8", 0.5, 230.0), trained("adaptive", 0.8, 197.0)]
+    write_report([make_result("quality", entered, reference="full")], tmp_path / "page.md")
+    text = (tmp_path / "page.md").read_text()
+    assert "## Soft-max losses: speed and quality: base, cpu" in text
+    assert "- sampled, 8: 4.00× the speed of full, perplexity +15.0% after as many tokens." in text
+    assert "- adaptive: 2.50× the speed of full, perplexity -1.5% after as many tokens." in text
+    headings, rows = table_rows(make_result("quality", entered, reference="full"))
+    assert rows[1][headings.index("perplexity")] == "230.0"
+
+
 def test_without_results_the_page_says_so(tmp_path: Path):
     write_report([], tmp_path / "page.md")
     text = (tmp_path / "page.md").read_text()

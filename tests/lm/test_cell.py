@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional as F
+from torch.utils.flop_counter import FlopCounterMode
 
 from elmo_xlstm.lm import cell
 from elmo_xlstm.lm.cell import MLSTMState, mlstm
@@ -165,3 +166,34 @@ def test_state_is_left_out_unless_it_is_asked_for(monkeypatch: pytest.MonkeyPatc
     assert mlstm(*draw(1, 1, 4, 2))[1] is None
     small_chunks(monkeypatch, 1, 2, 2)
     assert mlstm(*draw(1, 1, 4, 2))[1] is None
+
+
+def test_cost_is_linear_beyond_the_parallel_length() -> None:
+    """Counted, not timed: operations of matrix products, and what a state-carrying chunk keeps, up to 16,384 tokens."""
+
+    def count(length: int) -> int:
+        vectors, gates = torch.zeros(3, 1, 1, length, 64), torch.zeros(2, 1, 1, length)
+        with FlopCounterMode(display=False) as counter:
+            mlstm(*vectors, *gates)
+        return counter.get_total_flops()
+
+    counts = [count(length) for length in (1024, 2048, 4096, 8192, 16_384)]
+    for less, more in zip(counts, counts[1:], strict=False):
+        assert more / less == pytest.approx(2.0, rel=0.06)  # the first chunk reads no state
+    assert count(512) / count(256) > 2.5  # as it is up to there: every pair of tokens
+
+
+@pytest.mark.parametrize("parallel", [64, 1])
+def test_gates_sums_and_normaliser_are_float32_under_autocast(parallel: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    small_chunks(monkeypatch, parallel, 16, 16)
+    queries, keys, values, *gates = draw(2, 2, 64, 8, scale=3.0)
+    vectors = [queries.abs(), keys.abs(), values]  # normalisers do not nearly cancel
+    expected, _ = recurrence(*vectors, *gates)
+    with torch.autocast("cpu", torch.bfloat16):
+        hidden, state = mlstm(*vectors, *gates, return_state=parallel == 1)
+        half, half_state = mlstm(*(vector.bfloat16() for vector in vectors), *gates, return_state=True)
+    # Vectors that come in float32 are not rounded either, so that any rounding of the rest would show.
+    assert hidden.dtype == torch.float32 and relative(hidden, expected) < 1e-5
+    assert relative(recurrence(*vectors, *(gate.bfloat16() for gate in gates))[0], expected) > 1e-4
+    assert half.dtype == torch.bfloat16 and half_state is not None
+    assert all(tensor.dtype == torch.float32 for tensor in (*half_state, *(state or ())))

@@ -26,9 +26,16 @@ def test_settings_survive_saving(tmp_path: Path) -> None:
         "dropout": 0.3,
         "context_length": 17,
         "softmax": "tied",
+        "softmax_clusters": [2, 5],
         "pad_token_id": 5,
     }
     BiXLSTMConfig(**values).save_pretrained(tmp_path)
     loaded = BiXLSTMConfig.from_pretrained(tmp_path)
     assert {name: getattr(loaded, name) for name in values} == values
     assert loaded.model_type == "bixlstm" and not loaded.tie_word_embeddings
+
+
+def test_clusters_outside_the_vocabulary_are_refused() -> None:
+    assert BiXLSTMConfig().softmax_clusters is None
+    with pytest.raises(ValueError, match=r"\[3, 11\] must be ascending ranks .* below the vocabulary's size 11"):
+        BiXLSTMConfig(vocab_size=11, softmax_clusters=[3, 11])

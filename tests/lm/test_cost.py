@@ -13,6 +13,10 @@ def test_at_the_model_cards_size() -> None:
     assert heads / total == pytest.approx(0.41, abs=0.005)
 
 
+def test_fewer_classes_cost_as_much_as_a_smaller_vocabulary() -> None:
+    assert training_flops_per_token(BiXLSTMConfig(), 3000.0) == training_flops_per_token(BiXLSTMConfig(vocab_size=3000))
+
+
 def test_six_per_weight_and_twelve_per_pair_of_positions() -> None:
     config = BiXLSTMConfig(vocab_size=50, embedding_dim=32, num_blocks=2, num_heads=2, context_length=8)
     model = BiXLSTM(config)

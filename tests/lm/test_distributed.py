@@ -34,6 +34,7 @@ from elmo_xlstm.text.shards import TokenStream
 
 ROOT = Path(__file__).parents[2]
 STEPS = 8
+ADAPTIVE = 'softmax_loss={"type": "adaptive", "clusters": [10, 30, 60]}'
 
 
 def start(program: list[str]) -> subprocess.CompletedProcess[str]:
@@ -139,6 +140,8 @@ def jobs(experiment: dict[str, Any], alone: Path, tmp_path_factory: pytest.TempP
         "resumed": ["training.batch_size=2"],
         "sharded": sharded,
         "sharded-resumed": [*sharded, "training.activation_checkpointing=true"],
+        "adaptive": [ADAPTIVE, "training.batch_size=2"],
+        "adaptive-sharded": [ADAPTIVE, *sharded],
     }
     todo = []
     for name, changes in overrides.items():
@@ -220,6 +223,18 @@ def test_sharding_can_begin_and_end_at_any_checkpoint(
     run = killed_after_step_4(jobs / "sharded", tmp_path / "run")
     train({**experiment, "output": str(run)}, resume=True)
     assert losses(run) == pytest.approx(losses(alone), rel=1e-5)
+
+
+def test_an_adaptive_soft_max_is_trained_by_two_processes_as_by_one(
+    experiment: dict[str, Any], jobs: Path, tmp_path: Path
+) -> None:
+    train(apply_overrides(experiment, [f"output={tmp_path / 'run'}", ADAPTIVE]))
+    whole = load_file(tmp_path / "run" / "model" / "model.safetensors")
+    for name in ("adaptive", "adaptive-sharded"):
+        assert losses(jobs / name) == pytest.approx(losses(tmp_path / "run"), rel=1e-5)
+        weights = load_file(jobs / name / "model" / "model.safetensors")
+        assert weights.keys() == whole.keys() and torch.equal(weights["softmax_order"], whole["softmax_order"])
+        assert all(torch.allclose(weights[key], whole[key], atol=1e-4) for key in whole)
 
 
 def test_one_process_cannot_shard(experiment: dict[str, Any], tmp_path: Path) -> None:

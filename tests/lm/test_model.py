@@ -5,6 +5,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -15,7 +16,7 @@ from torch.nn import functional as F
 
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.lm import BiXLSTM, BiXLSTMConfig, cell
-from elmo_xlstm.lm.losses import FullSoftmax
+from elmo_xlstm.lm.losses import AdaptiveSoftmax, FullSoftmax
 
 SOFTMAXES = ["separate", "shared", "tied"]
 
@@ -193,6 +194,76 @@ class TestLoss:
         output = model(ids, softmax_loss=counted)
         assert output.loss.item() == model(ids).loss.item()
         assert calls == [((4, 16), (30, 16), ids[0, 1:].tolist()), ((4, 16), (30, 16), ids[0, :-1].tolist())]
+
+
+class TestAdaptiveSoftmax:
+    def make(self, softmax: str = "separate") -> BiXLSTM:
+        model = perturb(make_model(softmax=softmax, softmax_clusters=[4, 11]))
+        model.order_vocabulary(np.random.default_rng(0).permutation(30))
+        return model
+
+    @pytest.mark.parametrize("softmax", SOFTMAXES)
+    def test_both_directions_have_the_adaptive_loss_with_their_own_rows(self, softmax: str) -> None:
+        model, ids = self.make(softmax), pieces(3, 6)
+        output, hidden = model(ids), model.encode(ids)
+        targets = ids[:, 1:], ids[:, :-1]
+        clusters = model.softmax_cluster_weights()
+        assert clusters is not None and (clusters[0] is clusters[1]) == (softmax != "separate")
+        adaptive = AdaptiveSoftmax([4, 11], model.softmax_order)
+        states = hidden[0][:, :-1].flatten(0, 1), hidden[1][:, 1:].flatten(0, 1)
+        for index, found in enumerate((output.forward_loss, output.backward_loss)):
+            weight = model.softmax_weights()[index]
+            expected = adaptive(states[index], weight, clusters[index], targets[index].flatten()) / 15
+            assert found.item() == pytest.approx(expected.item(), rel=1e-6)
+        output.loss.backward()
+        assert all(parameter.grad is not None for parameter in model.parameters())
+
+    def test_the_vocabulary_is_ranked_by_its_counts(self) -> None:
+        model = make_model(softmax_clusters=[4, 11])
+        assert torch.equal(model.softmax_order, torch.arange(30))
+        model.order_vocabulary(np.arange(30))
+        assert torch.equal(model.softmax_order, torch.arange(30).flip(0))
+        flat = make_model()
+        flat.order_vocabulary(np.arange(30))
+        assert "softmax_order" not in states(flat)
+
+    def test_another_loss_is_refused(self) -> None:
+        with pytest.raises(ValueError, match="an adaptive soft-max has a loss of its own"):
+            self.make()(pieces(1, 5), softmax_loss=FullSoftmax())
+
+    def test_other_weights_start_as_they_do_without_it(self) -> None:
+        plain, adaptive = states(make_model()), states(make_model(softmax_clusters=[4, 11]))
+        added = {"forward_softmax_clusters", "backward_softmax_clusters", "softmax_order"}
+        assert adaptive.keys() - plain.keys() == added
+        assert all(torch.equal(adaptive[name], value) for name, value in plain.items())
+        assert 0.05 < adaptive["backward_softmax_clusters"].std() < 0.3
+
+    @pytest.mark.parametrize("softmax", SOFTMAXES)
+    def test_rows_and_order_come_back_bit_for_bit(self, softmax: str, tmp_path: Path) -> None:
+        model = self.make(softmax)
+        model.save_pretrained(tmp_path)
+        loaded = BiXLSTM.from_pretrained(tmp_path)
+        assert loaded.config.softmax_clusters == [4, 11]
+        assert states(loaded).keys() == states(model).keys()
+        assert all(torch.equal(value, states(model)[name]) for name, value in states(loaded).items())
+        assert loaded(pieces(2, 9)).loss.item() == model(pieces(2, 9)).loss.item()
+
+    def test_the_order_stays_whole_numbers_in_another_precision(self, tmp_path: Path) -> None:
+        model = self.make()
+        model.save_pretrained(tmp_path)
+        loaded = BiXLSTM.from_pretrained(tmp_path, dtype=torch.bfloat16)
+        assert loaded.forward_softmax_clusters.dtype == torch.bfloat16
+        assert torch.equal(loaded.softmax_order, model.softmax_order)
+        assert loaded(pieces(2, 9)).loss.item() == pytest.approx(model(pieces(2, 9)).loss.item(), rel=0.05)
+
+    @pytest.mark.parametrize("name", ["softmax_order", "backward_softmax_clusters"])
+    def test_files_without_its_parts_are_refused(self, name: str, tmp_path: Path) -> None:
+        self.make().save_pretrained(tmp_path)
+        weights = load_file(tmp_path / "model.safetensors")
+        del weights[name]
+        save_file(weights, tmp_path / "model.safetensors", {"format": "pt"})
+        with pytest.raises(UserError, match=f"missing keys: {name}"):
+            BiXLSTM.from_pretrained(tmp_path)
 
 
 class TestInitialWeights:

@@ -18,6 +18,7 @@ from elmo_xlstm.errors import UserError
 from elmo_xlstm.lm import BiXLSTM
 from elmo_xlstm.lm.pretraining import Pretraining, describe_pretraining, mixed_precision, run_pretraining
 from elmo_xlstm.lm.pretraining_settings import PretrainSettings
+from elmo_xlstm.lm.training_checkpoints import TrainingCheckpoints
 from elmo_xlstm.lm.validation import Validation
 from elmo_xlstm.run_directory import open_run
 from elmo_xlstm.text import prepare_corpus
@@ -212,6 +213,54 @@ def test_a_dry_run_counts_and_writes_no_run(make_settings: MakeSettings, tmp_pat
     assert not (tmp_path / "run").exists()
     tied = describe_pretraining(make_settings("model.softmax=tied"))["parameters"]
     assert tied["total"] == tied["stacks"] + tied["token embedding"]
+
+
+@pytest.mark.parametrize("softmax", ["separate", "tied"])
+def test_an_adaptive_soft_max_is_trained_kept_and_resumed(
+    softmax: str, make_settings: MakeSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    adaptive = ['softmax_loss={"type": "adaptive", "clusters": [10, 30]}', f"model.softmax={softmax}"]
+    settings = make_settings(*adaptive, "training.max_steps=12")
+    best = train(settings)
+    losses = [line["loss"] for line in metrics(tmp_path / "run", "validation")]
+    assert best.loss == losses[-1] < 0.95 * losses[0]
+    model = BiXLSTM.from_pretrained(tmp_path / "run" / "model")
+    corpus = prepare_corpus(settings.corpus, settings.tokenizer.build(), Path(settings.corpus_directory))
+    counts = corpus.token_counts[model.softmax_order.numpy()].tolist()
+    assert model.config.softmax_clusters == [10, 30] and counts == sorted(counts, reverse=True)
+
+    again = make_settings(*adaptive, "training.max_steps=12", f"output={tmp_path / 'stopped'}")
+    save = TrainingCheckpoints.save
+
+    def killed(self: TrainingCheckpoints, *arguments: Any) -> None:
+        save(self, *arguments)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(TrainingCheckpoints, "save", killed)
+        train(again)
+    assert train(again, resume=True) == best
+
+
+def test_a_dry_run_of_an_adaptive_soft_max_counts_its_rows_and_work(make_settings: MakeSettings) -> None:
+    full = describe_pretraining(make_settings('softmax_loss={"type": "full"}'))
+    sizes = describe_pretraining(make_settings('softmax_loss={"type": "adaptive", "clusters": [10, 30]}'))
+    assert sizes["parameters"]["soft-max"] == full["parameters"]["soft-max"] + 2 * 2 * 16
+    parts = ("token embedding", "stacks", "soft-max")
+    assert sizes["parameters"]["total"] == sum(sizes["parameters"][part] for part in parts)
+    rows = "soft-max rows per token"
+    assert 12 < sizes[rows] < full[rows] == full["parameters"]["token embedding"] / 16
+    saved = full["training MFLOP per token"] - sizes["training MFLOP per token"]
+    assert saved == pytest.approx(12 * 16 * (full[rows] - sizes[rows]) / 1e6, abs=0.11)
+
+
+def test_clusters_beyond_the_vocabulary_are_refused_before_the_corpus_is_read(make_settings: MakeSettings) -> None:
+    settings = make_settings(
+        'softmax_loss={"type": "adaptive", "clusters": [10, 9000]}',
+        'corpus.sources=[{"type": "local", "paths": ["nowhere.txt"]}]',
+    )
+    with pytest.raises(UserError, match=r"softmax_loss.clusters: \[10, 9000\] must be ascending ranks"):
+        describe_pretraining(settings)
 
 
 def test_names_of_precisions() -> None:

@@ -55,3 +55,15 @@ def test_the_architecture_has_the_settings_and_the_tokenizer_s_vocabulary(tokeni
     config = settings.build(tokenizer)
     assert (config.vocab_size, config.pad_token_id) == (tokenizer.vocab_size, tokenizer.pad_id)
     assert {name: getattr(config, name) for name in settings.model_dump()} == settings.model_dump()
+    assert config.softmax_clusters is None
+
+
+def test_an_adaptive_soft_max_is_part_of_the_architecture(tokenizer: Tokenizer) -> None:
+    settings = validate(PretrainSettings, make(softmax_loss={"type": "adaptive", "clusters": [5, 20]}))
+    assert settings.architecture(tokenizer).softmax_clusters == [5, 20]
+    default = validate(PretrainSettings, make(softmax_loss={"type": "adaptive"})).architecture(tokenizer)
+    size = tokenizer.vocab_size
+    assert default.softmax_clusters == [size // 8, size // 4, size // 2]
+    for loss in ("full", "sampled"):
+        settings = validate(PretrainSettings, make(softmax_loss={"type": loss}))
+        assert settings.architecture(tokenizer).softmax_clusters is None

@@ -71,6 +71,23 @@ def test_a_model_that_knows_nothing_has_the_perplexity_of_the_vocabulary(model: 
     assert found.as_dict()["loss"] == pytest.approx(math.log(20), rel=1e-6)
 
 
+def test_an_adaptive_model_is_scored_by_its_own_distribution(stream: TokenStream) -> None:
+    torch.manual_seed(0)
+    sizes = {"vocab_size": 20, "embedding_dim": 8, "num_blocks": 1, "num_heads": 2, "context_length": 8}
+    model = BiXLSTM(BiXLSTMConfig(**sizes, softmax_clusters=[4, 10]))
+    model.order_vocabulary(np.arange(20))  # the last piece is the most frequent
+    for weight in (*model.softmax_weights(), *model.softmax_cluster_weights()):
+        torch.nn.init.zeros_(weight)
+    found = validate_model(model, stream, 4, None, Accelerator())
+    # Head: four pieces and two clusters; clusters of six and ten pieces; all even.
+    nats = np.log([6 * 10] * 10 + [6 * 6] * 6 + [6] * 4)
+    tokens = stream.read(0, 53)
+    firsts, lasts = np.arange(0, 53, 8), np.array([7, 15, 23, 31, 39, 47, 52])
+    forward, backward = (np.delete(nats[tokens], without).mean() for without in (firsts, lasts))
+    assert found.forward_perplexity == pytest.approx(math.exp(forward), rel=1e-5)
+    assert found.backward_perplexity == pytest.approx(math.exp(backward), rel=1e-5)
+
+
 def test_a_loss_beyond_all_exponentials_is_an_infinite_perplexity(model: BiXLSTM, stream: TokenStream) -> None:
     torch.nn.init.normal_(model.forward_softmax, std=1e4)
     found = validate_model(model, stream, 4, None, Accelerator())

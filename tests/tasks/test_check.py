@@ -14,11 +14,25 @@ def _no_variables(monkeypatch) -> None:
 
 def test_facts() -> None:
     facts = report()
-    assert set(facts) == {"versions", "device", "optional parts", "data"}
+    assert set(facts) == {"versions", "device", "tiers", "optional parts", "data"}
     assert facts["versions"]["torch"] == torch.__version__
     assert "cores" in facts["device"]["cpu"]
     assert (facts["device"]["gpu"] == "none") == (not torch.cuda.is_available())
     assert all("installed" in value for value in facts["optional parts"].values())
+
+
+def test_tiers_are_named_with_what_they_lack(monkeypatch) -> None:
+    monkeypatch.setattr("tasks.check.default_device", lambda: torch.device("cpu"))
+    monkeypatch.setattr("tasks.check.compiler_problem", lambda device: None)
+    monkeypatch.setenv("CXX", "some-compiler")
+    tiers = report()["tiers"]
+    assert set(tiers) == {"plain torch", "torch.compile", "triton kernels"}
+    assert tiers["plain torch"].startswith("usable")
+    assert tiers["torch.compile"].startswith("usable with some-compiler")
+    assert tiers["triton kernels"].startswith("not usable: ")
+    monkeypatch.setattr("tasks.check.compiler_problem", lambda device: "no C++ compiler (g++)")
+    assert report()["tiers"]["torch.compile"] == "not usable: no C++ compiler (g++)"
+    assert "NXAI Community License" in report()["optional parts"]["mlstm_kernels"]
 
 
 def test_where_data_is_looked_for(monkeypatch, tmp_path) -> None:

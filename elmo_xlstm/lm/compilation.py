@@ -1,0 +1,221 @@
+"""Which tier computes the stacks in training: plain torch, or ``torch.compile`` where that works and pays."""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Literal
+
+import torch
+from accelerate import Accelerator
+
+from elmo_xlstm.lm.configuration import BiXLSTMConfig
+from elmo_xlstm.lm.distributed import Processes
+from elmo_xlstm.lm.layer import MLSTMStack
+from elmo_xlstm.lm.model import BiXLSTM
+from elmo_xlstm.lm.pretraining_settings import TrainingSettings
+
+logger = logging.getLogger(__name__)
+
+Compile = Literal["auto"] | bool
+
+# Measured on two cores of a CPU, 4 blocks of width 320: compiling took 32 s and saved 18 % (fp32, exact soft-max) to
+# 30 % (bf16) of a step, which in plain torch ran at 0.6 (fp32) of a matrix product's rate. See docs/performance.md.
+SECONDS_PER_BLOCK = 8.0
+SAVED_SHARE = 0.2
+PLAIN_SHARE_OF_PEAK = 0.6
+
+OLDEST_GPU = (7, 0)  # compute capability that Triton needs
+
+
+@dataclass(frozen=True)
+class Tier:
+    """What computes the stacks, and why.
+
+    Attributes:
+        compiled: with ``torch.compile``; else with plain torch.
+        reason: for people.
+        refused: compiling was asked for and cannot be done.
+    """
+
+    compiled: bool
+    reason: str
+    refused: bool = False
+
+    def __str__(self) -> str:
+        return f"{'torch.compile' if self.compiled else 'plain torch'} ({self.reason})"
+
+
+def choose_tier(
+    setting: Compile, device: torch.device, dtype: torch.dtype, total_flops: float, num_blocks: int
+) -> Tier:
+    """Decide once, before training.
+
+    With ``auto`` stacks are compiled if the time that this saves is more than the time that compiling takes. Both are
+    estimated: the length of training from its arithmetic and a matrix product timed here and now, the rest from the
+    measurements above.
+
+    Args:
+        setting: ``training.compile``.
+        device: of training.
+        dtype: of its matrix products.
+        total_flops: of all training on this device.
+        num_blocks: of both directions together.
+    """
+    if setting is False:
+        return Tier(False, "training.compile is false")
+    reason = "training.compile is true"
+    if setting == "auto":
+        seconds = total_flops / (PLAIN_SHARE_OF_PEAK * matrix_rate(device, dtype))
+        cost = SECONDS_PER_BLOCK * num_blocks
+        saved = SAVED_SHARE * seconds
+        if saved < cost:
+            return Tier(False, f"compiling would take about {cost:.0f} s to save {saved:.0f} s")
+        reason = f"about {saved / 60:.0f} min saved, {cost / 60:.0f} min to compile"
+    problem = compiler_problem(device)
+    return Tier(False, problem, refused=setting is True) if problem else Tier(True, reason)
+
+
+def matrix_rate(device: torch.device, dtype: torch.dtype) -> float:
+    """Floating-point operations per second of a matrix product: the best of a few, in some milliseconds."""
+    size = 8192 if device.type == "cuda" else 512
+    matrix = torch.ones(size, size, device=device, dtype=dtype)  # draws no random numbers, which training counts on
+    best = float("inf")
+    for _ in range(4):
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        started = time.perf_counter()
+        torch.mm(matrix, matrix)
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        best = min(best, time.perf_counter() - started)
+    return 2.0 * size**3 / best
+
+
+def compiler_problem(device: torch.device) -> str | None:
+    """Why ``torch.compile`` cannot work on a device, or ``None`` if what it needs is there."""
+    if device.type == "cuda":
+        if importlib.util.find_spec("triton") is None:
+            return "the package triton is not installed"
+        if torch.cuda.get_device_capability(device) < OLDEST_GPU:
+            return "the GPU is too old for triton"
+        return _build_problem(os.environ.get("CC") or ("gcc" if shutil.which("gcc") else "clang"), "c")
+    return _build_problem(cpp_compiler(), "c++")
+
+
+def cpp_compiler() -> str:
+    """The C++ compiler that ``torch.compile`` calls on this system."""
+    default = {"win32": "cl", "darwin": "clang++"}.get(sys.platform, "g++")
+    return os.environ.get("CXX") or default
+
+
+@cache
+def _build_problem(compiler: str, language: str) -> str | None:
+    """Why a compiler cannot build an extension of Python: it is missing, or the headers are."""
+    if shutil.which(compiler) is None:
+        return f"no {language.upper()} compiler ({compiler})"
+    if sys.platform == "win32":
+        return None  # cl takes other options
+    command = [compiler, "-fsyntax-only", f"-I{sysconfig.get_path('include')}", "-x", language, "-"]
+    done = subprocess.run(command, input="#include <Python.h>\n", capture_output=True, text=True)
+    if done.returncode == 0:
+        return None
+    lines = done.stderr.strip().splitlines() or [f"status {done.returncode}"]
+    return f"{compiler} cannot build an extension of Python: {lines[0]}"
+
+
+def compile_model(model: BiXLSTM, by_block: bool) -> None:
+    """Have the stacks compiled at their first call, for inputs of one shape.
+
+    Args:
+        model: changed in place; parameter names stay.
+        by_block: every block on its own, which is needed where something happens between them.
+    """
+    for stack in (model.forward_stack, model.backward_stack):
+        compile_stack(stack, by_block)
+
+
+def compile_stack(stack: MLSTMStack, by_block: bool) -> None:
+    """The same for one stack."""
+    if by_block:
+        for block in stack.blocks:
+            block.forward = torch.compile(block.forward, dynamic=False)
+    else:
+        stack.compile(dynamic=False)
+
+
+def computing(
+    tier: Tier, model: BiXLSTM, training: TrainingSettings, accelerator: Accelerator, processes: Processes
+) -> AbstractContextManager[Any]:
+    """The context of training, entered by all processes together; says which tier runs.
+
+    What is to be compiled is compiled here, by a trial. If that fails in any process, all run plain torch.
+
+    Args:
+        tier: what was chosen.
+        model: prepared for training.
+        training: gives the batch size and whether the model is sharded.
+        accelerator: gives device and precision.
+        processes: of the launch.
+    """
+    if processes.is_main:
+        logger.log(logging.WARNING if tier.refused else logging.INFO, "the stacks run with %s", tier)
+    if not tier.compiled:
+        return nullcontext()
+    config, device = model.config, accelerator.device
+    stack = model.train().forward_stack
+    if training.sharding == "full":  # its hooks expect calls of the whole model: a spare block stands for it
+        stack = MLSTMStack(BiXLSTMConfig(**{**config.to_dict(), "num_blocks": 1})).to(device)
+        compile_stack(stack, by_block=True)
+    started = time.monotonic()
+    shape = training.batch_size, config.context_length, config.embedding_dim
+    problems = processes.gather(try_stack(stack, shape, device, accelerator.autocast))
+    problem = next((problem for problem in problems if problem is not None), None)
+    if problem is None:
+        if processes.is_main:
+            logger.info("compiled in %.0f s", time.monotonic() - started)
+        return nullcontext()
+    if processes.is_main:
+        logger.warning("torch.compile failed, so the stacks run with plain torch: %s", problem)
+    return torch.compiler.set_stance("force_eager")
+
+
+def try_stack(
+    stack: MLSTMStack,
+    shape: tuple[int, int, int],
+    device: torch.device,
+    autocast: Callable[[], AbstractContextManager[Any]],
+) -> str | None:
+    """Run a stack forwards and backwards as training will, which compiles it; leave nothing else behind.
+
+    Args:
+        stack: on its device, in training.
+        shape: of its inputs, (batch, length, embedding dim).
+        device: of the stack.
+        autocast: gives the context of the forward pass.
+
+    Returns:
+        What went wrong, in one line, or ``None``.
+    """
+    inputs = torch.zeros(shape, device=device, requires_grad=True)
+    weights = [parameter for parameter in stack.parameters() if parameter.requires_grad]
+    try:
+        with torch.random.fork_rng([device] if device.type == "cuda" else []):
+            with autocast():
+                output = stack(inputs)[-1]
+            torch.autograd.grad(output.float().sum(), [inputs, *weights], allow_unused=True)
+    except Exception as error:  # a compiler fails in many ways, and plain torch is always there
+        cause = getattr(error, "inner_exception", error)  # what the backend raised, where torch wraps it
+        lines = str(cause).strip().splitlines() or [""]
+        return f"{type(cause).__name__}: {lines[0]}"
+    return None

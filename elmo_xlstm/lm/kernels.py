@@ -1,0 +1,110 @@
+"""Opt-in kernels for long sequences on a GPU, from the package ``mlstm_kernels`` (Beck et al. 2025, arXiv:2503.14376).
+
+The package is under the NXAI Community License, which is not an open-source licence. It is therefore never required,
+and nothing of it is imported unless its kernels are asked for.
+
+Its kernels compute what :func:`~elmo_xlstm.lm.cell.mlstm` computes, with two differences. Their backward pass leaves
+out the gradient through the normaliser's size, which the norm of every head behind the cell makes ineffective: the
+gradients of a layer's weights agree, those of the cell alone do not. And with bf16 queries they keep the normaliser
+and its scale for the backward pass in bf16, where plain torch keeps float32; gates and their sums are float32 in both.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from elmo_xlstm.errors import UserError
+from elmo_xlstm.lm.cell import EPSILON
+from elmo_xlstm.lm.layer import MLSTMCell
+
+Kernel = Literal["torch", "triton"]
+
+LICENCE = "NXAI Community License"
+TRITON_KERNEL = "chunkwise--triton_xl_chunk"
+# Lengths that the kernels take: these, or any multiple of the chunk's.
+SHORT_LENGTHS = (16, 32, 64)
+CHUNK_LENGTH = 128
+NEEDED = ("mlstm_kernels", "triton", "einops")
+
+
+def use_kernel(model: nn.Module, kernel: Kernel, device: torch.device) -> None:
+    """Choose what computes whole sequences in all cells of a model; weights and configuration stay as they are.
+
+    What carries a state (``step``) is computed by plain torch in any case.
+
+    Args:
+        model: holds :class:`~elmo_xlstm.lm.layer.MLSTMCell` modules.
+        kernel: ``triton`` for those of ``mlstm_kernels``, ``torch`` for our own.
+        device: on which the model runs.
+
+    Raises:
+        UserError: the kernels cannot run here.
+    """
+    problem = kernel_problem(device) if kernel == "triton" else None
+    if problem:
+        raise UserError(
+            f'the kernels "triton" cannot be used: {problem}. They are those of the package mlstm_kernels, whose '
+            f"licence is the {LICENCE}: pip install 'elmo-xlstm[triton]'; or choose \"torch\", which needs neither"
+        )
+    chosen = PackageKernel(TRITON_KERNEL) if kernel == "triton" else None
+    for module in model.modules():
+        if isinstance(module, MLSTMCell):
+            module.kernel = chosen
+
+
+def kernel_problem(device: torch.device) -> str | None:
+    """Why the Triton kernels cannot run on a device, or ``None`` if they can."""
+    missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
+    if missing:
+        return f"not installed: {', '.join(missing)}"
+    return None if device.type == "cuda" else f"they need a GPU, and this runs on {device.type}"
+
+
+class PackageKernel:
+    """A chunkwise kernel of ``mlstm_kernels`` for sequences of any length, from an empty state.
+
+    Args:
+        name: in the package's registry. Its kernels in plain torch take part in the tests.
+    """
+
+    def __init__(self, name: str = TRITON_KERNEL) -> None:
+        from mlstm_kernels.torch import get_mlstm_kernel
+
+        self._kernel: Callable[..., Any] = get_mlstm_kernel(name)
+
+    @torch.compiler.disable  # a kernel is compiled already; what is around it may be
+    def __call__(
+        self, queries: Tensor, keys: Tensor, values: Tensor, input_gates: Tensor, forget_gates: Tensor
+    ) -> Tensor:
+        """Hidden states (batch, heads, length, head width).
+
+        Args:
+            queries: (batch, heads, length, head width), as are ``keys`` and ``values``; keys are not scaled yet.
+            keys: see there.
+            values: see there.
+            input_gates: (batch, heads, length) pre-activations, float32.
+            forget_gates: (batch, heads, length) pre-activations, float32.
+        """
+        length = queries.shape[2]
+        padding = padded_length(length) - length  # at the end, where it changes nothing before it
+        q, k, v = (F.pad(tensor, (0, 0, 0, padding)) for tensor in (queries, keys, values))
+        i, f = (F.pad(tensor, (0, padding)) for tensor in (input_gates, forget_gates))
+        with torch.autocast(queries.device.type, enabled=False):  # or else gates would be rounded to bf16
+            hidden: Tensor = self._kernel(
+                q=q, k=k, v=v, i=i, f=f, eps=EPSILON, chunk_size=min(CHUNK_LENGTH, q.shape[2])
+            )
+        return hidden[:, :, :length]
+
+
+def padded_length(length: int) -> int:
+    """The shortest length from ``length`` on that the kernels take."""
+    for short in SHORT_LENGTHS:
+        if length <= short:
+            return short
+    return -(-length // CHUNK_LENGTH) * CHUNK_LENGTH

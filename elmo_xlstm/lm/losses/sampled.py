@@ -1,0 +1,99 @@
+"""Soft-max over random negatives."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from pydantic import Field
+from torch import Tensor
+from torch.nn import functional as F
+
+from elmo_xlstm.lm.losses.cross_entropy import ChunkedCrossEntropy, product_dtype
+from elmo_xlstm.lm.losses.interface import SoftmaxLossSettings, softmax_losses
+
+
+class SampledSoftmax:
+    """Cross-entropy against the target and random negatives, shared by all tokens of a call.
+
+    Classes are drawn from the log-uniform (Zipf) distribution over frequency ranks, as for the original ELMo:
+    ``q(rank) = log((rank + 2) / (rank + 1)) / log(vocabulary + 1)``. The distinct ones of a fixed number of draws are
+    the negatives, and each negative's logit is lowered by the log of its chance to be among them,
+    ``1 - (1 - q)^draws`` (logQ correction; Bengio and Senecal 2008, Jean et al. 2015): an unbiased estimate of the
+    partition function (Horvitz and Thompson 1952). The target enters exactly, and is left out of the negatives.
+
+    Args:
+        samples: negatives per call, on average.
+        token_counts: (vocabulary,) how often each piece occurs; gives the ranks.
+    """
+
+    @softmax_losses.register("sampled")
+    class Config(SoftmaxLossSettings):
+        """Soft-max over the target and random negatives; for training only, validation is exact."""
+
+        type: Literal["sampled"] = "sampled"
+        samples: Annotated[int, Field(gt=0)] = 8192
+        """Negatives drawn per forward pass and direction; of a smaller vocabulary nearly all."""
+
+        def build(self, token_counts: npt.NDArray[np.int64]) -> SampledSoftmax:
+            """Rank the vocabulary by its counts."""
+            return SampledSoftmax(self.samples, token_counts)
+
+        def classes(self, token_counts: npt.NDArray[np.int64]) -> float:
+            """The negatives and the target."""
+            return _distinct(self.samples, len(token_counts)) + 1
+
+    def __init__(self, samples: int, token_counts: npt.NDArray[np.int64]) -> None:
+        size = len(token_counts)
+        ranks = np.empty(size, dtype=np.int64)
+        ranks[np.argsort(-token_counts, kind="stable")] = np.arange(size)
+        proposal = np.log((ranks + 2) / (ranks + 1)) / np.log(size + 1)
+        self.draws = _draws_for(_distinct(samples, size), proposal)
+        self.proposal = torch.tensor(proposal, dtype=torch.float32)
+        self.log_inclusion = torch.tensor(np.log(_inclusion(proposal, self.draws)), dtype=torch.float32)
+
+    def sample(self) -> Tensor:
+        """The negatives of one call: distinct ids, in ascending order."""
+        drawn = torch.multinomial(self.proposal, self.draws, replacement=True)
+        return torch.zeros_like(self.proposal, dtype=torch.bool).index_fill_(0, drawn, True).nonzero().squeeze(1)
+
+    def __call__(self, hidden: Tensor, weight: Tensor, targets: Tensor) -> Tensor:
+        """See :class:`SoftmaxLoss`."""
+        self.proposal = self.proposal.to(hidden.device)
+        self.log_inclusion = self.log_inclusion.to(hidden.device)
+        negatives = self.sample()
+        places = torch.full((len(weight),), -1, device=hidden.device)
+        places[negatives] = torch.arange(len(negatives), device=hidden.device)
+        loss: Tensor = ChunkedCrossEntropy.apply(
+            hidden,
+            F.embedding(negatives, weight),
+            -self.log_inclusion[negatives],
+            places[targets],
+            F.embedding(targets, weight),
+            product_dtype(hidden),
+        )
+        return loss
+
+
+def _distinct(samples: int, size: int) -> float:
+    """Distinct classes to be drawn on average: never quite all, which would take draws without end."""
+    return min(samples, 0.99 * size)
+
+
+def _inclusion(proposal: npt.NDArray[np.float64], draws: float) -> npt.NDArray[np.float64]:
+    """Chance of each class to be among ``draws`` draws with replacement."""
+    inclusion: npt.NDArray[np.float64] = -np.expm1(draws * np.log1p(-proposal))
+    return inclusion
+
+
+def _draws_for(distinct: float, proposal: npt.NDArray[np.float64]) -> int:
+    """How many draws give ``distinct`` distinct classes on average, by bisection."""
+    low, high = 1, 2
+    while _inclusion(proposal, high).sum() < distinct:
+        low, high = high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if _inclusion(proposal, middle).sum() < distinct else (low, middle)
+    return high

@@ -1,0 +1,241 @@
+"""Which tier runs, and that compiled stacks compute what plain torch does or give way to it."""
+
+from __future__ import annotations
+
+import logging
+import stat
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from elmo_xlstm.config import apply_overrides, validate
+from elmo_xlstm.errors import UserError
+from elmo_xlstm.lm import BiXLSTMConfig, compilation
+from elmo_xlstm.lm.compilation import SECONDS_PER_BLOCK, Tier, choose_tier, compiler_problem, matrix_rate, try_stack
+from elmo_xlstm.lm.layer import MLSTMStack
+from elmo_xlstm.lm.pretraining import Pretraining, describe_pretraining, run_pretraining
+from elmo_xlstm.lm.pretraining_settings import FREE_ON_RESUME, PretrainSettings
+from elmo_xlstm.run_directory import open_run
+from elmo_xlstm.text import prepare_corpus
+
+CPU = torch.device("cpu")
+MakeSettings = Callable[..., PretrainSettings]
+
+
+@pytest.fixture(autouse=True)
+def _nothing_stays_compiled() -> Iterator[None]:
+    yield
+    torch.compiler.reset()
+
+
+@pytest.fixture(scope="module")
+def corpus_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("corpus")
+
+
+@pytest.fixture
+def make_settings(vocabulary_file: Path, text_file: Path, corpus_directory: Path, tmp_path: Path) -> MakeSettings:
+    def make(*overrides: str) -> PretrainSettings:
+        values = {
+            "tokenizer": {"name": str(vocabulary_file), "lower_case": True},
+            "corpus": {
+                "sources": [{"type": "local", "paths": [str(text_file)], "documents": "line"}],
+                "cleaning": {"min_characters": 10},
+                "validation_fraction": 0.1,
+                "workers": 1,
+            },
+            "corpus_directory": str(corpus_directory),
+            "model": {"embedding_dim": 16, "num_blocks": 1, "num_heads": 2, "dropout": 0.1, "context_length": 16},
+            "training": {"max_steps": 3, "batch_size": 4, "precision": "fp32"},
+            "output": str(tmp_path / "run"),
+        }
+        return validate(PretrainSettings, apply_overrides(values, list(overrides)))
+
+    return make
+
+
+def train(settings: PretrainSettings) -> float:
+    directory = Path(settings.output)
+    open_run(directory, settings.model_dump(mode="json"))
+    return run_pretraining(settings, directory).loss
+
+
+def make_stack() -> MLSTMStack:
+    torch.manual_seed(0)
+    stack = MLSTMStack(BiXLSTMConfig(vocab_size=9, embedding_dim=16, num_blocks=1, num_heads=2))
+    for parameter in stack.parameters():
+        torch.nn.init.normal_(parameter, std=0.3)
+    return stack
+
+
+def compile_with(monkeypatch: pytest.MonkeyPatch, backend: Callable[..., Any]) -> None:
+    """Have every run compiled, by a stand-in for the compiler."""
+
+    def compile_stack(stack: MLSTMStack, by_block: bool) -> None:
+        assert not by_block
+        stack.compile(backend=backend, dynamic=False)
+
+    monkeypatch.setattr(compilation, "compile_stack", compile_stack)
+    monkeypatch.setattr(compilation, "compiler_problem", lambda device: None)
+
+
+def test_auto_compiles_what_is_long_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compilation, "compiler_problem", lambda device: None)
+    monkeypatch.setattr(compilation, "matrix_rate", lambda device, dtype: 1e11)
+    # In plain torch 0.6e11 operations a second, of which compiling saves a fifth.
+    pays = SECONDS_PER_BLOCK * 4 / 0.2 * 0.6e11
+    assert choose_tier("auto", CPU, torch.float32, 1.1 * pays, 4).compiled
+    short = choose_tier("auto", CPU, torch.float32, 0.9 * pays, 4)
+    assert not short.compiled and not short.refused
+    assert str(short) == "plain torch (compiling would take about 32 s to save 29 s)"
+
+
+def test_a_wish_is_followed_where_it_can_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compilation, "compiler_problem", lambda device: None)
+    assert choose_tier(True, CPU, torch.float32, 1.0, 4) == Tier(True, "training.compile is true")
+    assert choose_tier(False, CPU, torch.float32, 1e30, 4) == Tier(False, "training.compile is false")
+    monkeypatch.setattr(compilation, "compiler_problem", lambda device: "no compiler")
+    assert choose_tier(True, CPU, torch.float32, 1.0, 4) == Tier(False, "no compiler", refused=True)
+    assert choose_tier("auto", CPU, torch.float32, 1e30, 4) == Tier(False, "no compiler")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a shell script stands for the compiler")
+def test_a_compiler_must_be_there_and_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CXX", str(tmp_path / "none"))
+    assert compiler_problem(CPU) == f"no C++ compiler ({tmp_path / 'none'})"
+    for name, body in {"works": "exit 0", "broken": "echo 'Python.h: No such file' >&2; exit 1"}.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\ncat > /dev/null\n{body}\n")
+        (tmp_path / name).chmod(stat.S_IRWXU)
+    monkeypatch.setenv("CXX", str(tmp_path / "works"))
+    assert compiler_problem(CPU) is None
+    monkeypatch.setenv("CXX", str(tmp_path / "broken"))
+    problem = compiler_problem(CPU)
+    assert problem is not None and problem.endswith("cannot build an extension of Python: Python.h: No such file")
+
+
+def test_the_rate_is_measured_without_random_numbers() -> None:
+    before = torch.random.get_rng_state()
+    assert 1e6 < matrix_rate(CPU, torch.float32) < 1e15
+    assert torch.equal(torch.random.get_rng_state(), before)
+
+
+def test_short_runs_stay_plain_and_say_so(make_settings: MakeSettings, caplog: pytest.LogCaptureFixture) -> None:
+    settings = make_settings()
+    assert settings.training.compile == "auto" and settings.training.kernel == "torch"
+    with caplog.at_level(logging.INFO):
+        train(settings)
+    assert [r.levelname for r in caplog.records if "the stacks run with plain torch (compiling would" in r.message] == [
+        "INFO"
+    ]
+    assert describe_pretraining(make_settings())["stacks run with"].startswith("plain torch")
+    assert {"training.compile", "training.kernel"} <= FREE_ON_RESUME
+
+
+@pytest.mark.filterwarnings("ignore")  # torch.compile warns about itself
+def test_a_compiler_that_fails_gives_way_to_plain_torch(
+    make_settings: MakeSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    plain = train(make_settings("training.compile=false"))
+
+    def backend(module: Any, inputs: Any) -> Any:
+        raise RuntimeError("the compiler has crashed")
+
+    compile_with(monkeypatch, backend)
+    caplog.clear()
+    with caplog.at_level(logging.WARNING, logger="elmo_xlstm"):
+        assert train(make_settings("training.compile=true", f"output={tmp_path / 'other'}")) == plain
+    [warning] = [r.getMessage() for r in caplog.records if r.name.startswith("elmo_xlstm")]
+    assert "run with plain torch" in warning and "the compiler has crashed" in warning
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_compiled_training_takes_the_same_steps(
+    make_settings: MakeSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = train(make_settings("training.compile=false"))
+    graphs, runs = [], []
+
+    def backend(module: Any, inputs: Any) -> Any:
+        graphs.append(module)
+
+        def run(*arguments: Any) -> Any:
+            runs.append(module)
+            return module.forward(*arguments)
+
+        return run
+
+    compile_with(monkeypatch, backend)
+    found = train(make_settings("training.compile=true", f"output={tmp_path / 'other'}"))
+    assert found == pytest.approx(plain, rel=1e-5)
+    assert len(runs) == 1 + 2 * 3  # the trial, then both directions of every step; validation is plain
+    assert len(graphs) <= 2  # what the trial has compiled is what training runs
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_trial_leaves_nothing_behind() -> None:
+    stack = make_stack()
+    stack.compile(backend="eager", dynamic=False)
+    before = torch.random.get_rng_state()
+    assert try_stack(stack, (2, 4, 16), CPU, nullcontext) is None
+    assert torch.equal(torch.random.get_rng_state(), before)
+    assert all(parameter.grad is None for parameter in stack.parameters())
+    problem = try_stack(stack, (2, 4, 15), CPU, nullcontext)
+    assert problem is not None and "\n" not in problem
+
+
+def test_compiling_that_was_asked_for_and_cannot_be_is_a_warning(
+    make_settings: MakeSettings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    with caplog.at_level(logging.WARNING, logger="elmo_xlstm"):
+        train(make_settings("training.compile=true"))
+    assert "plain torch (no C++ compiler (no-such-compiler))" in caplog.text
+
+
+def test_kernels_that_are_not_there_end_with_one_message(
+    make_settings: MakeSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if torch.cuda.is_available():
+        monkeypatch.setattr("elmo_xlstm.lm.kernels.NEEDED", ("no_such_kernels",))
+    with pytest.raises(UserError, match="NXAI Community License"):
+        describe_pretraining(make_settings("training.kernel=triton"))
+
+
+class _Waits(TorchDispatchMode):
+    """Collects operations for whose result the host would wait for a GPU."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+        self.operations = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.operations += 1
+        name = func.overloadpacket.__name__
+        masks = (
+            [index for index in args[1] if index is not None] if name in ("index", "index_put", "index_put_") else []
+        )
+        waits = name in ("_local_scalar_dense", "nonzero", "masked_select", "unique2", "equal")
+        if waits or any(mask.dtype == torch.bool for mask in masks):
+            self.found.append(name)
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("bf16", [False, True])
+def test_a_training_step_never_waits_for_the_device(bf16: bool, make_settings: MakeSettings) -> None:
+    settings = make_settings("training.gradient_accumulation=2")
+    tokenizer = settings.tokenizer.build()
+    corpus = prepare_corpus(settings.corpus, tokenizer, Path(settings.corpus_directory))
+    pretraining = Pretraining(settings, tokenizer, corpus, Path(settings.output))
+    pretraining._step(pretraining._read(0))
+    with _Waits() as waits, torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+        loss = pretraining._step(pretraining._read(1))
+        assert waits.operations > 100 and waits.found == []
+        loss.item()
+    assert waits.found == ["_local_scalar_dense"]
