@@ -12,11 +12,12 @@ from typing import Any
 
 import ftfy
 from ftfy.badness import is_bad
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from elmo_xlstm.config import Settings
 from elmo_xlstm.text.document import Document
 from elmo_xlstm.text.markup import strip_markup
+from elmo_xlstm.text.overlap import Exclusion
 from elmo_xlstm.text.wikitext import strip_wikitext
 
 # Controls, soft hyphens, zero-width and direction marks, replacement and private characters, lone surrogates.
@@ -40,6 +41,10 @@ class DropReason(Enum):
     """It is shorter than ``min_characters``."""
     DUPLICATE = "duplicate"
     """The same text was there before."""
+    OVERLAP = "overlap"
+    """Nothing, or too little, is left of it without the lines that share passages with excluded texts."""
+    SHARE = "share"
+    """It is not in the share of its source that is used."""
 
 
 @dataclass
@@ -49,10 +54,12 @@ class CleaningReport:
     Attributes:
         kept: number of documents in use.
         dropped: number of documents per reason.
+        excluded_lines: number of lines that share passages with excluded texts, of kept and of dropped documents.
     """
 
     kept: int = 0
     dropped: Counter[DropReason] = field(default_factory=Counter)
+    excluded_lines: int = 0
 
     @property
     def read(self) -> int:
@@ -63,6 +70,7 @@ class CleaningReport:
         """Add the counts of ``other``."""
         self.kept += other.kept
         self.dropped.update(other.dropped)
+        self.excluded_lines += other.excluded_lines
 
     def drop_kept(self, reason: DropReason, count: int) -> None:
         """Count ``count`` documents that were kept at first as dropped."""
@@ -70,17 +78,17 @@ class CleaningReport:
         self.dropped[reason] += count
 
     def to_dict(self) -> dict[str, Any]:
-        """Counts by name, for a manifest: ``{"read": …, "kept": …, "dropped": {"short": …}}``."""
+        """Counts by name, for a manifest: ``{"read": …, "kept": …, "dropped": {"short": …}, …}``."""
         dropped = {reason.value: self.dropped[reason] for reason in DropReason}
-        return {"read": self.read, "kept": self.kept, "dropped": dropped}
+        return {"read": self.read, "kept": self.kept, "dropped": dropped, "excluded_lines": self.excluded_lines}
 
 
 class Cleaner:
     """Turns raw text into one line of running text, casing kept.
 
     Markup remains are stripped (:func:`elmo_xlstm.text.markup.strip_markup`), broken Unicode is
-    mended by ftfy and composed (NFC), control and zero-width characters go, and each run of white
-    space, paragraph breaks included, becomes one space.
+    mended by ftfy and composed (NFC), boilerplate and excluded lines go as do control and zero-width
+    characters, and each run of white space, paragraph breaks included, becomes one space.
     """
 
     class Config(Settings):
@@ -92,6 +100,21 @@ class Cleaner:
         """Strip HTML tags and entities and wiki templates, tables, links, emphasis and headings."""
         fix_unicode: bool = True
         """Mend text that was decoded with a wrong encoding, and compose characters (NFC)."""
+        remove: list[str] = []
+        """Regular expressions whose matches become spaces, one after another, before lines are joined: boilerplate.
+        ``^`` and ``$`` are a line's begin and end; ``(?i)`` in front ignores case."""
+        exclude: Exclusion | None = None
+        """Evaluation texts whose passages are kept out, line by line."""
+
+        @field_validator("remove")
+        @classmethod
+        def _are_expressions(cls, patterns: list[str]) -> list[str]:
+            for pattern in patterns:
+                try:
+                    re.compile(pattern)
+                except re.error as error:
+                    raise ValueError(f"{pattern!r} is no regular expression: {error}") from None
+            return patterns
 
         def build(self) -> Cleaner:
             """Make the cleaner."""
@@ -99,25 +122,40 @@ class Cleaner:
 
     def __init__(self, config: Config) -> None:
         self.config = config
+        self._remove = [re.compile(pattern, re.MULTILINE) for pattern in config.remove]
+        self._excluded = config.exclude.build() if config.exclude else None
 
-    def clean(self, text: str) -> str | DropReason:
-        """The cleaned text, or why it is dropped."""
-        if self.config.fix_unicode and not text.isascii():
-            text = _fix_unicode(text)
-        if self.config.strip_markup:
-            text = strip_markup(text)
+    def clean(self, text: str, report: CleaningReport | None = None) -> str | DropReason:
+        """The cleaned text, or why it is dropped; excluded lines are counted in ``report``."""
+        text, dropped_lines = self.clean_lines(text), 0
+        if self._excluded is not None:
+            text, dropped_lines = self._excluded.drop_lines(_INVISIBLE.sub("", text))
+            if report is not None:
+                report.excluded_lines += dropped_lines
         text = " ".join(text.split())
         if not text.isprintable():
             text = " ".join(_INVISIBLE.sub("", text).split())
         if self.config.fix_unicode and not unicodedata.is_normalized("NFC", text):
             text = unicodedata.normalize("NFC", text)
-        if not text:
-            return DropReason.EMPTY
-        return text if len(text) >= self.config.min_characters else DropReason.SHORT
+        if text and len(text) >= self.config.min_characters:
+            return text
+        if dropped_lines:
+            return DropReason.OVERLAP
+        return DropReason.SHORT if text else DropReason.EMPTY
 
-    def clean_document(self, document: Document) -> str | DropReason:
+    def clean_lines(self, text: str) -> str:
+        """The text with its lines, before any is excluded and they are joined."""
+        if self.config.fix_unicode and not text.isascii():
+            text = _fix_unicode(text)
+        if self.config.strip_markup:
+            text = strip_markup(text)
+        for pattern in self._remove:
+            text = pattern.sub(" ", text)
+        return text
+
+    def clean_document(self, document: Document, report: CleaningReport | None = None) -> str | DropReason:
         """The cleaned text of a document, wiki text parsed first, or why it is dropped."""
-        return self.clean(strip_wikitext(document.text) if document.markup == "wikitext" else document.text)
+        return self.clean(strip_wikitext(document.text) if document.markup == "wikitext" else document.text, report)
 
     def clean_documents(self, documents: Iterable[Document], report: CleaningReport | None = None) -> Iterator[str]:
         """The cleaned texts of the documents that are not dropped, counted in ``report``.
@@ -126,7 +164,7 @@ class Cleaner:
         """
         report = report if report is not None else CleaningReport()
         for document in documents:
-            cleaned = self.clean_document(document)
+            cleaned = self.clean_document(document, report)
             if isinstance(cleaned, DropReason):
                 report.dropped[cleaned] += 1
             else:

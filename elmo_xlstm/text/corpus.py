@@ -141,8 +141,14 @@ def _identity(config: CorpusConfig, fingerprints: list[dict[str, Any]], tokenize
     """What the corpus is made from, as the manifest tells it, and a digest of that."""
     identity: dict[str, Any] = {
         "format_version": FORMAT_VERSION,
-        "sources": fingerprints,
-        "cleaning": config.cleaning.model_dump(),
+        "sources": [
+            {**fingerprint, "label": settings.shown, "share": settings.share, "repeat": settings.repeat}
+            for settings, fingerprint in zip(config.sources, fingerprints, strict=True)
+        ],
+        "cleaning": {
+            **config.cleaning.model_dump(),
+            "exclude": config.cleaning.exclude and config.cleaning.exclude.fingerprint(),
+        },
         "tokenizer": {
             "fingerprint": tokenizer.fingerprint,
             "lower_case": tokenizer.lower_case,

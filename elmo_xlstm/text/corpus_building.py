@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,6 @@ from elmo_xlstm.atomic import write_atomically
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.progress import Progress
 from elmo_xlstm.text.cleaning import CleaningReport, DropReason
-from elmo_xlstm.text.document import Document
 from elmo_xlstm.text.seen_hashes import SeenHashes
 from elmo_xlstm.text.shards import ShardWriter, token_dtype
 from elmo_xlstm.text.sources import TextSource
@@ -31,27 +30,36 @@ FORMAT_VERSION = 1  # raised when the files, or what cleaning makes of a text, c
 
 
 class _Part:
-    """The train or the validation part while it is written."""
+    """The train or the validation part while it is written.
 
-    def __init__(self, directory: Path, name: str, shard_tokens: int, dtype: np.dtype) -> None:
+    Args:
+        sources: number of sources.
+    """
+
+    def __init__(self, directory: Path, name: str, shard_tokens: int, dtype: np.dtype, sources: int) -> None:
         self._writer = ShardWriter(directory, name, shard_tokens, dtype)
-        self.tokens = self.documents = self.characters = 0
+        self.counts = np.zeros((sources, 3), dtype=np.int64)  # tokens, documents, characters of each source
 
-    def write(self, tokens: np.ndarray, documents: int, characters: int) -> None:
+    def write(self, batch: TokenizedBatch, chosen: np.ndarray, times: int = 1) -> np.ndarray:
+        """Append the chosen documents (N,) bool of a batch, all of them so many times; returns all tokens written."""
+        tokens = np.tile(batch.tokens[np.repeat(chosen, batch.lengths)], times)
         self._writer.write(tokens)
-        self.tokens += len(tokens)
-        self.documents += documents
-        self.characters += characters
+        documents, characters = int(chosen.sum()), int(batch.characters[chosen].sum())
+        self.counts[batch.source] += (len(tokens), times * documents, times * characters)
+        return tokens
 
     def close(self) -> dict[str, Any]:
-        shards = self._writer.close()
-        counts = {"tokens": self.tokens, "documents": self.documents, "characters": self.characters}
-        return {**counts, "shards": shards}
+        """Finish the files; the part's entry in the manifest."""
+        return {**_named(self.counts.sum(axis=0)), "shards": self._writer.close()}
+
+
+def _named(counts: np.ndarray) -> dict[str, int]:
+    return dict(zip(("tokens", "documents", "characters"), counts.tolist(), strict=True))
 
 
 def build_corpus(
     config: CorpusConfig,
-    text_sources: Iterable[TextSource],
+    text_sources: Sequence[TextSource],
     tokenizer: Tokenizer,
     directory: Path,
     progress: Progress,
@@ -60,11 +68,14 @@ def build_corpus(
     """Write shards, token counts and, last, the manifest into an empty directory.
 
     Documents whose hash lies in the lowest ``validation_fraction`` of all hashes are held out. If
-    that is none, which happens with few documents, the one with the lowest hash is.
+    that is none, which happens with few documents, the one with the lowest hash is. A source's
+    ``repeat`` writes each batch of its training documents (a thousand, or 256 thousand characters) so
+    many times in a row: training shuffles windows over the whole corpus, and a window is too short for
+    two copies of a document unless its source is tiny.
 
     Args:
         config: the corpus's settings.
-        text_sources: where the documents come from.
+        text_sources: those of ``config.sources``, built.
         tokenizer: what splits them.
         directory: an empty directory.
         progress: shows documents and tokens.
@@ -84,7 +95,7 @@ def build_corpus(
 
 def _write_parts(
     config: CorpusConfig,
-    text_sources: Iterable[TextSource],
+    text_sources: Sequence[TextSource],
     tokenizer: Tokenizer,
     directory: Path,
     progress: Progress,
@@ -94,13 +105,17 @@ def _write_parts(
     for stale in directory.iterdir():
         stale.unlink()
     dtype = token_dtype(tokenizer.vocab_size)
-    train = _Part(directory, "train", config.shard_tokens, dtype)
-    validation = _Part(directory, "validation", config.shard_tokens, dtype)
+    train, validation = (
+        _Part(directory, name, config.shard_tokens, dtype, len(text_sources)) for name in ("train", "validation")
+    )
     token_counts = np.zeros(tokenizer.vocab_size, dtype=np.int64)
-    seen, report, lowest = SeenHashes(), CleaningReport(), 2**64 - 1
-    batches = tokenize_documents(_documents(text_sources), config.cleaning, tokenizer, config.workers)
+    seen, lowest = SeenHashes(), 2**64 - 1
+    reports = [CleaningReport() for _ in text_sources]
+    mixed = zip(config.sources, text_sources, strict=True)
+    batches = tokenize_documents(mixed, config.cleaning, tokenizer, config.workers)
     with progress.task("Preparing corpus (documents)") as work:
         for batch in batches:
+            report = reports[batch.source]
             report.merge(batch.report)
             used = np.ones(len(batch.hashes), dtype=bool)
             if config.deduplicate:
@@ -108,34 +123,37 @@ def _write_parts(
                 report.drop_kept(DropReason.DUPLICATE, int((~used).sum()))
             held_out = batch.hashes <= np.uint64(validation_below - 1)
             lowest = min(lowest, int(batch.hashes.min(initial=2**64 - 1)))
-            token_counts += np.bincount(_write(train, batch, used & ~held_out), minlength=len(token_counts))
-            _write(validation, batch, used & held_out)
-            work.advance(batch.report.read, tokens=train.tokens)
+            written = train.write(batch, used & ~held_out, config.sources[batch.source].repeat)
+            token_counts += np.bincount(written, minlength=len(token_counts))
+            validation.write(batch, used & held_out)
+            work.advance(batch.report.read, tokens=int(train.counts[:, 0].sum()))
     buffer = io.BytesIO()
     np.save(buffer, token_counts)
     write_atomically(directory / TOKEN_COUNTS_FILE, buffer.getvalue())
     counts_entry = {"name": TOKEN_COUNTS_FILE, "bytes": buffer.tell()}
     counts_entry["sha256"] = hashlib.sha256(buffer.getvalue()).hexdigest()
+    total = CleaningReport()
+    for report in reports:
+        total.merge(report)
     manifest = {
         "dtype": dtype.str,
-        "documents": report.to_dict(),
+        "documents": total.to_dict(),
+        "mix": [
+            {
+                "label": settings.shown,
+                "share": settings.share,
+                "repeat": settings.repeat,
+                "documents": report.to_dict(),
+                "train": _named(train.counts[number]),
+                "validation": _named(validation.counts[number]),
+            }
+            for number, (settings, report) in enumerate(zip(config.sources, reports, strict=True))
+        ],
         "train": train.close(),
         "validation": validation.close(),
         "token_counts": counts_entry,
     }
     return manifest, lowest
-
-
-def _write(part: _Part, batch: TokenizedBatch, chosen: np.ndarray) -> np.ndarray:
-    """Append the chosen documents (N,) bool of a batch; returns their tokens."""
-    tokens = batch.tokens[np.repeat(chosen, batch.lengths)]
-    part.write(tokens, int(chosen.sum()), int(batch.characters[chosen].sum()))
-    return tokens
-
-
-def _documents(text_sources: Iterable[TextSource]) -> Iterator[Document]:
-    for source in text_sources:
-        yield from source
 
 
 def _refuse_empty_parts(manifest: dict[str, Any]) -> None:

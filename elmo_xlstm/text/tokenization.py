@@ -12,14 +12,15 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from elmo_xlstm.errors import UserError
-from elmo_xlstm.text.cleaning import Cleaner, CleaningReport
+from elmo_xlstm.text.cleaning import Cleaner, CleaningReport, DropReason
 from elmo_xlstm.text.document import Document
 from elmo_xlstm.text.shards import token_dtype
+from elmo_xlstm.text.sources.settings import SourceSettings
 from elmo_xlstm.text.tokenizer import Tokenizer
 
 BATCH_CHARACTERS = 2**18
@@ -31,7 +32,7 @@ BATCHES_IN_FLIGHT_PER_WORKER = 3
 
 @dataclass(frozen=True)
 class TokenizedBatch:
-    """Documents that cleaning kept, one after another; N documents of T tokens together.
+    """Documents of one source that cleaning kept, one after another; N documents of T tokens together.
 
     Attributes:
         tokens: (T,) ids; each document is [CLS] pieces [SEP].
@@ -39,6 +40,7 @@ class TokenizedBatch:
         characters: (N,) int64, characters of each cleaned text.
         hashes: (N,) uint64, a hash of each cleaned text.
         report: what was kept and dropped.
+        source: position of their source among all sources.
     """
 
     tokens: np.ndarray
@@ -46,6 +48,22 @@ class TokenizedBatch:
     characters: np.ndarray
     hashes: np.ndarray
     report: CleaningReport
+    source: int = 0
+
+
+@dataclass
+class _RawBatch:
+    """Documents to be cleaned.
+
+    Attributes:
+        source: position of their source among all sources.
+        documents: those in its share.
+        left_out: how many before or between them are not.
+    """
+
+    source: int
+    documents: list[Document] = field(default_factory=list)
+    left_out: int = 0
 
 
 def hash_text(text: str) -> int:
@@ -68,14 +86,17 @@ def tokenize_batch(documents: Sequence[Document], cleaner: Cleaner, tokenizer: T
 
 
 def tokenize_documents(
-    documents: Iterable[Document], cleaning: Cleaner.Config, tokenizer: Tokenizer, workers: int | None
+    sources: Iterable[tuple[SourceSettings, Iterable[Document]]],
+    cleaning: Cleaner.Config,
+    tokenizer: Tokenizer,
+    workers: int | None,
 ) -> Iterator[TokenizedBatch]:
-    """Clean and tokenise all documents in batches; their order is that of ``documents``.
+    """Clean and tokenise the documents of sources in batches, each of one source; in the sources' order.
 
     Only a few batches are held at a time, so memory does not grow with the number of documents.
 
     Args:
-        documents: the raw documents.
+        sources: settings and raw documents of each; those outside a source's share are counted as dropped.
         cleaning: how they are cleaned.
         tokenizer: what splits them.
         workers: number of processes; None for one a core. One worker, and little text, stay in this
@@ -85,13 +106,13 @@ def tokenize_documents(
         UserError: a source fails, or a worker process dies.
     """
     workers = workers or _usable_cores()
-    batches = _batched(documents)
+    batches = _batched(sources)
     first = list(itertools.islice(batches, IN_PROCESS_BATCHES + 1))
     batches = itertools.chain(first, batches)
     if workers == 1 or len(first) <= IN_PROCESS_BATCHES:
         cleaner = cleaning.build()
         for batch in batches:
-            yield tokenize_batch(batch, cleaner, tokenizer)
+            yield _tokenize(batch, cleaner, tokenizer)
         return
     # Spawned rather than forked: the tokenizers library and torch have threads that a fork breaks.
     context = multiprocessing.get_context("spawn")
@@ -119,17 +140,26 @@ def _usable_cores() -> int:
     return os.cpu_count() or 1
 
 
-def _batched(documents: Iterable[Document]) -> Iterator[list[Document]]:
-    batch: list[Document] = []
-    characters = 0
-    for document in documents:
-        batch.append(document)
-        characters += len(document.text)
-        if characters >= BATCH_CHARACTERS or len(batch) >= BATCH_DOCUMENTS:
+def _batched(sources: Iterable[tuple[SourceSettings, Iterable[Document]]]) -> Iterator[_RawBatch]:
+    for number, (settings, documents) in enumerate(sources):
+        batch, characters = _RawBatch(number), 0
+        for document in documents:
+            if not settings.uses(document.text):
+                batch.left_out += 1
+                continue
+            batch.documents.append(document)
+            characters += len(document.text)
+            if characters >= BATCH_CHARACTERS or len(batch.documents) >= BATCH_DOCUMENTS:
+                yield batch
+                batch, characters = _RawBatch(number), 0
+        if batch.documents or batch.left_out:
             yield batch
-            batch, characters = [], 0
-    if batch:
-        yield batch
+
+
+def _tokenize(batch: _RawBatch, cleaner: Cleaner, tokenizer: Tokenizer) -> TokenizedBatch:
+    tokenized = tokenize_batch(batch.documents, cleaner, tokenizer)
+    tokenized.report.dropped[DropReason.SHARE] += batch.left_out
+    return replace(tokenized, source=batch.source)
 
 
 _worker_parts: tuple[Cleaner, Tokenizer]
@@ -151,6 +181,6 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _work(documents: list[Document]) -> TokenizedBatch:
+def _work(batch: _RawBatch) -> TokenizedBatch:
     cleaner, tokenizer = _worker_parts
-    return tokenize_batch(documents, cleaner, tokenizer)
+    return _tokenize(batch, cleaner, tokenizer)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
@@ -20,7 +21,7 @@ class TokenizerSettings(Settings):
     """A vocabulary to be trained."""
 
     sources: list[Annotated[Any, text_sources]] = Field(min_length=1)
-    """Where the documents come from."""
+    """Where the documents come from; their shares and repeats weigh the words."""
     cleaning: Cleaner.Config = Cleaner.Config()
     wordpiece: WordPieceConfig
     output: str = "runs/tokenizer"
@@ -43,12 +44,14 @@ def run_tokenizer_training(settings: TokenizerSettings, directory: Path, progres
 
     def texts() -> Iterator[str]:
         with (progress or NullProgress()).task("read documents") as work:
-            for source in sources:
+            for weights, source in zip(settings.sources, sources, strict=True):
                 for document in source:
-                    cleaned = cleaner.clean_document(document)
                     work.advance()
+                    if not weights.uses(document.text):
+                        continue
+                    cleaned = cleaner.clean_document(document)
                     if isinstance(cleaned, str):
-                        yield cleaned
+                        yield from itertools.repeat(cleaned, weights.repeat)
 
     tokenizer = train_wordpiece(settings.wordpiece, texts())
     tokenizer.save(directory)

@@ -87,7 +87,8 @@ def test_reports_merge_and_count_what_was_read() -> None:
     other.dropped[DropReason.SHORT] = 1
     report.merge(other)
     report.drop_kept(DropReason.DUPLICATE, 2)
-    assert report.to_dict() == {"read": 8, "kept": 3, "dropped": {"empty": 0, "short": 3, "duplicate": 2}}
+    dropped = {"empty": 0, "short": 3, "duplicate": 2, "overlap": 0, "share": 0}
+    assert report.to_dict() == {"read": 8, "kept": 3, "dropped": dropped, "excluded_lines": 0}
 
 
 def test_unknown_setting_is_refused() -> None:
@@ -99,4 +100,17 @@ def test_cleaned_documents_are_counted() -> None:
     report = CleaningReport()
     documents = [Document(text, "x") for text in (SENTENCE, "pendek", "", SENTENCE)]
     assert list(Cleaner.Config().build().clean_documents(documents, report)) == [SENTENCE, SENTENCE]
-    assert report.to_dict() == {"read": 4, "kept": 2, "dropped": {"empty": 1, "short": 1, "duplicate": 0}}
+    assert (report.read, report.kept) == (4, 2)
+    assert report.to_dict()["dropped"] == {"empty": 1, "short": 1, "duplicate": 0, "overlap": 0, "share": 0}
+
+
+def test_boilerplate_is_removed_line_by_line() -> None:
+    patterns = ["(?i)^baca juga:.*$", "=+", "(?s)COPYRIGHT.*"]
+    text = "satu\nBaca juga: dua\ntiga baca juga: empat == lima\nCOPYRIGHT\nenam"
+    assert clean(text, remove=patterns) == "satu tiga baca juga: empat lima"
+    assert clean("a == b") == "a == b"
+
+
+def test_bad_expression_is_refused_where_it_stands() -> None:
+    with pytest.raises(ConfigError, match=r"remove.*'\(' is no regular expression"):
+        validate(Cleaner.Config, {"remove": ["("]})

@@ -82,7 +82,8 @@ def test_both_parts_together_are_the_cleaned_documents_in_order(tokenizer: Token
     assert corpus.manifest["documents"] == {
         "read": 102,
         "kept": 100,
-        "dropped": {"empty": 0, "short": 1, "duplicate": 1},
+        "dropped": {"empty": 0, "short": 1, "duplicate": 1, "overlap": 0, "share": 0},
+        "excluded_lines": 0,
     }
 
 
@@ -94,7 +95,13 @@ def test_manifest_agrees_with_the_files(tokenizer: Tokenizer, tmp_path: Path) ->
     assert corpus.directory.name == manifest["digest"][:16]
     assert manifest["tokenizer"]["fingerprint"] == tokenizer.fingerprint
     assert manifest["tokenizer"]["lower_case"] is False
-    assert manifest["cleaning"] == {"min_characters": 10, "strip_markup": True, "fix_unicode": True}
+    assert manifest["cleaning"] == {
+        "min_characters": 10,
+        "strip_markup": True,
+        "fix_unicode": True,
+        "remove": [],
+        "exclude": None,
+    }
     assert manifest["sources"][0]["files"][0]["name"] == "a.txt"
     for name, stream in (("train", corpus.train), ("validation", corpus.validation)):
         part = manifest[name]

@@ -14,6 +14,7 @@ from elmo_xlstm.errors import UserError
 from elmo_xlstm.text import tokenization
 from elmo_xlstm.text.cleaning import Cleaner
 from elmo_xlstm.text.document import Document
+from elmo_xlstm.text.sources import SourceSettings
 from elmo_xlstm.text.tokenization import hash_text, tokenize_batch, tokenize_documents
 from elmo_xlstm.text.tokenizer import Tokenizer
 
@@ -42,7 +43,7 @@ def test_hash_is_the_same_on_every_machine() -> None:
 
 
 def test_no_document_gives_no_batch(tokenizer: Tokenizer) -> None:
-    assert list(tokenize_documents([], CLEANING, tokenizer, workers=2)) == []
+    assert list(tokenize_documents([(SourceSettings(), [])], CLEANING, tokenizer, workers=2)) == []
 
 
 def test_batch_of_dropped_documents_is_empty(tokenizer: Tokenizer) -> None:
@@ -63,8 +64,8 @@ def test_processes_give_the_same_batches_in_the_same_order_and_few_wait(
             taken += 1
             yield document
 
-    expected = list(tokenize_documents(documents(200), CLEANING, tokenizer, workers=1))
-    stream = tokenize_documents(counted(), CLEANING, tokenizer, workers=2)
+    expected = list(tokenize_documents([(SourceSettings(), documents(200))], CLEANING, tokenizer, workers=1))
+    stream = tokenize_documents([(SourceSettings(), counted())], CLEANING, tokenizer, workers=2)
     batches = [next(stream)]
     assert taken <= 5 * 2 * tokenization.BATCHES_IN_FLIGHT_PER_WORKER
     batches += stream
@@ -84,7 +85,7 @@ def test_dead_process_is_a_clear_message(tokenizer: Tokenizer, monkeypatch: pyte
     monkeypatch.setattr(tokenization, "BATCH_DOCUMENTS", 1)
     monkeypatch.setattr(tokenization, "IN_PROCESS_BATCHES", 0)
     with pytest.raises(UserError, match="a process that tokenises text died"):
-        list(tokenize_documents(documents(3), _DyingCleaner(), tokenizer, workers=2))
+        list(tokenize_documents([(SourceSettings(), documents(3))], _DyingCleaner(), tokenizer, workers=2))
 
 
 HOLD_WORKERS = """
@@ -92,6 +93,7 @@ import time
 from elmo_xlstm.text import tokenization
 from elmo_xlstm.text.cleaning import Cleaner
 from elmo_xlstm.text.document import Document
+from elmo_xlstm.text.sources import SourceSettings
 from elmo_xlstm.text.tokenizer import Tokenizer
 
 if __name__ == "__main__":
@@ -101,7 +103,8 @@ if __name__ == "__main__":
     tokenization.BATCH_DOCUMENTS, tokenization.IN_PROCESS_BATCHES = 1, 0
     texts = (Document(f"dokumen nomor {index}", "x") for index in range(50))
     tokenizer = Tokenizer.load(Path(sys.argv[1]))
-    stream = tokenization.tokenize_documents(texts, Cleaner.Config(min_characters=1), tokenizer, 2)
+    sources = [(SourceSettings(), texts)]
+    stream = tokenization.tokenize_documents(sources, Cleaner.Config(min_characters=1), tokenizer, 2)
     next(stream)
     print(*(child.pid for child in multiprocessing.active_children()), flush=True)
     time.sleep(60)
@@ -144,4 +147,4 @@ def test_failing_source_ends_the_processes_and_is_reported(
         raise UserError("a.txt:4: is not UTF-8")
 
     with pytest.raises(UserError, match=r"a\.txt:4"):
-        list(tokenize_documents(failing(), CLEANING, tokenizer, workers=2))
+        list(tokenize_documents([(SourceSettings(), failing())], CLEANING, tokenizer, workers=2))

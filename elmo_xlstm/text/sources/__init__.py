@@ -4,5 +4,6 @@ from elmo_xlstm.text.sources.huggingface import HuggingFaceSource
 from elmo_xlstm.text.sources.local import LocalSource
 from elmo_xlstm.text.sources.mediawiki import MediaWikiSource
 from elmo_xlstm.text.sources.registry import TextSource, sources
+from elmo_xlstm.text.sources.settings import SourceSettings
 
-__all__ = ["HuggingFaceSource", "LocalSource", "MediaWikiSource", "TextSource", "sources"]
+__all__ = ["HuggingFaceSource", "LocalSource", "MediaWikiSource", "SourceSettings", "TextSource", "sources"]

@@ -6,18 +6,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
-from elmo_xlstm.config import Settings
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.text.document import Document
 from elmo_xlstm.text.sources.files import fingerprint_files
 from elmo_xlstm.text.sources.registry import sources
+from elmo_xlstm.text.sources.settings import SourceSettings
 
 
 class HuggingFaceSource:
     """The text column of a dataset that the ``datasets`` library can load."""
 
     @sources.register("huggingface")
-    class Config(Settings):
+    class Config(SourceSettings):
         """Which dataset, and which of its columns."""
 
         type: Literal["huggingface"] = "huggingface"
@@ -33,6 +33,10 @@ class HuggingFaceSource:
         """Read rows as they arrive rather than download the whole dataset first."""
         revision: str | None = None
         """Commit, tag or branch; a commit makes the corpus reproducible."""
+
+        def default_label(self) -> str:
+            """The data set's name and configuration."""
+            return "/".join(filter(None, (self.name, self.config_name)))
 
         def build(self) -> HuggingFaceSource:
             """Make the source; nothing is fetched before it is read."""

@@ -9,19 +9,19 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from elmo_xlstm.config import Settings
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.text.document import Document
 from elmo_xlstm.text.sources.compression import open_binary
 from elmo_xlstm.text.sources.files import find_files, fingerprint_files
 from elmo_xlstm.text.sources.registry import sources
+from elmo_xlstm.text.sources.settings import SourceSettings, file_label
 
 
 class LocalSource:
     """Documents of UTF-8 text files or JSON-lines files, plain or compressed (.gz, .bz2, .xz, .zst)."""
 
     @sources.register("local")
-    class Config(Settings):
+    class Config(SourceSettings):
         """Files and how documents are told apart in them."""
 
         type: Literal["local"] = "local"
@@ -35,6 +35,10 @@ class LocalSource:
         """Text: what ends a document: a blank line, each line, or only the file's end."""
         max_characters: int = Field(default=20_000, ge=1)
         """Longer documents are split at line ends, so that memory stays flat; one line is never split."""
+
+        def default_label(self) -> str:
+            """The first file's name."""
+            return file_label(self.paths[0])
 
         def build(self) -> LocalSource:
             """Find the files.

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
-from elmo_xlstm.config import Settings
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.text.document import Document
 from elmo_xlstm.text.sources.compression import open_binary
 from elmo_xlstm.text.sources.files import find_files, fingerprint_files
 from elmo_xlstm.text.sources.registry import sources
+from elmo_xlstm.text.sources.settings import SourceSettings, file_label
 
 _REDIRECT = re.compile(r"\s*#\s*(?:redirect|alih)\b", re.IGNORECASE)
 
@@ -25,12 +25,16 @@ class MediaWikiSource:
     """
 
     @sources.register("mediawiki")
-    class Config(Settings):
+    class Config(SourceSettings):
         """Which dump."""
 
         type: Literal["mediawiki"] = "mediawiki"
         path: str
         """``…-pages-articles.xml``, plain or compressed (.bz2, .gz, .xz, .zst)."""
+
+        def default_label(self) -> str:
+            """The dump's name."""
+            return file_label(self.path)
 
         def build(self) -> MediaWikiSource:
             """Find the dump.

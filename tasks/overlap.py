@@ -1,0 +1,245 @@
+"""Whether text to pretrain on has passages of the evaluation data, and those texts to keep them out by."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from elmo_xlstm.atomic import write_text_atomically
+from elmo_xlstm.errors import UserError
+from elmo_xlstm.progress import NullProgress, Progress
+from elmo_xlstm.text import Cleaner, CorpusConfig
+from elmo_xlstm.text.overlap import PassageIndex
+from elmo_xlstm.text.sources import SourceSettings
+from tasks.absa_e2e import load_absa
+from tasks.indonlu import DATASETS, dataset, load_tagging, locate
+from tasks.indonlu.datasets import SPLITS, Split
+from tasks.readers.literal import parse_literal
+
+EVALUATION_SPLITS: tuple[Split, ...] = ("valid", "test")
+ABSA = "absa_e2e"
+TEXT_COLUMNS = {
+    "emot": ("tweet",),
+    "casa": ("sentence",),
+    "hoasa": ("review",),
+    "wrete": ("sent_A", "sent_B"),
+    "facqa": ("question", "passage"),
+}
+
+
+@dataclass(frozen=True)
+class EvaluationText:
+    """A text of an example that a model is scored on.
+
+    Attributes:
+        task: name of the data set.
+        split: valid or test.
+        row: of the example, counted from 1; a pair's two texts share it.
+        text: without line ends.
+    """
+
+    task: str
+    split: Split
+    row: int
+    text: str
+
+
+@dataclass
+class Overlap:
+    """Examples that share a passage with the sources of a corpus.
+
+    Attributes:
+        found: an example's (task, split, row) and, by source, the first passage shared with it.
+        left: those examples of them that share a passage with what the corpus takes from the sources.
+        documents: documents read of each source.
+        matching: those of them that share a passage with an example.
+        examples: number of examples of each (task, split).
+    """
+
+    found: dict[tuple[str, Split, int], dict[str, str]] = field(default_factory=dict)
+    left: set[tuple[str, Split, int]] = field(default_factory=set)
+    documents: Counter[str] = field(default_factory=Counter)
+    matching: Counter[str] = field(default_factory=Counter)
+    examples: Counter[tuple[str, Split]] = field(default_factory=Counter)
+
+
+def evaluation_texts(
+    splits: Iterable[str] = EVALUATION_SPLITS, tasks: Iterable[str] | None = None
+) -> Iterator[EvaluationText]:
+    """The texts of tasks, found or fetched as the tasks themselves do.
+
+    Args:
+        splits: which parts.
+        tasks: by default IndoNLU's twelve and end-to-end ABSA.
+
+    Raises:
+        UserError: a task or split is unknown, or a file is missing or is not the benchmark's.
+    """
+    splits = tuple(_split(name) for name in splits)
+    for task in tasks or (*DATASETS, ABSA):
+        for split in splits:
+            for row, texts in enumerate(_examples(task, split), start=1):
+                for text in texts:
+                    yield EvaluationText(task, split, row, " ".join(text.split()))
+
+
+def write_evaluation_texts(
+    path: Path, splits: Iterable[str] = EVALUATION_SPLITS, tasks: Iterable[str] | None = None
+) -> int:
+    """Write the distinct texts, one a line, as ``corpus.cleaning.exclude.paths`` takes them; returns their number."""
+    texts = dict.fromkeys(evaluation.text for evaluation in evaluation_texts(splits, tasks) if evaluation.text)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_text_atomically(path, "".join(f"{text}\n" for text in texts))
+    return len(texts)
+
+
+def measure_overlap(
+    sources: Iterable[SourceSettings],
+    cleaning: Cleaner.Config,
+    texts: Iterable[EvaluationText],
+    index: PassageIndex,
+    progress: Progress | None = None,
+) -> Overlap:
+    """Look for the passages of texts in sources, before and after the cleaning's exclusion.
+
+    Args:
+        sources: of a corpus; of each, its share is read.
+        cleaning: of the corpus.
+        texts: whose passages are looked for.
+        index: an empty one, which says what a passage is.
+        progress: counts documents.
+
+    Raises:
+        UserError: a source cannot be read.
+    """
+    overlap = Overlap()
+    examples: list[tuple[str, Split, int]] = []
+    for evaluation in texts:
+        index.add(evaluation.text, len(examples))
+        examples.append((evaluation.task, evaluation.split, evaluation.row))
+    overlap.examples.update((task, split) for task, split, _ in dict.fromkeys(examples))
+    cleaner = cleaning.build()
+    with (progress or NullProgress()).task("Looking for shared passages (documents)") as work:
+        for source in sources:
+            label = source.shown
+            for document in source.build():  # type: ignore[attr-defined]
+                work.advance()
+                if not source.uses(document.text):
+                    continue
+                overlap.documents[label] += 1
+                matches = index.find(cleaner.clean_lines(document.text))
+                if not matches:
+                    continue
+                overlap.matching[label] += 1
+                for match in matches:
+                    for number in index.numbers(match.passage):
+                        overlap.found.setdefault(examples[number], {}).setdefault(label, match.passage)
+                used = cleaner.clean_document(document)
+                if isinstance(used, str):
+                    for match in index.find(used):
+                        overlap.left.update(examples[number] for number in index.numbers(match.passage))
+    return overlap
+
+
+def report_overlap(corpus: CorpusConfig, path: Path, progress: Progress | None = None) -> Overlap:
+    """Measure the overlap of a corpus's sources with all evaluation texts and write ``path``.json and ``path``.md.
+
+    A passage is what the corpus's exclusion says; 13 words, or sentences of at least 8, without one.
+
+    Raises:
+        UserError: a source, or a file of a task, cannot be read.
+    """
+    excluded = corpus.cleaning.exclude
+    index = PassageIndex(excluded.ngram, excluded.sentence_words) if excluded else PassageIndex()
+    overlap = measure_overlap(corpus.sources, corpus.cleaning, evaluation_texts(), index, progress)
+    write_overlap_report(overlap, index, path)
+    return overlap
+
+
+def write_overlap_report(overlap: Overlap, index: PassageIndex, path: Path) -> tuple[Path, Path]:
+    """Write ``path`` with the endings .json and .md; returns both."""
+    paths = path.with_suffix(".json"), path.with_suffix(".md")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_text_atomically(paths[0], json.dumps(_as_json(overlap, index), indent=2, ensure_ascii=False) + "\n")
+    write_text_atomically(paths[1], _as_markdown(overlap, index))
+    return paths
+
+
+def _split(name: str) -> Split:
+    for split in SPLITS:
+        if split == name:
+            return split
+    raise UserError(f"no split '{name}'; there are: {', '.join(SPLITS)}")
+
+
+def _examples(task: str, split: Split) -> list[tuple[str, ...]]:
+    """The texts of each example of a split."""
+    if task == ABSA:
+        return [(" ".join(sentence.words),) for sentence in getattr(load_absa(), split)]
+    if dataset(task).kind == "tagging":
+        return [(" ".join(sentence.words),) for sentence in getattr(load_tagging(task), split)]
+    with open(locate(task, split), encoding="utf-8", newline="") as file:
+        if task not in TEXT_COLUMNS:  # SmSA: no header, a text and its label
+            return [(line.rpartition("\t")[0],) for line in file.read().splitlines()]
+        rows = list(csv.DictReader(file))
+    texts = [tuple(row[column] for column in TEXT_COLUMNS[task]) for row in rows]
+    if task == "facqa":
+        return [tuple(" ".join(parse_literal(words)) for words in example) for example in texts]
+    return texts
+
+
+def _as_json(overlap: Overlap, index: PassageIndex) -> dict[str, Any]:
+    return {
+        "ngram": index.ngram,
+        "sentence_words": index.sentence_words,
+        "sources": [
+            {"label": label, "documents": count, "with_a_shared_passage": overlap.matching[label]}
+            for label, count in overlap.documents.items()
+        ],
+        "splits": [
+            {
+                "task": task,
+                "split": split,
+                "examples": count,
+                "found": sum(example[:2] == (task, split) for example in overlap.found),
+                "left": sum(example[:2] == (task, split) for example in overlap.left),
+            }
+            for (task, split), count in overlap.examples.items()
+        ],
+        "found": [
+            {"task": task, "split": split, "row": row, "left": (task, split, row) in overlap.left, "passages": passages}
+            for (task, split, row), passages in sorted(overlap.found.items())
+        ],
+    }
+
+
+def _as_markdown(overlap: Overlap, index: PassageIndex) -> str:
+    report = _as_json(overlap, index)
+    lines = [
+        "# Overlap of the pretraining text with the evaluation data",
+        "",
+        f"An example overlaps if one of its texts shares {index.ngram} consecutive words, or a whole sentence of at "
+        f"least {index.sentence_words} words, with a document; lower-cased, without punctuation. *Left* is what is "
+        "in the corpus after its exclusion and cleaning.",
+        "",
+        "| Task | Split | Examples | Overlapping in the sources | Left in the corpus |",
+        "|---|---|---:|---:|---:|",
+    ]
+    lines += [
+        f"| {row['task']} | {row['split']} | {row['examples']} | {row['found']} | {row['left']} |"
+        for row in report["splits"]
+    ]
+    lines += ["", "| Source | Documents read | With a shared passage |", "|---|---:|---:|"]
+    lines += [f"| {row['label']} | {row['documents']} | {row['with_a_shared_passage']} |" for row in report["sources"]]
+    lines += ["", "## Overlapping examples", "", "| Example | Source | First shared passage |", "|---|---|---|"]
+    lines += [
+        f"| {row['task']} {row['split']} {row['row']} | {label} | {passage} |"
+        for row in report["found"]
+        for label, passage in row["passages"].items()
+    ]
+    return "\n".join(lines) + "\n"
