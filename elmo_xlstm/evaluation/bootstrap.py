@@ -63,12 +63,13 @@ def bootstrap_interval(
         raise ValueError(f"level is {level}, expected a number between 0 and 1")
     random = np.random.default_rng(seed)
     sentences = len(statistics)
-    rows = statistics.astype(np.float64)  # exact for counts, and its product is a fast one
+    rows = statistics.astype(_exact_float(sentences * np.abs(statistics).max(axis=0)))
     scores = []
     for start in range(0, resamples, CHUNK):
         size = min(CHUNK, resamples - start)
-        times_drawn = random.multinomial(sentences, np.full(sentences, 1 / sentences), size=size)  # (size, S)
-        scores.append(metric(times_drawn @ rows))
+        drawn = random.integers(0, sentences, size=(size, sentences)) + sentences * np.arange(size)[:, None]
+        times_drawn = np.bincount(drawn.ravel(), minlength=size * sentences).reshape(size, sentences)
+        scores.append(metric((times_drawn.astype(rows.dtype) @ rows).astype(np.float64)))
     low, high = np.quantile(np.concatenate(scores), [(1 - level) / 2, (1 + level) / 2])
     return Interval(float(low), float(high))
 
@@ -95,13 +96,24 @@ def approximate_randomisation(
     if first.shape != second.shape or len(first) == 0:
         raise ValueError(f"the statistics have shapes {first.shape} and {second.shape}, expected the same, not empty")
     random = np.random.default_rng(seed)
-    change = (second - first).astype(np.float64)
+    change = second - first
+    columns, rows = change.any(axis=0), change.any(axis=1)
+    change = change[rows][:, columns]  # exchanging what is equal changes nothing
+    change = change.astype(_exact_float(np.abs(change).sum(axis=0)))
     total_first, total_second = first.sum(axis=0), second.sum(axis=0)
     observed = float(metric(total_first) - metric(total_second))
     as_large = 0
     for start in range(0, resamples, CHUNK):
-        exchanged = random.integers(0, 2, size=(min(CHUNK, resamples - start), len(first))).astype(np.float64)
-        moved = exchanged @ change  # (chunk, K)
+        size = min(CHUNK, resamples - start)
+        bits = random.integers(0, 256, size=(size, -(-len(change) // 8)), dtype=np.uint8)  # an exchange a bit
+        exchanged = np.unpackbits(bits, axis=1, count=len(change)).astype(change.dtype)
+        moved = np.zeros((size, first.shape[1]))
+        moved[:, columns] = exchanged @ change
         differences = metric(total_first + moved) - metric(total_second - moved)
         as_large += int((np.abs(differences) >= abs(observed) - 1e-12).sum())
     return Comparison(observed, (as_large + 1) / (resamples + 1))
+
+
+def _exact_float(largest_sums: NDArray[np.int64]) -> type[np.floating[Any]]:
+    """The fastest type whose products are exact: single precision holds whole numbers up to 2**24."""
+    return np.float32 if largest_sums.max(initial=0) < 1 << 24 else np.float64

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+import math
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, Field, StringConstraints, model_validator
+from pydantic import AwareDatetime, Field, StringConstraints, field_validator, model_validator
 
 from elmo_xlstm.atomic import write_text_atomically
 from elmo_xlstm.config import ConfigError, Settings, validate
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.evaluation.environment import Hardware
+from elmo_xlstm.evaluation.outcomes import Outcomes
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$", max_length=100)]
 """A name that is also a file name on every system."""
@@ -54,6 +56,37 @@ class MixWeights(Settings):
     gamma: float
 
 
+class Confusion(Settings):
+    """How often each label was given for each other one."""
+
+    labels: Annotated[list[str], Field(min_length=1)]
+    counts: list[list[Count]]
+    """Rows are gold labels, columns predicted ones, both in the order of ``labels``."""
+
+    @model_validator(mode="after")
+    def _is_square(self) -> Confusion:
+        size = len(self.labels)
+        if len(set(self.labels)) < size:
+            raise ValueError("a label is listed twice")
+        if len(self.counts) != size or any(len(row) != size for row in self.counts):
+            raise ValueError(f"counts are not {size} rows of {size} counts, as many as labels")
+        return self
+
+
+class EpochScore(Settings):
+    """One epoch of training."""
+
+    train_loss: float | None
+    """Mean over examples; null if no step was finite."""
+    validation: float
+    """The metric that chose the best epoch."""
+
+    @field_validator("train_loss", mode="before")
+    @classmethod
+    def _not_finite_is_null(cls, value: Any) -> Any:
+        return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
 class ParameterCounts(Settings):
     """How many parameters a run had."""
 
@@ -87,6 +120,12 @@ class RunResult(Settings):
     types: dict[str, TypeScore] = {}
     mix: dict[str, MixWeights] = {}
     """Learned layer weights, by the name of the mix; empty without a language model."""
+    confusion: Confusion | None = None
+    """Of labels; null where they are too many, or the task has none."""
+    curve: list[EpochScore] = []
+    """Training, epoch by epoch; empty if nothing was trained in epochs."""
+    outcomes: Outcomes | None = None
+    """Counts of each example, from which intervals over seeds and tests of significance are made."""
     parameters: ParameterCounts
     config: dict[str, Any]
     """The resolved configuration."""
@@ -120,7 +159,7 @@ class RunResult(Settings):
     def write(self, directory: Path) -> Path:
         """Write the result file, whole or not at all, scores with six decimals; an older one is replaced."""
         values = self.model_dump(mode="json")
-        for key in ("metrics", "intervals", "types", "mix", "seconds"):
+        for key in ("metrics", "intervals", "types", "mix", "curve", "seconds"):
             values[key] = _rounded(values[key])
         path = self.path(directory)
         write_text_atomically(path, json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False) + "\n")

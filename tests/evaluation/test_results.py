@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from elmo_xlstm import atomic
 from elmo_xlstm.errors import UserError
-from elmo_xlstm.evaluation.results import ResultError, load_results, now
+from elmo_xlstm.evaluation.results import Confusion, EpochScore, ResultError, load_results, now
 
 
 def test_written_and_loaded_again(result, tmp_path):
@@ -120,3 +120,41 @@ def test_result_files_can_be_read_by_others_as_the_umask_says(result, tmp_path):
     path = result().write(tmp_path)
     (tmp_path / "plain").write_text("x")
     assert path.stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+def test_confusion_curve_and_outcomes_are_kept(labels, tmp_path):
+    run = labels()
+    run.write(tmp_path)
+    [loaded] = load_results(tmp_path)
+    assert (loaded.confusion, loaded.outcomes, len(loaded.curve)) == (run.confusion, run.outcomes, 4)
+    assert loaded.curve[2] == EpochScore(train_loss=0.333333, validation=0.2)
+
+
+def test_files_of_before_these_were_kept_still_load(result, tmp_path):
+    path = result().write(tmp_path)
+    values = json.loads(path.read_text())
+    for key in ("confusion", "curve", "outcomes"):
+        del values[key]
+    path.write_text(json.dumps(values))
+    [loaded] = load_results(tmp_path)
+    assert (loaded.confusion, loaded.curve, loaded.outcomes) == (None, [], None)
+
+
+@pytest.mark.parametrize(
+    ("labels", "counts", "message"),
+    [
+        (["a", "b"], [[1, 2]], "2 rows of 2"),
+        (["a", "b"], [[1, 2], [3]], "2 rows of 2"),
+        (["a", "a"], [[1, 2], [3, 4]], "twice"),
+        (["a"], [[-1]], "greater than or equal to 0"),
+        ([], [], "at least 1"),
+    ],
+)
+def test_a_confusion_that_is_none_is_refused(labels, counts, message):
+    with pytest.raises(ValidationError, match=message):
+        Confusion(labels=labels, counts=counts)
+
+
+@pytest.mark.parametrize("loss", [float("nan"), float("inf"), None])
+def test_a_loss_that_is_not_finite_is_null(loss):
+    assert EpochScore(train_loss=loss, validation=0.5).train_loss is None

@@ -5,26 +5,55 @@ from __future__ import annotations
 import csv
 import io
 
-from elmo_xlstm.evaluation.leaderboard.board import Board
+from elmo_xlstm.evaluation.leaderboard.board import Board, Cell
 
-HEADER = ("model", "task", "metric", "mean", "sd", "seeds", "parameters", "source")
+HEADER = (
+    "model",
+    "task",
+    "metric",
+    "mean",
+    "sd",
+    "seeds",
+    "interval_low",
+    "interval_high",
+    "against",
+    "difference",
+    "p_value",
+    "p_holm",
+    "parameters",
+    "source",
+)
 
 
 def render_csv(board: Board) -> str:
-    """The main table in long form; figures in percent, ``source`` empty for what was measured here."""
+    """The main tables in long form; figures in percent, ``source`` empty for what was measured here."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(HEADER)
-    for row in board.rows:
-        common = (row.parameters if row.parameters is not None else "", row.source or "")
-        for column in board.columns:
-            cell = row.cells.get(column)
-            if cell is not None:
-                sd = "" if cell.sd is None else f"{cell.sd:.2f}"
-                seeds = cell.seeds or ""
-                writer.writerow((row.model, column.task, column.metric, f"{cell.mean:.2f}", sd, seeds, *common))
-        for group in board.groups:
-            if group in row.averages:
-                average = f"{row.averages[group]:.2f}"
-                writer.writerow((row.model, f"average, {group}", "macro_f1", average, "", "", *common))
+    for section in board.sections:
+        for row in section.rows:
+            for column in section.columns:
+                cell = row.cells.get(column)
+                if cell is not None:
+                    numbers = _numbers(cell, board.against)
+                    writer.writerow((row.model, column.task, column.metric, *numbers, row.source or ""))
+            if row.average is not None:
+                numbers = _numbers(Cell(row.average, None, 0), None)
+                writer.writerow((row.model, f"average, {section.title}", "macro_f1", *numbers, row.source or ""))
     return text.getvalue()
+
+
+def _numbers(cell: Cell, against: str | None) -> tuple[str, ...]:
+    interval, test = cell.interval, cell.significance
+    return (
+        f"{cell.mean:.2f}",
+        "" if cell.sd is None else f"{cell.sd:.2f}",
+        str(cell.seeds or ""),
+        f"{interval.low:.2f}" if interval else "",
+        f"{interval.high:.2f}" if interval else "",
+        against or "" if test else "",
+        f"{test.difference:.2f}" if test else "",
+        f"{test.p_value:.4f}" if test else "",
+        f"{test.corrected:.4f}" if test else "",
+        "" if cell.parameters is None else str(cell.parameters),
+    )

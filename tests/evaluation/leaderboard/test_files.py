@@ -1,38 +1,87 @@
 from __future__ import annotations
 
+import shutil
+
 import pytest
 
-from elmo_xlstm.errors import UserError
-from elmo_xlstm.evaluation.leaderboard import check_leaderboard, write_leaderboard
-from elmo_xlstm.evaluation.results import ResultError
+from elmo_xlstm.evaluation.leaderboard import build_board, check_leaderboard, write_leaderboard
+from elmo_xlstm.evaluation.leaderboard import drawing as drawing_module
+from elmo_xlstm.evaluation.results import load_results
+
+FILES = ["layer-weights.svg", "nerp-types.svg", "leaderboard.md", "leaderboard.csv", "leaderboard.html"]
+
+
+@pytest.fixture(scope="module")
+def measured(result, tmp_path_factory):
+    """Result files alone."""
+    directory = tmp_path_factory.mktemp("measured")
+    for seed, score in enumerate((0.5, 0.6, 0.7)):
+        result(score, seed=seed, types={"PPL": score}, mix={"head": [0.4, 0.6]}).write(directory)
+    return directory
+
+
+@pytest.fixture(scope="module")
+def drawn(measured, tmp_path_factory):
+    """With a leaderboard, drawn once."""
+    directory = tmp_path_factory.mktemp("drawn") / "results"
+    shutil.copytree(measured, directory)
+    write(directory)
+    return directory
 
 
 @pytest.fixture
-def directory(result, tmp_path):
-    for seed, score in enumerate((0.5, 0.6, 0.7)):
-        result(score, seed=seed).write(tmp_path)
-    return tmp_path
+def directory(drawn, tmp_path):
+    return shutil.copytree(drawn, tmp_path / "results")
 
 
-def test_what_is_written_passes_the_check(directory):
-    assert len(check_leaderboard(directory)) == 3
-    paths = write_leaderboard(directory)
-    assert [path.name for path in paths] == ["leaderboard.md", "leaderboard.csv", "leaderboard.html"]
-    assert check_leaderboard(directory) == []
+def write(directory):
+    return write_leaderboard(build_board(load_results(directory)), directory)
+
+
+def check(directory):
+    return check_leaderboard(build_board(load_results(directory)), directory)
+
+
+def test_what_is_written_passes_the_check(measured, tmp_path):
+    directory = shutil.copytree(measured, tmp_path / "results")
+    assert len(check(directory)) == 5
+    paths = write(directory)
+    assert [path.name for path in paths] == FILES
+    assert check(directory) == []
+
+
+def test_writing_again_gives_the_same_bytes(directory):
+    paths = write(directory)
     before = [path.read_bytes() for path in paths]
-    assert [path.read_bytes() for path in write_leaderboard(directory)] == before
+    for path in paths:
+        path.unlink()
+    assert [path.read_bytes() for path in write(directory)] == before
 
 
-def test_missing_files_are_differences(directory):
-    write_leaderboard(directory)[1].unlink()
-    assert check_leaderboard(directory) == [f"{directory / 'leaderboard.csv'}: missing"]
+def test_pictures_are_drawn_only_if_their_data_changed(directory, monkeypatch, result):
+    write(directory)
+    drawn = []
+    draw = drawing_module.draw
+    monkeypatch.setattr(drawing_module, "draw", lambda picture: drawn.append(picture.name) or draw(picture))
+    write(directory)
+    assert drawn == []
+    result(0.9, seed=3, types={"PPL": 0.9}, mix={"head": [0.4, 0.6]}).write(directory)
+    write(directory)
+    assert drawn == ["nerp-types"]
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_missing_files_are_differences(directory, name):
+    path = next(path for path in write(directory) if path.name == name)
+    path.unlink()
+    assert check(directory) == [f"{path}: missing"]
 
 
 def test_a_number_typed_by_hand_is_found_with_its_line(directory):
-    path = write_leaderboard(directory)[0]
+    path = write(directory)[-3]
     text = path.read_text()
     path.write_text(text.replace("60.00 ± 10.00", "66.00 ± 10.00", 1))
-    [difference] = check_leaderboard(directory)
+    [difference] = check(directory)
     line = 1 + next(i for i, line in enumerate(text.split("\n")) if "60.00 ± 10.00" in line)
     assert difference.startswith(f"{path}:{line}: is ")
     assert "66.00" in difference
@@ -40,28 +89,54 @@ def test_a_number_typed_by_hand_is_found_with_its_line(directory):
 
 
 @pytest.mark.parametrize("change", [lambda text: text + "more\n", lambda text: text[:-1], lambda text: ""])
-def test_lines_added_or_lost_are_found(directory, change):
-    path = write_leaderboard(directory)[1]
+@pytest.mark.parametrize("place", [-3, -2, -1])
+def test_lines_added_or_lost_are_found(directory, change, place):
+    path = write(directory)[place]
     path.write_text(change(path.read_text()))
-    assert len(check_leaderboard(directory)) == 1
+    [difference] = check(directory)
+    assert difference.startswith(str(path))
 
 
-def test_a_new_result_makes_the_old_tables_wrong(directory, result):
-    write_leaderboard(directory)
-    result(0.1, seed=3).write(directory)
-    assert len(check_leaderboard(directory)) == 3
+def test_a_picture_changed_by_hand_is_found_in_its_file_and_in_the_page(directory):
+    *_, picture, _, _, page = write(directory)
+    for path in (picture, page):
+        path.write_text(path.read_text().replace(">PPL<", ">LPP<"))
+    differences = check(directory)
+    assert differences[0] == f"{picture}: was changed after it was drawn"
+    assert differences[1].startswith(f"{page}: is ")
+    write(directory)
+    assert check(directory) == []
 
 
-def test_broken_results_change_no_table(directory):
-    path = write_leaderboard(directory)[0]
-    before = path.read_bytes()
-    (directory / "nerp" / "bilm" / "seed-1.json").write_text("{")
-    for act in (write_leaderboard, check_leaderboard):
-        with pytest.raises(ResultError, match="seed-1.json"):
-            act(directory)
-    assert path.read_bytes() == before
+def test_another_matplotlib_draws_otherwise_and_passes(directory, monkeypatch):
+    write(directory)
+    monkeypatch.setitem(drawing_module.SETTINGS, "font.size", 7)
+    picture = next(path for path in (directory / "plots").iterdir())
+    before = picture.read_bytes()
+    picture.unlink()
+    write(directory)
+    assert picture.read_bytes() != before
+    assert check(directory) == []
 
 
-def test_a_directory_that_is_not_there_is_refused(tmp_path):
-    with pytest.raises(UserError, match="no such directory"):
-        write_leaderboard(tmp_path / "none")
+def test_a_new_result_makes_the_old_files_wrong(directory, result):
+    write(directory)
+    result(0.1, seed=3, types={"PPL": 0.1}, mix={"head": [0.9, 0.1]}).write(directory)
+    differences = check(directory)
+    assert len(differences) == 5
+    assert sum("shows other data than the results give" in difference for difference in differences) == 2
+
+
+def test_pictures_of_results_that_are_gone_are_found_and_deleted_and_those_of_others_left(directory, result):
+    write(directory)
+    path = result(task="own", types={"A": 0.5}).write(directory)
+    write(directory)
+    mine = directory / "plots" / "mine.svg"
+    mine.write_text("<svg></svg>")
+    path.unlink()
+    stale = directory / "plots" / "own-types.svg"
+    assert f"{stale}: is of results that are no longer there" in check(directory)
+    write(directory)
+    assert not stale.exists()
+    assert mine.exists()
+    assert check(directory) == []

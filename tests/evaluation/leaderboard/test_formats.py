@@ -7,14 +7,16 @@ from html.parser import HTMLParser
 import pytest
 from rich.console import Console
 
-from elmo_xlstm.evaluation.leaderboard import leaderboard_table
+from elmo_xlstm.evaluation.leaderboard import leaderboard_tables
 from elmo_xlstm.evaluation.leaderboard.board import build_board
 from elmo_xlstm.evaluation.leaderboard.csv_rows import render_csv
+from elmo_xlstm.evaluation.leaderboard.drawing import draw
 from elmo_xlstm.evaluation.leaderboard.html_page import render_html
 from elmo_xlstm.evaluation.leaderboard.markdown import escape, render_markdown
+from elmo_xlstm.evaluation.leaderboard.pictures import pictures
 from elmo_xlstm.evaluation.published import PublishedScore
 
-EVIL = "<script>alert(1)</script> a|b *c* & [d]"
+EVIL = "</svg><script>alert(1)</script> a|b *c* & [d]"
 
 
 @pytest.fixture
@@ -56,18 +58,41 @@ class Page(HTMLParser):
             self.rows[-1][-1] += data
 
 
+def page_of(board):
+    chosen = pictures(board)
+    return render_html(board, chosen, {picture.name: draw(picture) for picture in chosen})
+
+
 def test_html_is_well_formed_escaped_and_self_contained(board):
-    page = Page(render_html(board))
+    page = Page(page_of(board))
+    assert [tag for tag, _ in page.seen].count("svg") == 2
     assert ["bilm", "2", "55.00 ± 7.07", "61.0 M", "measured here"] in page.rows
     assert [f"{EVIL} †", "", "54.00", "", EVIL] in page.rows
     assert not {"script", "link", "img", "iframe"} & {tag for tag, _ in page.seen}
-    assert not any({"src", "href"} & set(attributes) for _, attributes in page.seen)
+    assert not any("src" in attributes for _, attributes in page.seen)
+    links = [value for _, attributes in page.seen for name, value in attributes.items() if name.endswith("href")]
+    assert all(link.startswith("#") for link in links)  # the pictures' own parts
     assert ("tr", {"class": "published"}) in page.seen
     assert ("strong", {}) in page.seen
 
 
+def test_hostile_names_are_text_wherever_they_stand(result, labels):
+    hostile = "<b onclick='x'>&\"$\\frac{\x00\n\ud800"
+    runs = [
+        labels(0.5, labels=("bad", "fair", "good", hostile), model="evil", main_metric="accuracy"),
+        result(0.5, types={hostile: 0.5}, mix={hostile: [0.5, 0.5], "other": [0.5, 0.5]}, data={hostile: hostile}),
+    ]
+    board = build_board(runs, [PublishedScore("nerp", "macro_f1", hostile, 54.0, hostile)])
+    page = Page(page_of(board))
+    assert {tag for tag, _ in page.seen} & {"b", "script"} == set()
+    assert not any("onclick" in attributes for _, attributes in page.seen)
+    assert "\n" not in "".join(line for line in render_markdown(board, []).split("\n") if "onclick" in line)
+    for line in render_markdown(board, []).split("\n"):
+        assert "<b" not in line.replace("\\<b", "")
+
+
 def test_markdown_tables_have_as_many_columns_in_each_line(board):
-    text = render_markdown(board)
+    text = render_markdown(board, pictures(board))
     tables = [block.split("\n") for block in text.split("\n\n") if block.startswith("|")]
     assert len(tables) == 4
     for table in tables:
@@ -75,11 +100,15 @@ def test_markdown_tables_have_as_many_columns_in_each_line(board):
         assert len(widths) == 1
     assert "| bilm | 2 | **55.00 ± 7.07** | 61.0 M | measured here |" in text
     assert "<script>" not in text.replace("\\<script\\>", "")
-    assert text.endswith("|\n") or text.endswith(".\n")
+    links = [line for line in text.split("\n") if line.startswith("![")]
+    assert links == [
+        "![Learned layer weights](plots/layer-weights.svg)",
+        "![nerp: F1 of each type](plots/nerp-types.svg)",
+    ]
 
 
 def test_markdown_marks_are_escaped():
-    assert escape("a|b_c*[d]<e>`\\") == "a\\|b\\_c\\*\\[d\\]\\<e\\>\\`\\\\"
+    assert escape("a|b_c*[d]\n<e>`\\") == "a\\|b\\_c\\*\\[d\\] \\<e\\>\\`\\\\"
 
 
 def test_csv_reads_back_to_the_board(board):
@@ -91,10 +120,25 @@ def test_csv_reads_back_to_the_board(board):
         "mean": "55.00",
         "sd": "7.07",
         "seeds": "2",
+        "interval_low": "",
+        "interval_high": "",
+        "against": "",
+        "difference": "",
+        "p_value": "",
+        "p_holm": "",
         "parameters": "61000000",
         "source": "",
     }
     assert (rows[1]["model"], rows[1]["mean"], rows[1]["sd"], rows[1]["source"]) == (EVIL, "54.00", "", EVIL)
+
+
+def test_csv_has_intervals_and_tests(spans):
+    board = build_board([spans(0.9), spans(0.3, model="no-bilm")], [])
+    good, base = csv.DictReader(io.StringIO(render_csv(board)))
+    assert float(good["interval_low"]) < float(good["mean"]) < float(good["interval_high"])
+    assert float(good["difference"]) == pytest.approx(float(good["mean"]) - float(base["mean"]), abs=0.02)
+    assert (good["against"], good["p_value"], good["p_holm"]) == ("no-bilm", "0.0001", "0.0001")
+    assert (base["against"], base["p_value"]) == ("", "")
 
 
 def test_csv_has_the_groups_averages(result):
@@ -106,18 +150,21 @@ def test_csv_has_the_groups_averages(result):
 
 
 def test_the_terminal_table_prints_names_as_they_are(runs):
-    published = [PublishedScore("nerp", "macro_f1", "Bi-xLSTM[1:0]", 54.0, "a [bold]paper")]
+    published = [PublishedScore("nerp", "macro_f1", "Bi-xLSTM[1:0] [bold]x", 54.0, "a paper")]
     console = Console(width=120, file=io.StringIO(), force_terminal=False)
-    console.print(leaderboard_table(runs, published))
+    console.print(leaderboard_tables(build_board(runs, published)))
     text = console.file.getvalue()
-    for part in ("Bi-xLSTM[1:0] †", "a [bold]paper", "55.00 ± 7.07", "measured here"):
+    for part in ("Bi-xLSTM[1:0] [bold]x †", "55.00 ± 7.07", "61.0 M", "Test scores in percent"):
         assert part in text
 
 
 def test_without_results_the_published_systems_are_shown():
     board = build_board([])
-    text = render_markdown(board)
+    text = render_markdown(board, pictures(board))
     assert "| indobert-large-p1 †" in text
-    assert "average, classification" in text
-    assert "## " not in text
-    Page(render_html(board))
+    assert [line for line in text.split("\n") if line.startswith("##")] == [
+        "## Classification",
+        "## Sequence labelling",
+    ]
+    assert "| average |" in text
+    Page(render_html(board, [], {}))
