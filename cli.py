@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
 import json
-import logging
 import os
 import shlex
 import sys
@@ -12,12 +10,11 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.logging import RichHandler
 
-from elmo_xlstm.config import Settings, apply_overrides, evaluate_jsonnet, validate
+from elmo_xlstm.config import Settings, load_experiment, read_experiment
+from elmo_xlstm.config.settings import SettingsT
 from elmo_xlstm.errors import UserError
-from elmo_xlstm.progress import Progress, make_progress
+from elmo_xlstm.terminal import be_quiet, console, messages, set_up_logging, terminal_progress
 
 app = typer.Typer(
     help="Pretrain bidirectional mLSTM language models, and train and score task heads on them.",
@@ -26,9 +23,6 @@ app = typer.Typer(
     rich_markup_mode=None,
     add_completion=False,
 )
-
-console = Console()
-messages = Console(stderr=True)
 
 INTERRUPTED = 130
 
@@ -73,7 +67,7 @@ def tokenizer(
         return _show(settings, {})
     directory = Path(settings.output)
     open_run(directory, settings.model_dump(mode="json"), force=force)
-    trained = run_tokenizer_training(settings, directory, _progress())
+    trained = run_tokenizer_training(settings, directory, terminal_progress())
     typer.echo(f"{trained.vocab_size:,} pieces, lower_case={trained.lower_case}: {directory}")
 
 
@@ -97,8 +91,8 @@ def pretrain(
 
     processes = Processes()
     if not processes.is_main:
-        _be_quiet()
-    progress = _progress() if processes.is_main else None
+        be_quiet()
+    progress = terminal_progress() if processes.is_main else None
     with processes.together():
         settings = _load(PretrainSettings, config, override, ext_var, include_package, output=output, seed=seed)
     directory = Path(settings.output)
@@ -140,10 +134,63 @@ def finetune(
         return _show(settings, describe_finetuning(settings))
     open_run(settings.directory, settings.model_dump(mode="json"), force=force, resume=resume)
     command = shlex.join(["python", "cli.py", *sys.argv[1:]])
-    result = run_finetuning(settings, settings.directory, command, resume, _progress())
+    result = run_finetuning(settings, settings.directory, command, resume, terminal_progress())
     for name, value in result.metrics.items():
         typer.echo(f"test {name}: {100 * value:.2f}")
     typer.echo(f"run: {settings.directory}")
+
+
+@app.command()
+def suite(
+    config: Annotated[Path, typer.Argument(metavar="SUITE", help="Suite file (.jsonnet).")],
+    tasks: Annotated[
+        list[str] | None, typer.Option("--tasks", metavar="NAMES", help="These alone: a,b. Repeatable.")
+    ] = None,
+    models: Annotated[
+        list[str] | None, typer.Option("--models", metavar="NAMES", help="These alone: a,b. Repeatable.")
+    ] = None,
+    seeds: Annotated[int | None, typer.Option("--seeds", min=1, help="How many, from 0; else the suite's.")] = None,
+    override: Override = None,
+    ext_var: ExtVar = None,
+    include_package: IncludePackage = None,
+    output: Annotated[Path | None, typer.Option("--output", help="Directory of all runs, else the suite's.")] = None,
+    jobs: Annotated[
+        int | None, typer.Option("--jobs", min=1, help="Runs at once; one a core by default, one alone on a GPU.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Run again what is done, too.")] = False,
+    replace_stale: Annotated[
+        bool, typer.Option("--replace-stale", help="Run again what was made with other settings.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what there is to do, and how long it takes.")
+    ] = False,
+    with_leaderboard: Annotated[bool, typer.Option("--leaderboard", help="Write the leaderboard at the end.")] = False,
+) -> None:
+    """Run many experiments with several seeds each, one process a run; what is done is not done again."""
+    from tasks.suite.planning import plan_suite, results_of
+    from tasks.suite.running import default_jobs, refuse_failures, run_suite
+    from tasks.suite.settings import Selection, read_suite
+    from tasks.suite.tables import plan_table, stale_lines, summary_table
+
+    _refuse_several_processes("suite")
+    _include(include_package)
+    asked = Selection(_names(tasks), _names(models), seeds, output, override or ())
+    chosen = read_suite(read_experiment(config, ext_var or ()), asked, origin=str(config))
+    repeat = ["python", "cli.py", "suite", str(config)]
+    for option, values in (("--ext-var", ext_var), ("--include-package", include_package)):
+        repeat += [part for value in values or () for part in (option, value)]
+    plan = plan_suite(chosen, repeat, force, replace_stale)
+    jobs = jobs or default_jobs(len(plan))
+    if dry_run:
+        console.print(plan_table(plan, jobs))
+        typer.echo("".join(f"{line}\n" for line in stale_lines(plan)), nl=False)
+        return
+    failures = run_suite(plan, jobs, include_package or (), terminal_progress())
+    console.print(summary_table(results_of(plan)))
+    if with_leaderboard:
+        for directory in sorted({run.settings.results for run in plan}):
+            leaderboard(Path(directory))
+    refuse_failures(failures, len(plan))
 
 
 @app.command()
@@ -159,7 +206,7 @@ def evaluate(
     if split not in ("train", "valid", "test"):
         raise UserError(f"--split {split}: expected train, valid or test")
     _include(include_package)
-    scores = FinishedRun(run).evaluate(split, data, _progress())
+    scores = FinishedRun(run).evaluate(split, data, terminal_progress())
     typer.echo(json.dumps(scores, indent=2, ensure_ascii=False))
 
 
@@ -177,7 +224,7 @@ def predict(
     from tasks.finetuning import FinishedRun
 
     _include(include_package)
-    rows = FinishedRun(run).predict(source, _progress() if output else None)
+    rows = FinishedRun(run).predict(source, terminal_progress() if output else None)
     lines = [json.dumps(row, ensure_ascii=False) + "\n" for row in rows]
     if output is None:
         typer.echo("".join(lines), nl=False)
@@ -186,43 +233,98 @@ def predict(
         typer.echo(f"{len(lines)} sentences: {output}")
 
 
+@app.command("evaluation-texts")
+def evaluation_texts(
+    output: Annotated[Path, typer.Argument(metavar="FILE", help="Text file, a text a line.")],
+    task: Annotated[list[str] | None, typer.Option("--task", help="Only this task. Repeatable.")] = None,
+    split: Annotated[list[str] | None, typer.Option("--split", help="By default valid and test. Repeatable.")] = None,
+) -> None:
+    """Write the texts that models are scored on, to be kept out of a corpus (corpus.cleaning.exclude)."""
+    from tasks.overlap import EVALUATION_SPLITS, write_evaluation_texts
+
+    typer.echo(f"{write_evaluation_texts(output, split or EVALUATION_SPLITS, task):,} texts: {output}")
+
+
+@app.command()
+def overlap(
+    config: ConfigFile,
+    override: Override = None,
+    ext_var: ExtVar = None,
+    include_package: IncludePackage = None,
+    output: Annotated[Path, typer.Option("--output", help="The report, without its ending.")] = Path("docs/overlap"),
+) -> None:
+    """Report which validation and test examples share passages with the text of a pretraining experiment."""
+    from elmo_xlstm.lm.pretraining_settings import PretrainSettings
+    from tasks.overlap import report_overlap
+
+    settings = _load(PretrainSettings, config, override, ext_var, include_package)
+    found = report_overlap(settings.corpus, output, terminal_progress())
+    typer.echo(f"{len(found.found):,} examples share a passage with the sources, {len(found.left):,} with the corpus")
+    typer.echo(f"report: {output}.md, {output}.json")
+
+
+@app.command()
+def perplexity(
+    model: Annotated[str, typer.Argument(help="A model or pretraining run.")],
+    files: Annotated[list[Path], typer.Argument(help="Text files, a document a line; each is scored by itself.")],
+) -> None:
+    """Score a language model on texts: perplexity and bits per character of each direction, as JSON."""
+    from elmo_xlstm.lm.scoring import score_files
+
+    scores = {path: score.as_dict() for path, score in score_files(model, files).items()}
+    typer.echo(json.dumps(scores, indent=2))
+
+
 @app.command()
 def leaderboard(
     results: Results = Path("results"),
+    against: Annotated[
+        str | None,
+        typer.Option("--against", metavar="MODEL", help="Row that others are tested against; no-bilm if measured."),
+    ] = None,
     check: Annotated[
-        bool, typer.Option("--check", help="Fail if the tables are not what the result files say.")
+        bool, typer.Option("--check", help="Fail if tables or pictures are not what the result files say.")
     ] = False,
 ) -> None:
-    """Write the leaderboard (Markdown, CSV, HTML) from the result files, and print it."""
-    from elmo_xlstm.evaluation.leaderboard import check_leaderboard, leaderboard_table, write_leaderboard
+    """Write the leaderboard (Markdown, CSV, HTML, plots) from the result files, and print it."""
+    from elmo_xlstm.evaluation.leaderboard import build_board, check_leaderboard, leaderboard_tables, write_leaderboard
     from elmo_xlstm.evaluation.results import load_results
 
+    board = build_board(load_results(results), against=against)
     if check:
-        differences = check_leaderboard(results)
+        differences = check_leaderboard(board, results)
         if differences:
-            raise UserError("\n".join([*differences, "Write them anew: python cli.py leaderboard"]))
+            options = ["--results", str(results)] if results != Path("results") else []
+            options += ["--against", against] if against is not None else []
+            again = shlex.join(["python", "cli.py", "leaderboard", *options])
+            raise UserError("\n".join([*differences, f"Write them anew: {again}"]))
         typer.echo(f"{results}: the tables say what the result files say")
         return
-    paths = write_leaderboard(results)
-    console.print(leaderboard_table(load_results(results)))
-    for path in paths:
+    paths = write_leaderboard(board, results)
+    console.print(leaderboard_tables(board))
+    *pictures, _, _, _ = paths
+    if pictures:
+        typer.echo(f"written: {pictures[0].parent} ({len(pictures)} pictures)")
+    for path in paths[len(pictures) :]:
         typer.echo(f"written: {path}")
 
 
 @app.command()
 def schema(
-    kind: Annotated[str, typer.Argument(help="tokenizer, pretrain or finetune.")],
+    kind: Annotated[str, typer.Argument(help="tokenizer, pretrain, finetune or suite.")],
     include_package: IncludePackage = None,
 ) -> None:
     """Print the JSON Schema of an experiment, for editors to complete and check by."""
     from elmo_xlstm.lm.pretraining_settings import PretrainSettings
     from elmo_xlstm.text.tokenizer_experiment import TokenizerSettings
     from tasks.finetuning import FinetuneSettings
+    from tasks.suite.settings import SuiteSettings
 
     kinds: dict[str, type[Settings]] = {
         "tokenizer": TokenizerSettings,
         "pretrain": PretrainSettings,
         "finetune": FinetuneSettings,
+        "suite": SuiteSettings,
     }
     _include(include_package)
     if kind not in kinds:
@@ -244,55 +346,32 @@ def check(
 
 
 def _load(
-    settings_class: type[Settings],
+    settings_class: type[SettingsT],
     config: Path,
     override: list[str] | None,
     ext_var: list[str] | None,
     include_package: list[str] | None,
     **replaced: Any,
-) -> Any:
+) -> SettingsT:
     """Evaluate, override and validate an experiment; ``replaced`` are options with a name of their own."""
     _include(include_package)
-    variables = {}
-    for item in ext_var or []:
-        name, equals, value = item.partition("=")
-        if not name or not equals:
-            raise UserError(f"--ext-var {item}: expected NAME=VALUE")
-        variables[name] = value
-    values = apply_overrides(evaluate_jsonnet(config, variables), override or [])
-    values |= {
-        name: str(value) if isinstance(value, Path) else value for name, value in replaced.items() if value is not None
-    }
-    return validate(settings_class, values, origin=str(config))
+    return load_experiment(settings_class, config, override or (), ext_var or (), **replaced)
+
+
+def _names(options: list[str] | None) -> list[str]:
+    return [name.strip() for option in options or () for name in option.split(",") if name.strip()]
 
 
 def _include(modules: list[str] | None) -> None:
+    """Register all tasks, and what the modules register, which may lie in the working directory."""
+    from tasks.registry import register_tasks
+
     sys.path.insert(0, str(Path.cwd()))
-    for name in ("tasks.tagging", *(modules or [])):
-        try:
-            importlib.import_module(name)
-        except ImportError as error:
-            raise UserError(f"--include-package {name}: cannot be imported: {error}") from None
+    register_tasks(modules or ())
 
 
 def _show(settings: Settings, sizes: dict[str, Any]) -> None:
     typer.echo(json.dumps({"configuration": settings.model_dump(mode="json"), **sizes}, indent=2, ensure_ascii=False))
-
-
-def _progress() -> Progress:
-    return make_progress(messages)
-
-
-def _set_up_logging() -> None:
-    if messages.is_terminal:
-        handler: logging.Handler = RichHandler(console=messages, show_path=False, show_level=False)
-        handler.setFormatter(logging.Formatter("%(message)s"))
-    else:
-        handler = logging.StreamHandler()
-        handler.setFormatter(logging.Formatter("%(asctime)s  %(message)s", "%H:%M:%S"))
-    logging.basicConfig(level=logging.WARNING, handlers=[handler])
-    for name in ("elmo_xlstm", "tasks"):
-        logging.getLogger(name).setLevel(logging.INFO)
 
 
 def _refuse_several_processes(command: str) -> None:
@@ -303,15 +382,9 @@ def _refuse_several_processes(command: str) -> None:
         raise UserError(f"{command} runs in one process; start it without torchrun or accelerate launch")
 
 
-def _be_quiet() -> None:
-    """One of several processes that do the same: only what is wrong here is worth a line."""
-    for name in ("elmo_xlstm", "tasks"):
-        logging.getLogger(name).setLevel(logging.WARNING)
-
-
 def main() -> None:
     """Run a command; what is the user's to mend is one message, never a traceback."""
-    _set_up_logging()
+    set_up_logging()
     try:
         app(standalone_mode=True)
     except UserError as error:
@@ -319,7 +392,8 @@ def main() -> None:
         sys.exit(1)
     except SystemExit as end:
         if end.code == INTERRUPTED:  # typer has caught the KeyboardInterrupt
-            messages.print("interrupted; go on with --resume", style="yellow")
+            way = "the same command" if sys.argv[1:2] == ["suite"] else "--resume"
+            messages.print(f"interrupted; go on with {way}", style="yellow")
         raise
 
 

@@ -39,14 +39,14 @@ def open_run(
         if not stored.is_file():
             raise UserError(f"{directory}: no run to resume (no {CONFIG_FILE}); start it without --resume")
         before = json.loads(stored.read_text(encoding="utf-8"))
-        differences = _differences(before, config)
-        if any(key not in free for key in differences):
-            changed = ", ".join(key for key in differences if key not in free)
+        different = differences(before, config)
+        if any(key not in free for key in different):
+            changed = ", ".join(key for key in different if key not in free)
             raise UserError(
                 f"{directory}: this run was started with another configuration; different now: {changed}. "
                 "Resume with the same configuration, or choose another --output, or replace the run with --force"
             )
-        if differences:
+        if different:
             write_text_atomically(stored, _as_text(config))
         return
     # Nothing but a configuration is what a start leaves that failed before it made anything.
@@ -68,12 +68,13 @@ def _as_text(config: dict[str, Any]) -> str:
     return json.dumps(config, indent=2, ensure_ascii=False) + "\n"
 
 
-def _differences(before: Any, now: Any, path: str = "") -> list[str]:
+def differences(before: Any, now: Any, path: str = "") -> list[str]:
+    """Dotted keys whose values are not the same in two configurations."""
     if isinstance(before, dict) and isinstance(now, dict):
         keys = [*before, *(key for key in now if key not in before)]
         return [
             line
             for key in keys
-            for line in _differences(before.get(key), now.get(key), f"{path}.{key}" if path else str(key))
+            for line in differences(before.get(key), now.get(key), f"{path}.{key}" if path else str(key))
         ]
     return [] if before == now else [path]

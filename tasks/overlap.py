@@ -80,9 +80,9 @@ def evaluation_texts(
     Raises:
         UserError: a task or split is unknown, or a file is missing or is not the benchmark's.
     """
-    splits = tuple(_split(name) for name in splits)
+    chosen = tuple(_split(name) for name in splits)
     for task in tasks or (*DATASETS, ABSA):
-        for split in splits:
+        for split in chosen:
             for row, texts in enumerate(_examples(task, split), start=1):
                 for text in texts:
                     yield EvaluationText(task, split, row, " ".join(text.split()))

@@ -1,5 +1,33 @@
 """The kinds of task that an experiment can name."""
 
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Sequence
+
 from elmo_xlstm.config import Registry
+from elmo_xlstm.errors import UserError
 
 tasks = Registry("task")
+
+
+def register_tasks(modules: Sequence[str] = ()) -> None:
+    """Import every package of tasks, and the user's own modules, which all register what they define.
+
+    Args:
+        modules: names of further modules.
+
+    Raises:
+        UserError: one of them cannot be imported.
+    """
+    import tasks as home
+
+    for package in pkgutil.iter_modules(home.__path__):
+        if package.ispkg:
+            importlib.import_module(f"tasks.{package.name}")
+    for name in modules:
+        try:
+            importlib.import_module(name)
+        except ImportError as error:
+            raise UserError(f"--include-package {name}: cannot be imported: {error}") from None

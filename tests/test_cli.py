@@ -14,9 +14,24 @@ import pytest
 
 import cli
 from elmo_xlstm.evaluation.results import load_results
+from tasks import overlap as overlap_module
+from tasks.overlap import EvaluationText
 
 ROOT = Path(__file__).parents[1]
-COMMANDS = ["tokenizer", "pretrain", "finetune", "evaluate", "predict", "leaderboard", "schema", "check"]
+COMMANDS = [
+    "tokenizer",
+    "pretrain",
+    "finetune",
+    "suite",
+    "evaluate",
+    "predict",
+    "evaluation-texts",
+    "overlap",
+    "perplexity",
+    "leaderboard",
+    "schema",
+    "check",
+]
 
 
 class Outcome(NamedTuple):
@@ -94,6 +109,15 @@ FINETUNE = """{
   trainer: { epochs: 2, batch_size: 8, learning_rate: 0.03 },
   output: 'run',
 }"""
+SUITE = """local finetune = import 'finetune.jsonnet';
+{
+  experiments: [
+    finetune { output: null, trainer+: { epochs: 1 }, results: 'suite/results' },
+    self.experiments[0] { model: 'no-bilm', embedder: null, task+: { head+: { mix: null } } },
+  ],
+  seeds: 2,
+  output: 'suite/runs',
+}"""
 CORPUS = f"corpus={ROOT / 'tasks/sample/text/running.txt'}"
 
 
@@ -104,6 +128,7 @@ def workspace(ner_rows, tmp_path_factory) -> Iterator[Path]:
     (directory / "tokenizer.jsonnet").write_text(TOKENIZER)
     (directory / "pretrain.jsonnet").write_text(PRETRAIN)
     (directory / "finetune.jsonnet").write_text(FINETUNE)
+    (directory / "suite.jsonnet").write_text(SUITE)
     for name, rows in ner_rows.items():
         (directory / f"{name}.conll").write_text(rows)
     before = os.getcwd()
@@ -184,6 +209,26 @@ class TestTheWholeWay:
         table.unlink()
         assert "nowhere: no such directory" in fail("leaderboard", "--results", "nowhere")
 
+    def test_perplexity(self, workspace, tmp_path) -> None:
+        texts = [tmp_path / "one.txt", tmp_path / "other.txt"]
+        for path in texts:
+            path.write_text("Siti tiba di Bogor pagi ini.\n", encoding="utf-8")
+        scores = json.loads(succeed("perplexity", "pretrained", *texts))
+        assert list(scores) == [str(path) for path in texts]
+        assert scores[str(texts[0])] == scores[str(texts[1])]
+        assert scores[str(texts[0])]["forward_perplexity"] > 1
+        assert "missing.txt" in fail("perplexity", "pretrained", "missing.txt")
+
+    def test_overlap_with_evaluation_texts(self, workspace, monkeypatch) -> None:
+        words = "satu dua tiga empat lima enam tujuh delapan sembilan sepuluh sebelas dua belas tiga belas"
+        known = [EvaluationText("nerp", "test", 1, words), EvaluationText("smsa", "valid", 1, "lain sama sekali")]
+        monkeypatch.setattr(overlap_module, "evaluation_texts", lambda *_: iter(known))
+        assert succeed("evaluation-texts", "texts.txt") == "2 texts: texts.txt\n"
+        assert Path("texts.txt").read_text().splitlines() == [words, "lain sama sekali"]
+        said = succeed("overlap", "pretrain.jsonnet", "--ext-var", CORPUS, "--output", "overlap")
+        assert said.startswith("0 examples share a passage with the sources, 0 with the corpus\n")
+        assert Path("overlap.md").is_file() and Path("overlap.json").is_file()
+
     def test_check(self, workspace) -> None:
         said = succeed("check", "pretrained")
         assert "versions:\n  python: " in said and "  lower_case: True\n" in said
@@ -262,6 +307,50 @@ class TestOptions:
         assert "not deleted by --force" in message and (tmp_path / "thesis.txt").exists()
 
 
+class TestSuite:
+    def test_one_run_then_nothing(self, workspace) -> None:
+        run = ("suite", "suite.jsonnet", "--models", "no-bilm", "--seeds", 1)
+        said = succeed(*run, "--leaderboard")
+        (result,) = load_results(workspace / "suite" / "results")
+        assert f"{100 * result.score:.2f} (1)" in said and "written: suite/results/leaderboard.md" in said
+        assert result.command == "python cli.py suite suite.jsonnet --tasks tiny --models no-bilm --seeds 1"
+        assert (workspace / "suite" / "runs" / "tiny" / "no-bilm" / "seed-0" / "log.txt").is_file()
+        assert said.startswith(succeed(*run))  # the same scores, without another run
+        plan = succeed("suite", "suite.jsonnet", "--dry-run", "--jobs", 1)
+        assert "3 of 4 runs to do; about" in plan and "with --jobs 1" in plan
+        plan = succeed(*run, "--dry-run", "-o", "trainer.batch_size=4")
+        assert "tiny no-bilm seed 0: trainer.batch_size: 8 → 4" in plan
+        assert "--replace-stale" in fail(*run, "-o", "trainer.batch_size=4")
+        assert succeed("evaluate", "suite/runs/tiny/no-bilm/seed-0")
+
+    def test_dry_run_makes_nothing(self, workspace) -> None:
+        before = sorted(workspace.rglob("*"))
+        assert "2 of 2 runs to do" in succeed("suite", "suite.jsonnet", "--dry-run", "--models", "bilm")
+        assert sorted(workspace.rglob("*")) == before
+
+    def test_failing_runs(self, workspace, monkeypatch) -> None:
+        from tasks.suite.running import Failure
+
+        monkeypatch.setattr(
+            "tasks.suite.running.run_suite", lambda plan, *_: [Failure(plan[0], "exit status 1", ("no",))]
+        )
+        outcome = call("suite", "suite.jsonnet", "--models", "bilm,no-bilm", "--tasks", "tiny")
+        assert outcome.code == 1 and "error: 1 of 4 runs failed" in outcome.err
+        assert "tiny bilm seed 0: exit status 1; suite/runs/tiny/bilm/seed-0/log.txt ends with\n    no" in outcome.err
+
+    def test_interruption(self, workspace, monkeypatch) -> None:
+        def interrupted(*_):
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr("tasks.suite.running.run_suite", interrupted)
+        assert call("suite", "suite.jsonnet") == (130, "", "interrupted; go on with the same command\n")
+
+    def test_wrong_options(self, workspace) -> None:
+        assert "--models x: no such model in the suite" in fail("suite", "suite.jsonnet", "--models", "bilm,x")
+        message = fail("suite", "suite.jsonnet", "-o", "trainer.epoch=3")
+        assert "experiments[0].trainer.epoch: unknown key" in message and "experiments[1].trainer.epoch" in message
+
+
 class TestMessages:
     def test_unknown_keys(self, workspace) -> None:
         message = fail("finetune", "finetune.jsonnet", "-o", "trainer.epoch=3", "-o", "task.head.crff=false")
@@ -315,7 +404,7 @@ class TestMessages:
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help(command) -> None:
     said = succeed(command, "--help")
-    documentation = getattr(cli, command).__doc__
+    documentation = getattr(cli, command.replace("-", "_")).__doc__
     assert documentation.split(",")[0].split(".")[0] in " ".join(said.split())
     if command in ("pretrain", "finetune"):
         for option in (
@@ -338,11 +427,13 @@ def test_help_names_every_command() -> None:
     assert sorted(registered) == sorted(COMMANDS)
 
 
-@pytest.mark.parametrize("kind", ["tokenizer", "pretrain", "finetune"])
+@pytest.mark.parametrize("kind", ["tokenizer", "pretrain", "finetune", "suite"])
 def test_schema(kind) -> None:
     schema = json.loads(succeed("schema", kind))
     assert schema["type"] == "object" and schema["additionalProperties"] is False
-    assert {"tokenizer": "wordpiece", "pretrain": "training", "finetune": "task"}[kind] in schema["required"]
+    assert {"tokenizer": "wordpiece", "pretrain": "training", "finetune": "task", "suite": "experiments"}[
+        kind
+    ] in schema["required"]
 
     def parts(value) -> Iterator[dict]:
         if isinstance(value, dict):
@@ -357,4 +448,4 @@ def test_schema(kind) -> None:
 
 
 def test_schema_of_nothing() -> None:
-    assert "predict: no kind of experiment; expected tokenizer, pretrain, finetune" in fail("schema", "predict")
+    assert "predict: no kind of experiment; expected tokenizer, pretrain, finetune, suite" in fail("schema", "predict")

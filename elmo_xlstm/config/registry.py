@@ -25,10 +25,12 @@ class Registry:
 
     Args:
         interface: what is chosen, in words, for messages ("text source").
+        default: name that is chosen where there is no ``type``; None if there must be one.
     """
 
-    def __init__(self, interface: str) -> None:
+    def __init__(self, interface: str, default: str | None = None) -> None:
         self.interface = interface
+        self.default = default
         self._classes: dict[str, type[Settings]] = {}
 
     def register(self, name: str) -> Callable[[ConfigT], ConfigT]:
@@ -56,10 +58,14 @@ class Registry:
     def __iter__(self) -> Iterator[str]:
         return iter(sorted(self._classes))
 
+    def _type(self, value: Any) -> Any:
+        """What values or settings name as their type, or the default."""
+        return value.get("type", self.default) if isinstance(value, dict) else getattr(value, "type", self.default)
+
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         """Validate as a union told apart by ``type``."""
         return core_schema.tagged_union_schema(
             choices={name: handler.generate_schema(self._classes[name]) for name in self},
-            discriminator="type",
+            discriminator="type" if self.default is None else self._type,
             metadata={"registry": self.interface},
         )

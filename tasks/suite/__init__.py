@@ -1,0 +1,1 @@
+"""Suites: many experiments, each with several seeds, started by one command."""

@@ -1,0 +1,64 @@
+"""One run of a suite, in a process of its own: ``python -m tasks.suite.child RUN COMMAND [MODULE ...]``."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+from elmo_xlstm.config import validate
+from elmo_xlstm.errors import UserError
+from elmo_xlstm.progress import LogProgress
+from elmo_xlstm.run_directory import CONFIG_FILE
+from tasks.registry import register_tasks
+
+TERMINATED = 128 + signal.SIGTERM
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Go on with the run whose directory has been opened; what is shown goes to its log.
+
+    Args:
+        arguments: directory of the run, the command for its result file, modules that register components.
+
+    Returns:
+        Exit status.
+    """
+    from tasks.finetuning import FinetuneSettings, run_finetuning
+
+    directory, command, *modules = arguments
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s  %(message)s", datefmt="%H:%M:%S", stream=sys.stdout)
+    for name in ("elmo_xlstm", "tasks"):
+        logging.getLogger(name).setLevel(logging.INFO)
+    try:
+        register_tasks(modules)
+        stored = Path(directory, CONFIG_FILE)
+        values = json.loads(stored.read_text(encoding="utf-8"))
+        settings = validate(FinetuneSettings, values, origin=str(stored))
+        result = run_finetuning(settings, Path(directory), command, resume=True, progress=LogProgress())
+    except UserError as error:
+        print(f"error: {error}", flush=True)
+        return 1
+    print(f"test {result.main_metric}: {100 * result.score:.2f}", flush=True)
+    return 0
+
+
+def _stop_with_the_suite() -> None:
+    """End when the suite does, however it ends: its end of the pipe is then closed."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))  # files half written are then cleared away
+
+    def wait() -> None:
+        os.read(0, 1)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
+if __name__ == "__main__":
+    _stop_with_the_suite()
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,60 @@
+"""How long runs take, by those that were made before."""
+
+from __future__ import annotations
+
+import statistics
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+from elmo_xlstm.evaluation.results import RunResult
+from tasks.finetuning import FinetuneSettings
+
+
+def estimate_seconds(settings: FinetuneSettings, earlier: Iterable[RunResult]) -> float | None:
+    """Seconds that a run will take.
+
+    Earlier runs of the same task and model give their mean. Else other models on the task do, each scaled by how
+    much longer the model takes than that one on the tasks that both have been run on. Runs of another number of
+    epochs are scaled to this one's.
+
+    Returns:
+        None if nothing is known of the task.
+    """
+    epochs = settings.trainer.epochs
+    seconds = _mean_seconds(earlier, epochs)
+    task, model = settings.task.name, settings.model
+    if (task, model) in seconds:
+        return seconds[task, model]
+    guesses = [
+        known * _ratio(model, other, seconds) for (known_task, other), known in seconds.items() if known_task == task
+    ]
+    return statistics.fmean(guesses) if guesses else None
+
+
+def total_seconds(estimates: Sequence[float | None], jobs: int) -> float:
+    """Time on the clock for the runs whose time is known, ``jobs`` at once."""
+    known = [estimate for estimate in estimates if estimate is not None]
+    return max(sum(known) / jobs, max(known, default=0.0))
+
+
+def in_words(seconds: float) -> str:
+    """As ``45 s``, ``12 min`` or ``3 h 05 min``."""
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def _mean_seconds(earlier: Iterable[RunResult], epochs: int) -> dict[tuple[str, str], float]:
+    found: dict[tuple[str, str], list[float]] = defaultdict(list)
+    for result in earlier:
+        made_with = result.config.get("trainer", {}).get("epochs") or epochs
+        found[result.task, result.model].append(result.seconds * epochs / made_with)
+    return {key: statistics.fmean(values) for key, values in found.items()}
+
+
+def _ratio(model: str, other: str, seconds: dict[tuple[str, str], float]) -> float:
+    """How much longer ``model`` takes than ``other``; 1 if they have no task in common."""
+    tasks = {task for task, name in seconds if name == model} & {task for task, name in seconds if name == other}
+    ratios = [seconds[task, model] / seconds[task, other] for task in tasks if seconds[task, other] > 0]
+    return statistics.geometric_mean(ratios) if ratios and min(ratios) > 0 else 1.0

@@ -1,0 +1,197 @@
+"""Which runs a suite has, and which of them are done."""
+
+from __future__ import annotations
+
+import json
+import logging
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from elmo_xlstm.config import ConfigError, validate
+from elmo_xlstm.embedding import EmbedderSettings
+from elmo_xlstm.errors import UserError
+from elmo_xlstm.evaluation.results import RunResult
+from elmo_xlstm.run_directory import CONFIG_FILE, differences
+from tasks.finetuning import EMBEDDER_DIRECTORY, FinetuneSettings
+from tasks.suite.estimates import estimate_seconds
+from tasks.suite.settings import Experiment, Suite
+
+logger = logging.getLogger(__name__)
+
+# Where things lie does not change what is measured.
+FREE = frozenset({"output", "results", "embedder.store"})
+SHOWN_CHANGES = 4
+
+RunKey = tuple[str, str, int]
+"""Task, model, seed."""
+
+
+class State(Enum):
+    """How far a run is."""
+
+    DONE = "done"
+    UNFINISHED = "to go on"
+    NEW = "to do"
+    STALE = "stale"
+
+
+@dataclass(frozen=True)
+class PlannedRun:
+    """One run of a suite.
+
+    Attributes:
+        settings: of the run, its seed and place included.
+        command: repeats this run.
+        state: how far it is.
+        reason: why it is stale, empty otherwise.
+        seconds: how long it will take, by earlier runs; None if nothing is known.
+        replace: start afresh over what is there.
+    """
+
+    settings: FinetuneSettings
+    command: str
+    state: State
+    reason: str = ""
+    seconds: float | None = None
+    replace: bool = False
+
+    @property
+    def key(self) -> RunKey:
+        """Task, model and seed."""
+        return self.settings.task.name, self.settings.model, self.settings.seed
+
+    @property
+    def label(self) -> str:
+        """The key in words."""
+        task, model, seed = self.key
+        return f"{task} {model} seed {seed}"
+
+
+def plan_suite(
+    suite: Suite, command: Sequence[str], force: bool = False, replace_stale: bool = False
+) -> list[PlannedRun]:
+    """Find out what there is to do; seeds one after another, so that every experiment has its first result early.
+
+    Args:
+        suite: the chosen experiments.
+        command: starts the suite; a run's result file says what is to be added to repeat that run alone.
+        force: run again what is done.
+        replace_stale: run again what was made with other settings.
+    """
+    results = {
+        directory: _read_results(directory) for directory in {Path(e.settings.results) for e in suite.experiments}
+    }
+    earlier = [result for found in results.values() for result in found.values()]
+    fingerprints = _Fingerprints()
+    plan = []
+    for seed in range(suite.seeds):
+        for experiment in suite.experiments:
+            settings = experiment.with_seed(seed, suite.output)
+            result = results[Path(settings.results)].get((settings.task.name, settings.model, seed))
+            state, reason = _state(settings, result, fingerprints)
+            replace = force or (replace_stale and state is State.STALE)
+            plan.append(
+                PlannedRun(
+                    settings,
+                    _command(command, experiment, seed),
+                    State.NEW if replace else state,
+                    reason,
+                    None if state is State.DONE and not replace else estimate_seconds(settings, earlier),
+                    replace,
+                )
+            )
+    return plan
+
+
+def results_of(plan: Sequence[PlannedRun]) -> list[RunResult]:
+    """The results of those runs that have one from their present settings, in the order of the plan."""
+    found = {directory: _read_results(directory) for directory in {Path(run.settings.results) for run in plan}}
+    results = ((run, found[Path(run.settings.results)].get(run.key)) for run in plan if run.state is not State.STALE)
+    return [result for run, result in results if result is not None and not _changes(result.config, run.settings)]
+
+
+def _command(suite: Sequence[str], experiment: Experiment, seed: int) -> str:
+    overrides = [part for override in experiment.overrides for part in ("-o", override)]
+    choice = ["--tasks", experiment.task, "--models", experiment.model, "--seeds", str(seed + 1)]
+    return shlex.join([*suite, *choice, *overrides])
+
+
+def _state(settings: FinetuneSettings, result: RunResult | None, fingerprints: _Fingerprints) -> tuple[State, str]:
+    stale = ""
+    if result is not None:
+        stale = _changes(result.config, settings) or fingerprints.change(settings.embedder, result.checkpoint)
+        if not stale:
+            return State.DONE, ""
+    stored = settings.directory / CONFIG_FILE
+    if stored.is_file():
+        other = _changes(json.loads(stored.read_text(encoding="utf-8")), settings)
+        kept = settings.directory / EMBEDDER_DIRECTORY
+        if not other and kept.is_dir() and settings.embedder is not None:
+            here = settings.embedder.model_copy(update={"model": str(kept)})
+            other = fingerprints.change(settings.embedder, fingerprints(here))
+        if not other:
+            return State.UNFINISHED, ""
+        stale = stale or other
+    return (State.STALE, stale) if stale else (State.NEW, "")
+
+
+def _changes(before: Mapping[str, Any], settings: FinetuneSettings) -> str:
+    """What is different now from the settings that something was made with; empty if nothing is."""
+    try:  # settings that were added since have their defaults
+        old = validate(FinetuneSettings, dict(before)).model_dump(mode="json")
+    except ConfigError as error:
+        return f"its settings are not valid any more ({'; '.join(error.problems[:SHOWN_CHANGES])})"
+    new = settings.model_dump(mode="json")
+    changed = [key for key in differences(old, new) if key not in FREE]
+    shown = [f"{key}: {_at(old, key)} → {_at(new, key)}" for key in changed[:SHOWN_CHANGES]]
+    more = len(changed) - len(shown)
+    return ", ".join(shown) + (f" and {more} more" if more else "")
+
+
+def _at(values: Any, dotted: str) -> str:
+    for key in dotted.split("."):
+        values = values.get(key) if isinstance(values, dict) else None
+    text = json.dumps(values, ensure_ascii=False)
+    return text if len(text) <= 40 else "…"
+
+
+class _Fingerprints:
+    """Fingerprints of language models, each computed once."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, str | None] = {}
+
+    def __call__(self, embedder: EmbedderSettings) -> str | None:
+        """Of the model as it lies there now; None if it does not."""
+        key = embedder.model_dump_json(exclude={"store"})
+        if key not in self._known:
+            try:
+                self._known[key] = embedder.build().fingerprint
+            except UserError:
+                self._known[key] = None
+        return self._known[key]
+
+    def change(self, embedder: EmbedderSettings | None, before: str | None) -> str:
+        """Say so if the model is another one than before; one that is gone cannot tell."""
+        now = self(embedder) if embedder is not None else None
+        if embedder is None or now is None or before is None or now == before:
+            return ""
+        return f"{embedder.model} holds another language model now"
+
+
+def _read_results(directory: Path) -> dict[RunKey, RunResult]:
+    """Test results below a directory; one that cannot be read is measured again."""
+    results: dict[RunKey, RunResult] = {}
+    for path in sorted(directory.glob("*/*/seed-*.json")):
+        try:
+            result = validate(RunResult, json.loads(path.read_text(encoding="utf-8")), origin=str(path))
+        except (OSError, ValueError, ConfigError) as error:
+            logger.warning("%s: no valid result (%s); it is measured again", path, str(error).splitlines()[0])
+            continue
+        if result.path(directory) == path and result.split == "test":
+            results[result.task, result.model, result.seed] = result
+    return results

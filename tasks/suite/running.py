@@ -1,0 +1,289 @@
+"""Runs of a suite, several at once, each a process of its own."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from elmo_xlstm.device import default_device
+from elmo_xlstm.errors import UserError
+from elmo_xlstm.evaluation.environment import hardware
+from elmo_xlstm.progress import NullProgress, Progress, Work
+from elmo_xlstm.run_directory import CONFIG_FILE, differences, open_run
+from tasks.finetuning import RESULT_FILE
+from tasks.suite.estimates import in_words
+from tasks.suite.planning import PlannedRun, State
+
+try:
+    import fcntl
+except ImportError:  # not on this system; two suites at once are then the user's to avoid
+    fcntl = None  # type: ignore[assignment]
+
+logger = logging.getLogger(__name__)
+
+LOG_FILE = "log.txt"
+LOG_LINES_SHOWN = 5
+MOST_JOBS = 8
+POLL_SECONDS = 0.2
+GRACE_SECONDS = 10.0
+PACKAGE_ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A run that did not end well.
+
+    Attributes:
+        run: which.
+        reason: one line.
+        log: the last lines of its log, if it came so far.
+    """
+
+    run: PlannedRun
+    reason: str
+    log: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        where = f"; {self.run.settings.directory / LOG_FILE} ends with" if self.log else ""
+        return "\n".join([f"{self.run.label}: {self.reason}{where}", *(f"    {line}" for line in self.log)])
+
+
+def default_jobs(runs: int) -> int:
+    """One for each core, for large machines fewer with more threads each; one alone if they share a GPU."""
+    if default_device().type != "cpu":
+        return 1
+    return max(1, min(hardware("cpu").cores, MOST_JOBS, runs))
+
+
+def run_suite(
+    plan: Sequence[PlannedRun], jobs: int, modules: Sequence[str] = (), progress: Progress | None = None
+) -> list[Failure]:
+    """Do what there is to do; a run that fails does not keep the others from running.
+
+    A run that would compute the same word vectors as one that is just computing them waits until those are stored.
+    On interruption (Ctrl-C, SIGTERM) the runs under way are stopped.
+
+    Args:
+        plan: all runs, those that are done included.
+        jobs: how many at once; each has its share of the cores.
+        modules: register components that the experiments name.
+        progress: shows how many runs are done.
+
+    Returns:
+        Those that failed.
+
+    Raises:
+        UserError: runs are stale; each is named with its reason. Nothing has been started.
+        KeyboardInterrupt: interrupted.
+    """
+    stale = [f"  {run.label}: {run.reason}" for run in plan if run.state is State.STALE]
+    if stale:
+        raise UserError(
+            "\n".join(
+                [
+                    f"{len(stale)} of {len(plan)} runs were made with other settings:",
+                    *stale,
+                    "Measure them again with --replace-stale, or keep them and choose other places: "
+                    "--output DIRECTORY -o results=DIRECTORY",
+                ]
+            )
+        )
+    todo = [run for run in plan if run.state is not State.DONE]
+    environment = {
+        **os.environ,
+        "OMP_NUM_THREADS": str(max(1, hardware("cpu").cores // jobs)),
+        "PYTHONPATH": os.pathsep.join(filter(None, [str(PACKAGE_ROOT), os.environ.get("PYTHONPATH")])),
+        "PYTHONUNBUFFERED": "1",
+    }
+    shown = NullProgress() if progress is None else progress
+    with _sigterm_interrupts(), shown.task("runs", len(plan), done=len(plan) - len(todo)) as work:
+        return _Suite(todo, jobs, modules, environment, work).run()
+
+
+def refuse_failures(failures: Sequence[Failure], runs: int) -> None:
+    """Say what failed, if anything did.
+
+    Args:
+        failures: of a suite.
+        runs: how many it has.
+
+    Raises:
+        UserError: says for each run why, with the end of its log.
+    """
+    if failures:
+        heading = f"{len(failures)} of {runs} runs failed; the same command tries them again, and nothing else:"
+        raise UserError("\n".join([heading, *map(str, failures)]))
+
+
+class _Suite:
+    def __init__(
+        self, todo: Sequence[PlannedRun], jobs: int, modules: Sequence[str], environment: dict[str, str], work: Work
+    ) -> None:
+        self._waiting = list(todo)
+        self._jobs = jobs
+        self._modules = modules
+        self._environment = environment
+        self._work = work
+        self._running: list[_Child] = []
+        self._failures: list[Failure] = []
+
+    def run(self) -> list[Failure]:
+        try:
+            while self._waiting or self._running:
+                while len(self._running) < self._jobs and (run := self._next()) is not None:
+                    self._start(run)
+                for child in [child for child in self._running if child.has_ended()]:
+                    self._running.remove(child)
+                    self._file(child)
+                time.sleep(POLL_SECONDS)
+        except BaseException:
+            self._stop()
+            raise
+        return self._failures
+
+    def _next(self) -> PlannedRun | None:
+        computed = [_vectors(child.run) for child in self._running if not child.has_stored_vectors()]
+        free = next((run for run in self._waiting if (_vectors(run) or object()) not in computed), None)
+        if free is not None:
+            self._waiting.remove(free)
+        return free
+
+    def _start(self, run: PlannedRun) -> None:
+        try:
+            child = _Child(run, self._modules, self._environment)
+        except UserError as error:
+            self._count(Failure(run, str(error)))
+            return
+        logger.info("%s: %s", run.label, "going on" if run.state is State.UNFINISHED else "started")
+        self._running.append(child)
+
+    def _file(self, child: _Child) -> None:
+        failure = child.failure()
+        if failure is None:
+            logger.info("%s: done in %s", child.run.label, in_words(child.seconds))
+        self._count(failure)
+
+    def _count(self, failure: Failure | None) -> None:
+        if failure is not None:
+            logger.error("%s", failure)
+            self._failures.append(failure)
+        self._work.advance(failed=len(self._failures))
+
+    def _stop(self) -> None:
+        for child in self._running:
+            child.terminate()
+        for child in self._running:
+            child.wait_or_kill()
+        if self._running:
+            stopped = ", ".join(child.run.label for child in self._running)
+            logger.warning("stopped: %s", stopped)
+
+
+class _Child:
+    """The process of one run; its directory holds its log, which is locked while the process lives."""
+
+    def __init__(self, run: PlannedRun, modules: Sequence[str], environment: dict[str, str]) -> None:
+        self.run = run
+        self._started = time.monotonic()
+        self._directory = run.settings.directory
+        self._log = self._directory / LOG_FILE
+        if self._log.exists():
+            with open(self._log, "ab") as log:
+                _lock(log)
+        config = run.settings.model_dump(mode="json")
+        if run.state is State.UNFINISHED:  # the plan has compared what matters
+            stored = json.loads((self._directory / CONFIG_FILE).read_text(encoding="utf-8"))
+            open_run(self._directory, config, resume=True, free=differences(stored, config))
+        else:
+            open_run(self._directory, config, force=run.replace)
+        (self._directory / RESULT_FILE).unlink(missing_ok=True)
+        with open(self._log, "ab") as log:
+            _lock(log)  # the process inherits the lock with the file
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "tasks.suite.child", str(self._directory), run.command, *modules],
+                stdin=subprocess.PIPE,  # closed by the end of this process, which ends the run as well
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=environment,
+                start_new_session=True,  # Ctrl-C is for this process to handle
+            )
+
+    @property
+    def seconds(self) -> float:
+        return time.monotonic() - self._started
+
+    def has_ended(self) -> bool:
+        return self._process.poll() is not None
+
+    def has_stored_vectors(self) -> bool:
+        """After the first epoch; the test split's follow at the end."""
+        return (self._directory / "checkpoint").is_dir()
+
+    def failure(self) -> Failure | None:
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        status = self._process.returncode
+        if status == 0:
+            return None
+        reason = f"exit status {status}"
+        if status < 0:
+            reason = f"killed by {signal.Signals(-status).name}"
+            if -status == getattr(signal, "SIGKILL", None):
+                reason += " (as the system does when memory is short; fewer --jobs need less)"
+        lines = self._log.read_text(encoding="utf-8", errors="replace").splitlines() if self._log.exists() else []
+        return Failure(self.run, reason, tuple([line for line in lines if line.strip()][-LOG_LINES_SHOWN:]))
+
+    def terminate(self) -> None:
+        self._process.terminate()
+
+    def wait_or_kill(self) -> None:
+        try:
+            self._process.wait(GRACE_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+
+
+def _vectors(run: PlannedRun) -> tuple[str, str] | None:
+    """What the run will look up in the feature store."""
+    embedder = run.settings.embedder
+    return None if embedder is None else (embedder.model_dump_json(), run.settings.task.name)
+
+
+def _lock(log: IO[bytes]) -> None:
+    if fcntl is None:
+        return
+    try:
+        fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        raise UserError("another suite is at this run just now") from None
+
+
+@contextmanager
+def _sigterm_interrupts() -> Iterator[None]:
+    """Let SIGTERM end this process as Ctrl-C does, so that no run is left alone."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

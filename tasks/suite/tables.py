@@ -1,0 +1,59 @@
+"""A suite's plan and its scores in a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.table import Table
+
+from elmo_xlstm.evaluation.leaderboard.board import summarise
+from elmo_xlstm.evaluation.results import RunResult
+from tasks.suite.estimates import in_words, total_seconds
+from tasks.suite.planning import PlannedRun, State
+
+
+def plan_table(plan: Sequence[PlannedRun], jobs: int) -> Table:
+    """A row for each task and model: which seeds are done and which are not, and how long these will take."""
+    todo = [run for run in plan if run.state is not State.DONE]
+    seconds = [run.seconds for run in todo]
+    unknown = seconds.count(None)
+    about = f"about {in_words(total_seconds(seconds, jobs))} with --jobs {jobs}" if unknown < len(todo) else ""
+    parts = [f"{len(todo)} of {len(plan)} runs to do", about, f"time unknown for {unknown}" if unknown else ""]
+    states = [state for state in State if any(run.state is state for run in plan)]
+    table = Table(caption="; ".join(filter(None, parts)), caption_justify="left")
+    for name in ("task", "model", *(f"{state.value} (seeds)" for state in states), "time each"):
+        table.add_column(name, overflow="fold")
+    rows: dict[tuple[str, str], list[PlannedRun]] = {}
+    for run in plan:
+        rows.setdefault(run.key[:2], []).append(run)
+    for (task, model), runs in rows.items():
+        seeds = (", ".join(str(run.key[2]) for run in runs if run.state is state) for state in states)
+        left = [run for run in runs if run.state is not State.DONE]
+        known = next((run.seconds for run in left if run.seconds is not None), None)
+        table.add_row(task, model, *seeds, "" if not left else "unknown" if known is None else in_words(known))
+    return table
+
+
+def stale_lines(plan: Sequence[PlannedRun]) -> list[str]:
+    """What is stale and why."""
+    return [f"{run.label}: {run.reason}" for run in plan if run.reason]
+
+
+def summary_table(results: Sequence[RunResult]) -> Table:
+    """Main score of each task (row) and model (column): mean ± standard deviation over seeds, and their number."""
+    models = list(dict.fromkeys(result.model for result in results))
+    scores: dict[tuple[str, str], dict[str, list[float]]] = {}
+    for result in results:
+        scores.setdefault((result.task, result.main_metric), {}).setdefault(result.model, []).append(result.score)
+    table = Table("task", "metric", *models)
+    for (task, metric), row in scores.items():
+        table.add_row(task, metric, *(_cell(row.get(model, [])) for model in models))
+    return table
+
+
+def _cell(scores: Sequence[float]) -> str:
+    if not scores:
+        return ""
+    cell = summarise(scores)
+    spread = f" ± {cell.sd:.2f}" if cell.sd is not None else ""
+    return f"{cell.mean:.2f}{spread} ({cell.seeds})"

@@ -1,0 +1,143 @@
+from __future__ import annotations
+
+import io
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from elmo_xlstm.evaluation.results import RunResult
+from elmo_xlstm.run_directory import open_run
+from tasks.finetuning import EMBEDDER_DIRECTORY, run_finetuning
+from tasks.suite.planning import PlannedRun, State, results_of
+from tasks.suite.tables import plan_table, stale_lines, summary_table
+
+
+@pytest.fixture
+def finished(make_plan, model_directory, tmp_path) -> RunResult:
+    """A run of ``bilm`` as the suite would leave it, its language model beside it."""
+    (run,) = make_plan(models=("bilm",), trainer__epochs=1)
+    open_run(run.settings.directory, run.settings.model_dump(mode="json"))
+    return run_finetuning(run.settings, run.settings.directory, run.command, resume=True)
+
+
+def states(plan: list[PlannedRun]) -> list[State]:
+    return [run.state for run in plan]
+
+
+def text(table) -> str:
+    from rich.console import Console
+
+    console = Console(width=200, record=True, file=io.StringIO())
+    console.print(table)
+    return console.export_text()
+
+
+def test_nothing_is_there(make_plan) -> None:
+    plan = make_plan(seeds=2)
+    assert [run.key for run in plan] == [
+        ("tiny", "bilm", 0),
+        ("tiny", "no-bilm", 0),
+        ("tiny", "bilm", 1),
+        ("tiny", "no-bilm", 1),
+    ]
+    assert {run.state for run in plan} == {State.NEW} and {run.seconds for run in plan} == {None}
+    assert plan[2].command == "python cli.py suite s.jsonnet --tasks tiny --models bilm --seeds 2"
+    shown = text(plan_table(plan, 2))
+    assert "4 of 4 runs to do; time unknown for 4" in shown and "0, 1" in shown and "unknown" in shown
+
+
+def test_finished_runs(make_plan, finished, tmp_path) -> None:
+    plan = make_plan(trainer__epochs=1, seeds=2)
+    assert states(plan) == [State.DONE, State.NEW, State.NEW, State.NEW]
+    assert plan[0].seconds is None and plan[2].seconds == pytest.approx(finished.seconds, abs=1e-5)
+    assert results_of(plan) == [make_result(tmp_path, finished)]
+    assert "3 of 4 runs to do; about" in text(plan_table(plan, 2))
+    shutil.rmtree(plan[0].settings.directory)  # its result is enough
+    assert states(make_plan(trainer__epochs=1)) == [State.DONE, State.NEW]
+    forced = make_plan(trainer__epochs=1, force=True)
+    assert states(forced) == [State.NEW, State.NEW] and forced[0].replace
+
+
+def make_result(directory: Path, result: RunResult) -> RunResult:
+    return RunResult.model_validate_json(result.path(directory / "results").read_bytes())
+
+
+def test_places_do_not_matter(make_plan, finished, tmp_path) -> None:
+    assert states(make_plan(models=("bilm",), trainer__epochs=1, embedder__store="elsewhere")) == [State.DONE]
+
+
+def test_settings_added_since_have_their_defaults(make_plan, finished, tmp_path) -> None:
+    for path in (finished.path(tmp_path / "results"), Path(str(finished.config["output"])) / "config.json"):
+        values = json.loads(path.read_text())
+        del values.get("config", values)["trainer"]["gradient_clip"]
+        path.write_text(json.dumps(values))
+    assert states(make_plan(models=("bilm",), trainer__epochs=1)) == [State.DONE]
+    finished.path(tmp_path / "results").unlink()
+    assert states(make_plan(models=("bilm",), trainer__epochs=1)) == [State.UNFINISHED]
+
+
+def test_other_settings(make_plan, finished) -> None:
+    (run,) = plan = make_plan(models=("bilm",), trainer__epochs=2)
+    assert run.state is State.STALE and run.reason == "trainer.epochs: 1 → 2"
+    assert run.seconds == pytest.approx(2 * finished.seconds, abs=1e-5)
+    assert stale_lines(plan) == ["tiny bilm seed 0: trainer.epochs: 1 → 2"] and results_of(plan) == []
+    (run,) = make_plan(models=("bilm",), trainer__epochs=2, replace=True)
+    assert run.state is State.NEW and run.replace and results_of([run]) == []
+
+
+def test_settings_that_are_gone(make_plan, finished, tmp_path) -> None:
+    path = finished.path(tmp_path / "results")
+    values = json.loads(path.read_text())
+    values["config"]["trainer"]["momentum"] = 0.9
+    path.write_text(json.dumps(values))
+    (run,) = make_plan(models=("bilm",), trainer__epochs=1)
+    assert run.state is State.UNFINISHED  # its directory is of the present settings
+    shutil.rmtree(run.settings.directory)
+    (run,) = make_plan(models=("bilm",), trainer__epochs=1)
+    assert run.state is State.STALE and "trainer.momentum" in run.reason
+
+
+def test_another_language_model_at_the_same_place(make_plan, make_model, tiny_tokenizer, tmp_path) -> None:
+    from elmo_xlstm.lm.model_files import save_model
+
+    place = tmp_path / "bilm"
+    save_model(make_model(tiny_tokenizer, seed=1), tiny_tokenizer, place)
+    changes = {"trainer__epochs": 1, "embedder__model": str(place)}
+    (run,) = make_plan(models=("bilm",), **changes)
+    directory = run.settings.directory
+    open_run(directory, run.settings.model_dump(mode="json"))
+    result = run_finetuning(run.settings, directory, run.command)
+    assert states(make_plan(models=("bilm",), **changes)) == [State.DONE]
+    shutil.rmtree(place)
+    assert states(make_plan(models=("bilm",), **changes)) == [State.DONE]  # nothing to compare with
+    save_model(make_model(tiny_tokenizer, seed=2), tiny_tokenizer, place)
+    (run,) = make_plan(models=("bilm",), **changes)
+    assert run.state is State.STALE and run.reason == f"{place} holds another language model now"
+    result.path(tmp_path / "results").unlink()
+    assert states(make_plan(models=("bilm",), **changes)) == [State.STALE]  # the run keeps the other model
+    shutil.rmtree(directory / EMBEDDER_DIRECTORY)
+    assert states(make_plan(models=("bilm",), **changes)) == [State.UNFINISHED]
+
+
+def test_unfinished_runs(make_plan) -> None:
+    (run,) = make_plan(models=("no-bilm",))
+    open_run(run.settings.directory, run.settings.model_dump(mode="json"))
+    assert states(make_plan(models=("no-bilm",))) == [State.UNFINISHED]
+    (other,) = make_plan(models=("no-bilm",), trainer__epochs=9)
+    assert other.state is State.STALE and other.reason == "trainer.epochs: 3 → 9"
+
+
+def test_damaged_results_are_measured_again(make_plan, finished, tmp_path, caplog) -> None:
+    path = finished.path(tmp_path / "results")
+    path.write_text(path.read_text()[:100])
+    assert states(make_plan(models=("bilm",), trainer__epochs=1)) == [State.UNFINISHED]
+    assert f"{path}: no valid result" in caplog.text
+
+
+def test_summary(finished) -> None:
+    seeds = [finished.model_copy(update={"seed": seed, "metrics": {"macro_f1": 0.5 + seed / 10}}) for seed in (0, 1)]
+    other = finished.model_copy(update={"task": "else", "model": "no-bilm", "metrics": {"macro_f1": 0.25}})
+    shown = text(summary_table([*seeds, other]))
+    assert "55.00 ± 7.07 (2)" in shown and "25.00 (1)" in shown and "no-bilm" in shown
