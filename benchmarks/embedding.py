@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import nullcontext
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import nn
+from torch import Tensor, nn
 from transformers import BertConfig, BertModel
 
 from benchmarks import flops
@@ -23,11 +22,18 @@ from benchmarks.results import PEAK, Measurement, Result, make_result
 from benchmarks.sentences import Words
 from benchmarks.session import Session
 from elmo_xlstm.embedding import ElmoEmbedder
+from elmo_xlstm.embedding.embedder import TOKEN_BUDGET
+from elmo_xlstm.embedding.frozen_model import FrozenModel
+from elmo_xlstm.embedding.precision import Precision
 from elmo_xlstm.lm import BiXLSTM
 from elmo_xlstm.text import Tokenizer
 
 OURS_RANDOM = "ours, random batches"
+OURS_BF16 = "ours, bf16"
+OURS_INT8 = "ours, int8"
+PACKAGE_BF16 = "xlstm package, bf16"
 BERT = "BERT"
+BERT_BF16 = "BERT, bf16"
 BATCH = 32
 
 Vectors = npt.NDArray[np.float32]
@@ -43,8 +49,7 @@ class RandomBatchesEmbedder(ElmoEmbedder):
         order = random.Random(0).sample(range(len(pieces)), len(pieces))
         for start in range(0, len(order), BATCH):
             chosen = order[start : start + BATCH]
-            for index, layers in zip(chosen, self._embed([pieces[i] for i in chosen]), strict=True):
-                yield index, layers.float().cpu().numpy()
+            yield from zip(chosen, self._embed([pieces[i] for i in chosen]), strict=True)
 
 
 class BertEmbedder(nn.Module):
@@ -93,15 +98,41 @@ def bert(session: Session, vocab_size: int, longest: int) -> Any:
     return session.place(BertModel(config, add_pooling_layer=False)).eval()
 
 
-def measure_embedding(session: Session, sentences: list[Words], tokenizer: Tokenizer) -> Result:
-    """Both inputs, one after the other."""
-    pieces = [len(tokenizer.encode_words(words).input_ids) + 2 for words in sentences]
+class Run(NamedTuple):
+    """What one contender does with an input, and the precision that it computes in."""
+
+    call: Callable[[], object]
+    precision: str = "fp32"
+
+
+def measure_embedding(
+    session: Session, sentences: list[Words], tokenizer: Tokenizer, most: int | None = None
+) -> Result:
+    """Both inputs, one after the other.
+
+    Args:
+        session: size and device.
+        sentences: of the second input.
+        tokenizer: theirs.
+        most: take no more of them, drawn evenly from the whole list; all by default.
+    """
+    chosen = evenly(sentences, most)
+    pieces = [len(tokenizer.encode_words(words).input_ids) + 2 for words in chosen]
     notes = [
-        f"{len(sentences):,} sentences, {sum(map(len, sentences)):,} words, {sum(pieces):,} pieces (longest "
+        f"{len(chosen):,} sentences, {sum(map(len, chosen)):,} words, {sum(pieces):,} pieces (longest "
         f"sentence {max(pieces)}), a vocabulary of {tokenizer.vocab_size:,}"
     ]
-    measurements = [*_fixed(session), *_sentences(session, sentences, tokenizer, pieces)]
+    if len(chosen) < len(sentences):
+        notes.append(f"these sentences are drawn evenly from {len(sentences):,}")
+    measurements = [*_fixed(session), *_sentences(session, chosen, tokenizer, pieces)]
     return make_result(session, "embedding", PACKAGE, measurements, notes)
+
+
+def evenly(sentences: list[Words], most: int | None) -> list[Words]:
+    """``most`` sentences at equal distances, or all if there are no more."""
+    if most is None or len(sentences) <= most:
+        return sentences
+    return [sentences[index * len(sentences) // most] for index in range(most)]
 
 
 def _fixed(session: Session) -> list[Measurement]:
@@ -112,61 +143,81 @@ def _fixed(session: Session) -> list[Measurement]:
     compiled = session.place(BiXLSTM(size.config())).eval()
     if session.wants(COMPILED):
         compile_stacks(compiled)
+    package = with_package_stacks(model, size.length)
     beside = bert(session, size.vocab_size, size.length)
-    runs: dict[str, Callable[[], object]] = {
-        OURS: partial(encode, model, input_ids),
-        COMPILED: partial(encode, compiled, input_ids),
-        PACKAGE: partial(encode, with_package_stacks(model, size.length), input_ids),
-        BERT: torch.inference_mode()(lambda: beside(input_ids, output_hidden_states=True)),
+    run_bert = torch.inference_mode()(lambda: beside(input_ids, output_hidden_states=True))
+    runs = {
+        OURS: Run(_encoding(session, model, "fp32", input_ids)),
+        OURS_BF16: Run(_encoding(session, model, "bf16", input_ids), "bf16"),
+        COMPILED: Run(partial(encode, compiled, input_ids)),
+        PACKAGE: Run(partial(encode, package, input_ids)),
+        PACKAGE_BF16: Run(partial(_under_autocast, session, partial(encode, package, input_ids)), "bf16"),
+        BERT: Run(run_bert),
+        BERT_BF16: Run(partial(_under_autocast, session, run_bert), "bf16"),
     }
-    tokens = float(input_ids.numel())
-    operations = tokens * flops.encoding(size.config(), size.length)
-    work = {name: {"tokens": tokens, "flops": operations} for name in (OURS, COMPILED, PACKAGE)}
-    return _time(session, f"{size.batch} × {size.length}", runs, {**work, BERT: {"tokens": tokens}}, with_peak=True)
+    if session.device.type == "cpu":
+        runs[OURS_INT8] = Run(_encoding(session, model, "int8", input_ids), "int8")
+    work = {"tokens": float(input_ids.numel())}
+    operations = work["tokens"] * flops.encoding(size.config(), size.length)
+    with_operations = dict.fromkeys((OURS, COMPILED, PACKAGE), {**work, "flops": operations})
+    peak, peak_operations = matrix_product(session, "fp32")
+    own_work = {**with_operations, PEAK: {"flops": peak_operations}}
+    return _time(session, f"{size.batch} × {size.length}", {**runs, PEAK: Run(peak)}, work, own_work)
+
+
+def _encoding(session: Session, model: BiXLSTM, precision: Precision, input_ids: Tensor) -> Callable[[], object]:
+    """All layers as our embedder computes them: on a CPU with folded weights, in parts of its token budget."""
+    if session.device.type != "cpu":
+        run = partial(encode, model, input_ids)
+        return run if precision == "fp32" else partial(_under_autocast, session, run)
+    frozen = FrozenModel(model, precision)
+    parts = input_ids.split(max(1, TOKEN_BUDGET // input_ids.shape[1]))
+    return torch.inference_mode()(lambda: [frozen.encode_layers(part, torch.ones_like(part)) for part in parts])
 
 
 def _sentences(session: Session, sentences: list[Words], tokenizer: Tokenizer, pieces: list[int]) -> list[Measurement]:
     """Text in, word vectors out."""
     model = session.place(BiXLSTM(session.size.config(tokenizer.vocab_size)))
-    embedders: dict[str, Callable[[list[Words]], object]] = {
-        OURS: ElmoEmbedder(model, tokenizer),
-        OURS_RANDOM: RandomBatchesEmbedder(model, tokenizer),
-        PACKAGE: RandomBatchesEmbedder(with_package_stacks(model, max(pieces)), tokenizer),
-        BERT: BertEmbedder(session, tokenizer, max(pieces)),
+    package = RandomBatchesEmbedder(with_package_stacks(model, max(pieces)), tokenizer)
+    beside = BertEmbedder(session, tokenizer, max(pieces))
+    runs = {
+        OURS: Run(partial(ElmoEmbedder(model, tokenizer), sentences)),
+        OURS_BF16: Run(partial(ElmoEmbedder(model, tokenizer, precision="bf16"), sentences), "bf16"),
+        OURS_RANDOM: Run(partial(RandomBatchesEmbedder(model, tokenizer), sentences)),
+        PACKAGE: Run(partial(package, sentences)),
+        PACKAGE_BF16: Run(partial(_under_autocast, session, partial(package, sentences)), "bf16"),
+        BERT: Run(partial(beside, sentences)),
+        BERT_BF16: Run(partial(_under_autocast, session, partial(beside, sentences)), "bf16"),
     }
-    runs: dict[str, Callable[[], object]] = {name: partial(embedder, sentences) for name, embedder in embedders.items()}
+    if session.device.type == "cpu":
+        runs[OURS_INT8] = Run(partial(ElmoEmbedder(model, tokenizer, precision="int8"), sentences), "int8")
     work = {"tokens": float(sum(pieces)), "words": float(sum(map(len, sentences)))}
-    return _time(session, "sentences", runs, {name: work for name in runs})
+    return _time(session, "sentences", runs, work, {})
 
 
 def _time(
-    session: Session,
-    shown: str,
-    runs: dict[str, Callable[[], object]],
-    work: dict[str, dict[str, float]],
-    with_peak: bool = False,
+    session: Session, shown: str, runs: dict[str, Run], work: dict[str, float], own_work: dict[str, dict[str, float]]
 ) -> list[Measurement]:
-    timed: dict[tuple[str, str], Callable[[], object]] = {}
-    operations: dict[str, float] = {}
-    for precision in session.precisions():
-        for name, run in runs.items():
-            if session.wants(name):
-                timed[name, precision] = partial(_under, session, precision, run)
-        if with_peak:
-            timed[PEAK, precision], operations[precision] = matrix_product(session, precision)
+    """Time those that are wanted; bf16 only where the hardware has it."""
+    precisions = {*session.precisions(), "int8"}
+    timed = {
+        name: run.call
+        for name, run in runs.items()
+        if run.precision in precisions and (name == PEAK or session.wants(name))
+    }
     samples = session.time(timed)
     return [
         Measurement(
             contender=name,
-            case={"precision": precision} if name == PEAK else {"input": shown, "precision": precision},
-            work={"flops": operations[precision]} if name == PEAK else work[name],
-            values=samples.seconds[name, precision],
-            first=samples.first[name, precision],
+            case={"precision": "fp32"} if name == PEAK else {"input": shown},
+            work=own_work.get(name, work),
+            values=samples.seconds[name],
+            first=samples.first[name],
         )
-        for name, precision in timed
+        for name in timed
     ]
 
 
-def _under(session: Session, precision: str, run: Callable[[], object]) -> object:
-    with session.autocast(precision) if precision == "bf16" else nullcontext():
+def _under_autocast(session: Session, run: Callable[[], object]) -> object:
+    with session.autocast("bf16"):
         return run()

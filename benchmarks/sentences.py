@@ -33,7 +33,7 @@ def read_sentences(path: Path | None) -> list[Words]:
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: cannot be read ({error}); expected CoNLL, JSON lines or plain text") from None
     if "\t" in first:
-        reading = ConllReader.Config(tag_column=None, strict=False).build().read(path)
+        reading = ConllReader.Config(tag_column=None).build(strict=False).read(path)
     else:
         reading = read_predict_input(path, strict=False)
     return [sentence.words for sentence in reading.sentences]

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import random
 import tempfile
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from benchmarks.embedding import evenly
 from benchmarks.results import Measurement, Result, make_result
 from benchmarks.sentences import Words
 from benchmarks.session import Session
+from benchmarks.timing import quartiles
 from elmo_xlstm.embedding import ElmoEmbedder, FeatureStore, ScalarMix
 from elmo_xlstm.heads import Sentence, Tagger, WordCollator
+from elmo_xlstm.heads.batch import WordBatch
 from elmo_xlstm.lm import BiXLSTM
 from elmo_xlstm.text import Tokenizer
 from elmo_xlstm.training.batching import length_buckets
@@ -25,6 +29,7 @@ OPEN = "open the store and read"
 READ = "read the open store"
 FIRST_EPOCH = "epoch that embeds afresh"
 STORE_EPOCH = "epoch from the store"
+BATCHES = "batches of an epoch from the store, no steps"
 MEMORY_EPOCH = "epoch on random features in memory"
 LABELS = [f"T{index}" for index in range(11)]
 BATCH = 32
@@ -46,18 +51,29 @@ class Epoch:
 
     def __call__(self, features: Callable[[], list[np.ndarray]]) -> None:
         """Take one epoch of steps on what ``features`` gives."""
-        layers = features()
         self.tagger.train()
-        for indices in self.batches:
-            batch = self.collate([Sentence(self.words[i], self.tags[i], layers[i]) for i in indices])
+        for batch in self.make_batches(features):
             self.optimizer.zero_grad()
             self.tagger.loss(batch.to(self.device)).backward()
             self.optimizer.step()
 
+    def make_batches(self, features: Callable[[], list[np.ndarray]]) -> Iterator[WordBatch]:
+        """The batches of the epoch, each made when it is asked for: here memory maps are read."""
+        layers = features()
+        for indices in self.batches:
+            yield self.collate([Sentence(self.words[i], self.tags[i], layers[i]) for i in indices])
 
-def measure_store(session: Session, sentences: list[Words], tokenizer: Tokenizer) -> Result:
-    """Everything on the same sentences; a sentence that comes twice is taken once."""
-    sentences = list(dict.fromkeys(sentences))
+
+def measure_store(session: Session, sentences: list[Words], tokenizer: Tokenizer, most: int | None = None) -> Result:
+    """Everything on the same sentences; a sentence that comes twice is taken once.
+
+    Args:
+        session: size and device.
+        sentences: to embed.
+        tokenizer: theirs.
+        most: take no more of them, drawn evenly from the whole list; all by default.
+    """
+    sentences = evenly(list(dict.fromkeys(sentences)), most)
     model = session.place(BiXLSTM(session.size.config(tokenizer.vocab_size)))
     embedder = ElmoEmbedder(model, tokenizer)
     generator = np.random.default_rng(0)
@@ -80,15 +96,20 @@ def measure_store(session: Session, sentences: list[Words], tokenizer: Tokenizer
             READ: partial(read, store),
             FIRST_EPOCH: partial(epoch, afresh),
             STORE_EPOCH: partial(epoch, partial(store.features, sentences)),
+            BATCHES: lambda: deque(epoch.make_batches(partial(store.features, sentences)), maxlen=0),
             MEMORY_EPOCH: partial(epoch, lambda: in_memory),
         }
         samples = session.time(runs)
     work = {"words": float(sum(map(len, sentences))), "sentences": float(len(sentences))}
     size = sum(layers.nbytes for layers in in_memory)
+    share = quartiles(samples.seconds[BATCHES])[1] / quartiles(samples.seconds[STORE_EPOCH])[1]
     return make_result(
         session,
         "store",
         AFRESH,
         [Measurement(contender=name, work=work, values=samples.seconds[name]) for name in runs],
-        [f"{len(sentences):,} distinct sentences, {size / 2**20:,.0f} MiB of features"],
+        [
+            f"{len(sentences):,} distinct sentences, {size / 2**20:,.0f} MiB of features",
+            f"an epoch from the store spends {share:.1%} of its time on reading features and making batches of them",
+        ],
     )

@@ -13,14 +13,20 @@ from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from elmo_xlstm.device import default_device
+from elmo_xlstm.embedding.frozen_model import FrozenModel
+from elmo_xlstm.embedding.parallel import map_on_cores
 from elmo_xlstm.embedding.pooling import Pooling, pool_words
+from elmo_xlstm.embedding.precision import Precision, warn_if_slow
 from elmo_xlstm.errors import UserError
-from elmo_xlstm.lm.model import BiXLSTM
+from elmo_xlstm.lm.configuration import BiXLSTMConfig
+from elmo_xlstm.lm.model import BiXLSTM, Encoding
 from elmo_xlstm.lm.model_files import find_model, save_model
 from elmo_xlstm.text import Tokenizer, WordPieces
 
-# Pieces of one batch, padding included: large enough for full speed, small enough for a laptop's memory.
-TOKEN_BUDGET = 4096
+# Pieces of one batch, padding included. On a CPU, few enough that what a layer computes stays in the caches: at model
+# width 768 batches of 4,096 take twice the time. A GPU wants many.
+TOKEN_BUDGET = 512
+TOKEN_BUDGET_GPU = 16_384
 
 
 class ElmoEmbedder(nn.Module):
@@ -33,13 +39,20 @@ class ElmoEmbedder(nn.Module):
         model: the language model.
         tokenizer: the one it was trained with.
         pooling: which pieces stand for a word.
+        precision: of the projections; ``bf16`` and ``int8`` are faster and less exact (see
+            :mod:`elmo_xlstm.embedding.precision`).
 
     Attributes:
         num_layers: the token layer and one per block.
         dim: width of a layer, both directions.
+
+    Raises:
+        UserError: tokenizer and model do not belong together.
     """
 
-    def __init__(self, model: BiXLSTM, tokenizer: Tokenizer, pooling: Pooling = "boundary") -> None:
+    def __init__(
+        self, model: BiXLSTM, tokenizer: Tokenizer, pooling: Pooling = "boundary", precision: Precision = "fp32"
+    ) -> None:
         super().__init__()
         if tokenizer.vocab_size != model.config.vocab_size:
             raise UserError(
@@ -49,12 +62,21 @@ class ElmoEmbedder(nn.Module):
         self.model = model.eval().requires_grad_(False)
         self.tokenizer = tokenizer
         self.pooling: Pooling = pooling
+        self.precision: Precision = precision
         self.num_layers = model.config.num_blocks + 1
         self.dim = model.config.hidden_size
+        self._frozen: tuple[object, FrozenModel] | None = None
+        if model.device.type == "cpu":
+            warn_if_slow(precision)
 
     @classmethod
     def from_pretrained(
-        cls, name_or_path: str | Path, pooling: Pooling = "boundary", device: str | torch.device | None = None
+        cls,
+        name_or_path: str | Path,
+        pooling: Pooling = "boundary",
+        device: str | torch.device | None = None,
+        precision: Precision = "fp32",
+        random_seed: int | None = None,
     ) -> ElmoEmbedder:
         """Load a model with its tokenizer.
 
@@ -62,16 +84,26 @@ class ElmoEmbedder(nn.Module):
             name_or_path: a model directory, a pretraining run, or a name on the Hugging Face hub.
             pooling: which pieces stand for a word.
             device: where to compute; a GPU if there is one by default.
+            precision: of the projections.
+            random_seed: draw weights with this seed, as pretraining does before its first step, in place of those
+                that were learnt: the baseline that shows what pretraining gives.
 
         Raises:
-            UserError: there is no such model, or its files are damaged.
+            UserError: there is no such model, its files are damaged, or the device has no such precision.
         """
         directory = find_model(name_or_path)
         try:
-            model = BiXLSTM.from_pretrained(directory)
+            if random_seed is None:
+                model = BiXLSTM.from_pretrained(directory)
+            else:
+                with torch.random.fork_rng(devices=[]):
+                    torch.manual_seed(random_seed)
+                    model = BiXLSTM(BiXLSTMConfig.from_pretrained(directory))
         except (OSError, SafetensorError) as error:
             raise UserError(f"{directory}: the model cannot be read ({error}); restore its files") from None
-        return cls(model, Tokenizer.load(directory), pooling).to(device or default_device())
+        embedder = cls(model, Tokenizer.load(directory), pooling, precision).to(device or default_device())
+        embedder._check_device()
+        return embedder
 
     def save(self, directory: Path) -> None:
         """Write model and tokenizer as one model directory."""
@@ -83,7 +115,7 @@ class ElmoEmbedder(nn.Module):
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 (hex) of weights, architecture, tokenizer and pooling: equal fingerprints give equal vectors."""
+        """SHA-256 (hex) of weights, architecture, tokenizer, pooling and precision: equal ones give equal vectors."""
         digest = hashlib.sha256()
         for name, tensor in sorted(self.model.state_dict().items()):
             digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
@@ -91,6 +123,8 @@ class ElmoEmbedder(nn.Module):
         config = self.model.config
         digest.update(f"{config.num_heads} {config.qkv_proj_blocksize}".encode())
         digest.update(f"{self.tokenizer.fingerprint} {self.pooling}".encode())
+        if self.precision != "fp32":  # whose fingerprints are older than other precisions
+            digest.update(f" {self.precision}".encode())
         return digest.hexdigest()
 
     def forward(self, sentences: Sequence[Sequence[str]]) -> list[npt.NDArray[np.float32]]:
@@ -118,33 +152,66 @@ class ElmoEmbedder(nn.Module):
             The index of a sentence and its (words, layers, dim).
         """
         pieces = [self.tokenizer.encode_words(sentence) for sentence in sentences]
-        for batch in token_budget_batches([len(p.input_ids) + 2 for p in pieces], TOKEN_BUDGET):
-            layers = self._embed([pieces[index] for index in batch])
-            for index, sentence_layers in zip(batch, layers, strict=True):
-                yield index, sentence_layers.float().cpu().numpy()
+        on_cpu = self.model.device.type == "cpu"
+        lengths = [len(p.input_ids) + 2 for p in pieces]
+        batches = token_budget_batches(lengths, TOKEN_BUDGET if on_cpu else TOKEN_BUDGET_GPU)
 
-    def _embed(self, batch: Sequence[WordPieces]) -> list[Tensor]:
-        bos, eos, pad = self.tokenizer.bos_id, self.tokenizer.eos_id, self.tokenizer.pad_id
-        longest = max(len(pieces.input_ids) for pieces in batch) + 2
-        input_ids = torch.full((len(batch), longest), pad)
-        mask = torch.zeros_like(input_ids)
-        for row, pieces in enumerate(batch):
-            length = len(pieces.input_ids) + 2
-            input_ids[row, :length] = torch.tensor([bos, *pieces.input_ids, eos])
-            mask[row, :length] = 1
-        device = self.model.device
-        encoding = self.model.encode_layers(input_ids.to(device), mask.to(device))
-        forward = torch.stack([encoding.embeddings, *encoding.forward], dim=2)  # (batch, pieces, layers, width)
-        backward = torch.stack([encoding.embeddings, *encoding.backward], dim=2)
-        words = []
-        for row, pieces in enumerate(batch):
-            if not pieces.first:
-                words.append(forward.new_zeros(0, self.num_layers, self.dim))
-                continue
-            first = torch.tensor(pieces.first, device=device) + 1  # after the begin of the sentence
-            last = torch.tensor(pieces.last, device=device) + 1
-            words.append(pool_words(forward[row], backward[row], first, last, self.pooling))
-        return words
+        def embed(batch: list[int]) -> list[npt.NDArray[np.float32]]:
+            return self._embed([pieces[index] for index in batch])
+
+        if on_cpu:
+            self._folded()  # once, before threads read it
+        for batch, vectors in zip(
+            batches, map_on_cores(embed, batches) if on_cpu else map(embed, batches), strict=True
+        ):
+            yield from zip(batch, vectors, strict=True)
+
+    def _embed(self, batch: Sequence[WordPieces]) -> list[npt.NDArray[np.float32]]:
+        """One padded batch; the arrays of its sentences are parts of one."""
+        bos, eos = self.tokenizer.bos_id, self.tokenizer.eos_id
+        lengths = np.array([len(pieces.input_ids) + 2 for pieces in batch])
+        input_ids = np.full((len(batch), lengths.max()), self.tokenizer.pad_id)
+        for row, pieces in zip(input_ids, batch, strict=True):
+            row[: len(pieces.input_ids) + 2] = [bos, *pieces.input_ids, eos]
+        mask = np.arange(lengths.max()) < lengths[:, None]
+        words = np.array([len(pieces.first) for pieces in batch])
+        starts = np.repeat(np.arange(len(batch)) * lengths.max() + 1, words)  # after the begin of each sentence
+        first = starts + np.array([piece for pieces in batch for piece in pieces.first], dtype=np.int64)
+        last = starts + np.array([piece for pieces in batch for piece in pieces.last], dtype=np.int64)
+        ids, attention, first_pieces, last_pieces = (
+            torch.from_numpy(array).to(self.model.device) for array in (input_ids, mask, first, last)
+        )
+        encoding = self._encode(ids, attention)
+        pooled = pool_words(
+            [encoding.embeddings, *encoding.forward],
+            [encoding.embeddings, *encoding.backward],
+            first_pieces,
+            last_pieces,
+            self.pooling,
+        )
+        return np.split(pooled.float().cpu().numpy(), words.cumsum()[:-1])
+
+    def _encode(self, input_ids: Tensor, attention_mask: Tensor) -> Encoding:
+        self._check_device()
+        device = self.model.device.type
+        if device == "cpu":
+            return self._folded().encode_layers(input_ids, attention_mask)
+        with torch.autocast(device, torch.bfloat16, enabled=self.precision == "bf16"):
+            return self.model.encode_layers(input_ids, attention_mask)
+
+    def _folded(self) -> FrozenModel:
+        """The model as it is folded for a CPU; anew if its weights have changed since."""
+        weights = [(p.data_ptr(), 0 if p.is_inference() else p._version) for p in self.model.parameters()]
+        if self._frozen is None or self._frozen[0] != weights:
+            self._frozen = (weights, FrozenModel(self.model, self.precision))
+        return self._frozen[1]
+
+    def _check_device(self) -> None:
+        if self.precision == "int8" and self.model.device.type != "cpu":
+            raise UserError(
+                f"embedder precision int8 is for CPUs, but the model is on {self.model.device}; choose bf16 or fp32 "
+                "there, or the device cpu"
+            )
 
 
 def token_budget_batches(lengths: Sequence[int], budget: int) -> list[list[int]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import torch
@@ -10,32 +11,38 @@ from torch import Tensor
 Pooling = Literal["boundary", "first", "last", "mean"]
 
 
-def pool_words(forward: Tensor, backward: Tensor, first: Tensor, last: Tensor, pooling: Pooling) -> Tensor:
-    """Words of one sentence from its pieces.
+def pool_words(
+    forward: Sequence[Tensor], backward: Sequence[Tensor], first: Tensor, last: Tensor, pooling: Pooling
+) -> Tensor:
+    """Words of a batch of sentences from its pieces.
 
     A forward model has read a whole word only at its last piece, a backward model only at its first: ``boundary``
     takes those (as Akbik et al. 2018 do with characters). The others treat both directions alike.
 
     Args:
-        forward: (pieces, layers, width).
-        backward: (pieces, layers, width).
-        first: (words,) index of each word's first piece.
-        last: (words,) index of each word's last piece.
+        forward: per layer (batch, pieces, width).
+        backward: per layer (batch, pieces, width).
+        first: (words,) index of each word's first piece, counted over the whole batch: sentence * pieces + piece.
+        last: (words,) index of each word's last piece, counted likewise.
         pooling: which pieces stand for a word.
 
     Returns:
         (words, layers, 2 * width).
     """
-    match pooling:
-        case "boundary":
-            return torch.cat([forward[last], backward[first]], dim=-1)
-        case "first":
-            return torch.cat([forward[first], backward[first]], dim=-1)
-        case "last":
-            return torch.cat([forward[last], backward[last]], dim=-1)
-        case "mean":
-            both = torch.cat([forward, backward], dim=-1)
-            owner = torch.repeat_interleave(last - first + 1)  # (pieces of words,)
-            sums = both.new_zeros(len(first), *both.shape[1:])
-            sums = sums.index_add(0, owner, both[int(first[0]) : int(last[-1]) + 1])
-            return sums / (last - first + 1).view(-1, 1, 1)
+    width = forward[0].shape[-1]
+    pooled = forward[0].new_empty(len(first), len(forward), 2 * width)
+    chosen = {"boundary": (last, first), "first": (first, first), "last": (last, last), "mean": (first, first)}[pooling]
+    for half, layers, pieces in zip(pooled.split(width, dim=-1), (forward, backward), chosen, strict=True):
+        for index, layer in enumerate(layers):
+            rows = layer.flatten(0, 1)  # (batch * pieces, width)
+            half[:, index] = _means(rows, first, last) if pooling == "mean" else rows[pieces]
+    return pooled
+
+
+def _means(rows: Tensor, first: Tensor, last: Tensor) -> Tensor:
+    """Mean of the rows of each word: (words, width)."""
+    lengths = last - first + 1
+    owner = torch.repeat_interleave(lengths)  # (pieces of words,)
+    within = torch.arange(len(owner), device=owner.device) - (lengths.cumsum(0) - lengths)[owner]
+    sums = rows.new_zeros(len(first), rows.shape[-1]).index_add_(0, owner, rows[first[owner] + within])
+    return sums / lengths.unsqueeze(1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import torch
 from pydantic import Field
@@ -17,16 +17,23 @@ class ScalarMix(nn.Module):
     """``gamma * sum_j softmax(w)_j h_j`` over the layers of each token.
 
     Args:
-        num_layers: layers to mix, the token layer included.
-        dim: width of a layer.
+        num_layers: layers of the language model, the token layer included.
+        dim: width of a layer, both directions.
         config: settings.
+
+    Attributes:
+        output_dim: width of the mixture.
     """
 
     class Config(Settings):
         """How layers are mixed."""
 
+        layers: Annotated[tuple[int, ...], Field(min_length=1)] | None = None
+        """Which layers are mixed, all by default: 0 is the token layer, 1 the first block, -1 the last one."""
+        direction: Literal["both", "forward", "backward"] = "both"
+        """Which language model is read: both, or one alone, whose vectors are half as wide."""
         initial_weights: tuple[float, ...] | None = None
-        """Before the soft-max, one per layer; zeros (a plain mean) by default."""
+        """Before the soft-max, one per mixed layer; zeros (a plain mean) by default."""
         trainable: bool = True
         """Learn weights and gamma; else they stay as they are."""
         layer_norm: bool = True
@@ -41,33 +48,41 @@ class ScalarMix(nn.Module):
             """Make the module.
 
             Raises:
-                ConfigError: the initial weights do not fit the number of layers.
+                ConfigError: a layer is not there or is named twice, or the initial weights do not fit the layers.
             """
             return ScalarMix(num_layers, dim, self)
 
     def __init__(self, num_layers: int, dim: int, config: Config) -> None:
         super().__init__()
-        initial = config.initial_weights or (0.0,) * num_layers
-        if len(initial) != num_layers:
+        self.layers = _indices(config.layers, num_layers)
+        initial = config.initial_weights or (0.0,) * len(self.layers)
+        if len(initial) != len(self.layers):
             problem = (
-                f"initial_weights: {len(initial)} given, but there are {num_layers} layers (the token layer first)"
+                f"initial_weights: {len(initial)} given, but there are {len(self.layers)} layers to mix"
+                + " (the token layer first)" * (config.layers is None)
             )
             raise ConfigError("scalar mix", [problem])
-        self.dim = dim
+        self.num_layers = num_layers
+        self.output_dim = dim if config.direction == "both" else dim // 2
+        start = dim // 2 if config.direction == "backward" else 0
+        self._read = slice(start, start + self.output_dim)
         self.config = config
         self.weights = nn.Parameter(torch.tensor(initial), requires_grad=config.trainable)
         self.gamma = nn.Parameter(torch.ones(()), requires_grad=config.trainable)
         self.dropout = nn.Dropout(config.dropout)
 
     def forward(self, layers: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Mix (batch, words, layers, dim) to (batch, words, dim).
+        """Mix (batch, words, layers, dim) to (batch, words, output_dim).
 
         Args:
-            layers: of each word.
+            layers: of each word, all of them.
             mask: (batch, words); accepted because every feature takes it, and not needed.
         """
+        if self.config.layers is not None:
+            layers = layers[:, :, self.layers]
+        layers = layers[..., self._read].to(self.gamma.dtype)  # stored as fp16
         if self.config.layer_norm:
-            layers = F.layer_norm(layers, (self.dim,))
+            layers = F.layer_norm(layers, (self.output_dim,))
         mixed = torch.einsum("bwnd,n->bwd", layers, self.weights.softmax(0))
         output: Tensor = self.dropout(self.gamma * mixed)
         return output
@@ -77,5 +92,24 @@ class ScalarMix(nn.Module):
         return self.config.l2 * self.weights.square().sum()
 
     def normalized_weights(self) -> list[float]:
-        """What each layer weighs after the soft-max."""
-        return self.weights.detach().softmax(0).tolist()
+        """What each layer of the language model weighs after the soft-max; 0 for those that are not mixed."""
+        shares = dict(zip(self.layers, self.weights.detach().softmax(0).tolist(), strict=True))
+        return [shares.get(layer, 0.0) for layer in range(self.num_layers)]
+
+
+def _indices(layers: tuple[int, ...] | None, num_layers: int) -> list[int]:
+    """Layers counted from the token layer.
+
+    Raises:
+        ConfigError: one is not there, or is named twice.
+    """
+    if layers is None:
+        return list(range(num_layers))
+    missing = [layer for layer in layers if not -num_layers <= layer < num_layers]
+    if missing:
+        where = f"{num_layers} layers, 0 (the token layer) to {num_layers - 1}; -1 is the last"
+        raise ConfigError("scalar mix", [f"layers: there is no layer {missing[0]}; the model has {where}"])
+    indices = [layer % num_layers for layer in layers]
+    if len(set(indices)) < len(indices):
+        raise ConfigError("scalar mix", [f"layers: {list(layers)} names a layer twice"])
+    return indices

@@ -3,17 +3,21 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
 from benchmarks import __main__ as command_line
-from benchmarks import memory
-from benchmarks.contenders import ELMO, LSTM, OURS, PACKAGE, SAMPLED
+from benchmarks import memory, quality
+from benchmarks.contenders import ELMO, GRAPHS, KERNELS, LSTM, OURS, PACKAGE, SAMPLED, Contenders
+from benchmarks.gpu import reason_against
 from benchmarks.results import PEAK, Result, read_results
+from benchmarks.sentences import make_tokenizer
 from benchmarks.session import Session
 from elmo_xlstm.errors import UserError
+from elmo_xlstm.lm.optimization import OptimizerSettings
 
 ROOT = Path(__file__).parents[2]
 FP32 = {"precision": "fp32"}
@@ -81,11 +85,12 @@ def test_embedding_and_store(sentences_file: Path, tmp_path: Path):
     output = tmp_path / "results"
     chosen = [argument for name in (OURS, PACKAGE, "BERT") for argument in ("--only", name)]
     result = run("embedding", output, "--sentences", sentences_file, *chosen)
-    [ours] = [m for m in result.measurements if m.contender == OURS and m.case == {"input": "sentences", **FP32}]
+    [ours] = [m for m in result.measurements if m.contender == OURS and m.case == {"input": "sentences"}]
     assert ours.work["words"] == 8
     assert "3 sentences, 8 words" in result.notes[0]
-    result = run("store", output, "--sentences", sentences_file)
-    assert len(result.measurements) == 6
+    result = run("store", output, "--sentences", sentences_file, "--most", 2)
+    assert len(result.measurements) == 7
+    assert "2 distinct sentences" in result.notes[0] and "of its time on reading features" in result.notes[1]
 
 
 def test_memory_in_its_own_process(tmp_path: Path):
@@ -118,11 +123,62 @@ def test_gpu_on_the_cpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     assert any(note.startswith("ours: batch ") for note in result.notes)
 
 
+def test_softmax(tmp_path: Path):
+    result = run("softmax", tmp_path)
+    assert contenders(result) == {"ours, in chunks", "torch, all logits", PEAK}
+    within = {
+        note.split(":")[0]: float(note.split("within ")[1].split()[0]) for note in result.notes if "within" in note
+    }
+    assert within["ours, in chunks, fp32"] < 1e-5
+    assert any(note.startswith("liger-kernel, fp32: left out (needs a GPU)") for note in result.notes)
+
+
+def test_what_needs_a_gpu_is_left_out_with_the_reason(session: Session):
+    assert reason_against(session, OURS) is None
+    assert reason_against(session, GRAPHS) == "CUDA graphs need a GPU"
+    assert reason_against(session, KERNELS) is not None
+    with pytest.raises(UserError, match="NXAI Community License"):
+        Contenders(session).build((KERNELS,))
+
+
 def test_report(tmp_path: Path):
     run("machine", tmp_path)
     call("report", "--output", tmp_path, "--page", tmp_path / "page.md")
     assert "## Machine: tiny, cpu" in (tmp_path / "page.md").read_text()
     assert (tmp_path / "page" / "machine-tiny-cpu.png").exists()
+
+
+def test_quality(tmp_path: Path):
+    output = tmp_path / "results"
+    arguments = ["--size", "tiny", "--threads", 1, "--steps", 3, "--samples", 20, "--samples", 200]
+    call("quality", *arguments, "--validation-tokens", 300, "--output", output)
+    [result] = read_results(output)
+    assert [m.contender for m in result.measurements] == ["full", "sampled, 20", "sampled, 200", "adaptive"]
+    assert result.repeats == 3 and "3 steps of 32 tokens" in result.notes[0] and "on 300 held-out" in result.notes[1]
+    costs = [m.work["flops"] for m in result.measurements]
+    assert costs[0] > costs[2] > costs[3] > costs[1]
+    parameters = [m.parameters or 0 for m in result.measurements]
+    assert parameters[3] - 2 * 3 * 32 == parameters[0] == parameters[1] == parameters[2]
+    for m in result.measurements:
+        assert len(m.values) == 3 and m.scores["seconds of training"] == pytest.approx(sum(m.values))
+        assert m.scores["perplexity"] ** 2 == pytest.approx(m.scores["forward"] * m.scores["backward"])
+    with pytest.raises(UserError, match="there are: full; sampled, 20; sampled, 200; adaptive"):
+        call("quality", *arguments, "--only", "none", "--output", output)
+
+
+def test_soft_max_losses_learn_and_begin_alike(session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(quality, "OPTIMIZER", OptimizerSettings(learning_rate=0.01))
+    pieces = make_tokenizer(None, 300, [])
+    corpus = quality.read_corpus(None, pieces, tmp_path)
+    session = replace(session, size=replace(session.size, batch=8), only=("full", "sampled, 298", "adaptive"))
+
+    def perplexities(steps: int) -> list[float]:
+        result = quality.measure_quality(session, corpus, pieces, quality.Training(steps, (298,), 300))
+        return [m.scores["perplexity"] for m in result.measurements]
+
+    before, after = perplexities(1), perplexities(12)
+    assert before[0] == pytest.approx(before[1], rel=0.05)
+    assert all(late < 0.9 * early for early, late in zip(before, after, strict=True))
 
 
 def test_a_device_that_is_not_there_is_one_message(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
@@ -145,9 +201,10 @@ def test_the_gpu_script_calls_machine_and_gpu_with_its_wheels_and_fails_with_the
         return subprocess.run(command, env=environment, capture_output=True).returncode
 
     assert start("--repeats", "3", "--only", "ours, compiled") == 0
-    install, machine, gpu = calls.read_text().splitlines()
+    install, machine, softmax, gpu = calls.read_text().splitlines()
     assert install.startswith("-m pip install") and install.endswith("some-1.0.whl")
     assert machine == f"-m benchmarks machine --device cuda --size base --output {tmp_path / 'out'}"
+    assert softmax == f"-m benchmarks softmax --device cuda --size base --output {tmp_path / 'out'}"
     assert gpu.endswith(f"gpu --device cuda --size base --output {tmp_path / 'out'} --repeats 3 --only ours, compiled")
-    assert (tmp_path / "out" / "gpu.log").read_text().endswith("said\nsaid\n")
+    assert (tmp_path / "out" / "gpu.log").read_text().endswith("said\nsaid\nsaid\n")
     assert start("fail") != 0

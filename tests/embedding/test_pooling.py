@@ -6,14 +6,22 @@ from torch import Tensor
 
 from elmo_xlstm.embedding.pooling import pool_words
 
-# Five pieces in three words: [0], [1 2 3], [4]; a special piece stands before and after.
-FIRST, LAST = torch.tensor([1, 2, 5]), torch.tensor([1, 4, 5])
+# Seven pieces a sentence, special pieces and padding among them; words of pieces [1], [2 3 4], [5] and then [1 2], [3].
+FIRST, LAST = torch.tensor([1, 2, 5, 7 + 1, 7 + 3]), torch.tensor([1, 4, 5, 7 + 2, 7 + 3])
+LAYERS = 3
 
 
 @pytest.fixture
-def directions() -> tuple[Tensor, Tensor]:
+def directions() -> tuple[list[Tensor], list[Tensor]]:
     generator = torch.Generator().manual_seed(0)
-    return torch.randn(7, 3, 4, generator=generator), torch.randn(7, 3, 4, generator=generator)
+    forward, backward = ([torch.randn(2, 7, 4, generator=generator) for _ in range(LAYERS)] for _ in range(2))
+    return forward, backward
+
+
+def rows(layers: list[Tensor], piece: Tensor) -> Tensor:
+    """(layers, width) of one piece, by sentence and place in it."""
+    sentence, place = divmod(int(piece), 7)
+    return torch.stack([layer[sentence, place] for layer in layers])
 
 
 @pytest.mark.parametrize(
@@ -23,23 +31,31 @@ def directions() -> tuple[Tensor, Tensor]:
 def test_one_piece_of_each_direction(directions, pooling, forward_at, backward_at) -> None:
     forward, backward = directions
     pooled = pool_words(forward, backward, FIRST, LAST, pooling)
-    assert pooled.shape == (3, 3, 8)
-    for word in range(3):
-        assert torch.equal(pooled[word, :, :4], forward[forward_at[word]])
-        assert torch.equal(pooled[word, :, 4:], backward[backward_at[word]])
+    assert pooled.shape == (5, LAYERS, 8)
+    for word in range(5):
+        assert torch.equal(pooled[word, :, :4], rows(forward, forward_at[word]))
+        assert torch.equal(pooled[word, :, 4:], rows(backward, backward_at[word]))
 
 
 def test_mean_of_a_words_own_pieces(directions) -> None:
     forward, backward = directions
     pooled = pool_words(forward, backward, FIRST, LAST, "mean")
-    for word, (first, last) in enumerate(zip(FIRST.tolist(), LAST.tolist(), strict=True)):
-        torch.testing.assert_close(pooled[word, :, :4], forward[first : last + 1].mean(0))
-        torch.testing.assert_close(pooled[word, :, 4:], backward[first : last + 1].mean(0))
+    for word, (first, last) in enumerate(zip(FIRST, LAST, strict=True)):
+        own = range(int(first), int(last) + 1)
+        for half, layers in ((pooled[word, :, :4], forward), (pooled[word, :, 4:], backward)):
+            torch.testing.assert_close(half, torch.stack([rows(layers, torch.tensor(p)) for p in own]).mean(0))
 
 
 def test_all_agree_on_words_of_one_piece(directions) -> None:
     forward, backward = directions
-    alone = torch.arange(1, 6)
-    expected = torch.cat([forward[1:6], backward[1:6]], dim=-1)
+    alone = torch.tensor([1, 2, 3, 4, 5, 8, 9, 13])
+    expected = [torch.cat([rows(forward, p), rows(backward, p)], dim=-1) for p in alone]
     for pooling in ("boundary", "first", "last", "mean"):
-        torch.testing.assert_close(pool_words(forward, backward, alone, alone, pooling), expected)
+        pooled = pool_words(forward, backward, alone, alone, pooling)
+        torch.testing.assert_close(pooled, torch.stack(expected))
+
+
+@pytest.mark.parametrize("pooling", ["boundary", "mean"])
+def test_no_words(directions, pooling) -> None:
+    none = torch.empty(0, dtype=torch.long)
+    assert pool_words(*directions, none, none, pooling).shape == (0, LAYERS, 8)
