@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
 import time
@@ -19,12 +20,16 @@ from elmo_xlstm.device import default_device
 from elmo_xlstm.embedding import ElmoEmbedder, EmbedderSettings
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.evaluation.environment import git_commit, hardware, installed_versions
-from elmo_xlstm.evaluation.results import Name, ParameterCounts, RunResult, now
+from elmo_xlstm.evaluation.outcomes import Outcomes, encode_outcomes
+from elmo_xlstm.evaluation.results import EpochScore, Name, ParameterCounts, RunResult, now
 from elmo_xlstm.lm.model_files import find_model
 from elmo_xlstm.progress import Progress
 from elmo_xlstm.run_directory import CONFIG_FILE
 from elmo_xlstm.training import Trainer, seed_everything
 from tasks.registry import tasks
+from tasks.task import Scores, Task
+
+logger = logging.getLogger(__name__)
 
 EMBEDDER_DIRECTORY = "embedder"
 RESULT_FILE = "result.json"
@@ -93,7 +98,7 @@ def run_finetuning(
     embedder = _kept_embedder(settings, directory)
     store = settings.embedder.open_store(embedder) if settings.embedder and embedder else None
     seed_everything(settings.seed)  # initial weights are drawn in prepare()
-    task = settings.task.build(embedder)
+    task: Task[Any] = settings.task.build(embedder)
     task.prepare()
     history = task.fit(settings.trainer.build(), store, directory, settings.seed, resume, progress)
     write_atomically(directory / HISTORY_FILE, _json(history.to_dict()))
@@ -112,6 +117,9 @@ def run_finetuning(
         intervals=dict(scores.intervals),
         types=dict(scores.types),
         mix=task.mixes(),
+        confusion=scores.confusion,
+        curve=[EpochScore(train_loss=e.train_loss, validation=e.metrics[history.monitor]) for e in history.epochs],
+        outcomes=_outcomes(scores),
         parameters=ParameterCounts(total=total + frozen, trainable=trainable, frozen_bilm=frozen),
         config=settings.model_dump(mode="json"),
         data=task.checksums,
@@ -144,7 +152,7 @@ class FinishedRun:
             raise UserError(f"{directory}: no run there ({CONFIG_FILE} is missing); train one with finetune")
         values = json.loads(stored.read_text(encoding="utf-8"))
         self.settings = validate(FinetuneSettings, values, origin=str(stored))
-        self.task = self.settings.task.build(_kept_embedder(self.settings, directory))
+        self.task: Task[Any] = self.settings.task.build(_kept_embedder(self.settings, directory))
         self.task.load(directory)
 
     def evaluate(self, split: str, data: Path | None = None, progress: Progress | None = None) -> dict[str, Any]:
@@ -153,8 +161,8 @@ class FinishedRun:
         Returns:
             Metrics, intervals and scores per type.
         """
-        sentences = self.task.read_gold(data) if data is not None else self.task.split(split)
-        scores = self.task.score(sentences, progress=progress)
+        examples = self.task.read_gold(data) if data is not None else self.task.split(split)
+        scores = self.task.score(examples, progress=progress)
         return {
             "data": str(data) if data is not None else split,
             "metrics": dict(scores.metrics),
@@ -163,9 +171,8 @@ class FinishedRun:
         }
 
     def predict(self, path: Path, progress: Progress | None = None) -> Iterator[dict[str, Any]]:
-        """Predictions for every word of a text or JSON-lines file."""
-        predictions: Iterator[dict[str, Any]] = self.task.predict(path, progress)
-        return predictions
+        """Predictions for a text or JSON-lines file."""
+        return self.task.predict(path, progress)
 
 
 def _keep_model(name: str, target: Path) -> None:
@@ -186,7 +193,16 @@ def _kept_embedder(settings: FinetuneSettings, directory: Path) -> ElmoEmbedder 
     """The language model that the run keeps: the one named may have changed or gone since the run began."""
     if settings.embedder is None:
         return None
-    return ElmoEmbedder.from_pretrained(directory / EMBEDDER_DIRECTORY, settings.embedder.pooling)
+    return settings.embedder.build(directory / EMBEDDER_DIRECTORY)
+
+
+def _outcomes(scores: Scores) -> Outcomes | None:
+    """The test examples' counts, unless they are too many to be kept."""
+    try:
+        return encode_outcomes(scores.kind, scores.statistics)
+    except ValueError as error:
+        logger.warning("the result file is written without the counts of each example: %s", error)
+        return None
 
 
 def _count(embedder: ElmoEmbedder) -> int:

@@ -5,11 +5,15 @@ from typing import Any
 
 import pytest
 
-import tasks.tagging  # noqa: F401 (registers the task)
 from elmo_xlstm.config import Settings, evaluate_jsonnet, validate
+from elmo_xlstm.heads import TagScheme
 from elmo_xlstm.lm.pretraining_settings import PretrainSettings
 from elmo_xlstm.text.tokenizer_experiment import TokenizerSettings
+from tasks.absa_e2e import LABELS
 from tasks.finetuning import FinetuneSettings
+from tasks.indonlu import DATASETS
+from tasks.registry import register_tasks
+from tasks.suite.settings import SuiteSettings
 
 ROOT = Path(__file__).parents[1]
 EXPERIMENTS = sorted((ROOT / "experiments").rglob("*.jsonnet"))
@@ -17,11 +21,16 @@ KINDS: dict[str, type[Settings]] = {
     "wordpiece": TokenizerSettings,
     "training": PretrainSettings,
     "task": FinetuneSettings,
+    "experiments": SuiteSettings,
 }
+LABELLED = ["smsa", "emot", "casa", "hoasa", "wrete"]
+TAGGING = ["nerp", "nergrit", "posp", "bapos", "terma", "keps", "facqa"]
+
+register_tasks()
 
 
 def load(path: Path) -> Any:
-    values = evaluate_jsonnet(path, {"corpus": "somewhere"})
+    values = evaluate_jsonnet(path, {"corpus": "somewhere", "exclude": "evaluation.txt"})
     (kind,) = KINDS.keys() & values.keys()
     return validate(KINDS[kind], values, origin=path.name)
 
@@ -62,6 +71,34 @@ def test_the_model_cards_recipe() -> None:
     assert (training.batch_size, training.gradient_accumulation, training.precision) == (16, 2, "auto")
 
 
+def test_the_benchmarks_suite() -> None:
+    suite = load(ROOT / "experiments/indonlu.jsonnet")
+    rows: dict[str, set[str]] = {}
+    for experiment in suite.experiments:
+        rows.setdefault(experiment.task.name, set()).add(experiment.model)
+    assert rows and all(models == {"frozen-bilm", "no-bilm"} for models in rows.values())
+
+
+def test_ablations_change_what_they_are_named_for_and_nothing_else() -> None:
+    changes = {
+        "frozen-bilm": set(),
+        "forward-only": {"task.head.mix.direction"},
+        "backward-only": {"task.head.mix.direction"},
+        "top-layer": {"task.head.mix.layers"},
+        "token-layer": {"task.head.mix.layers"},
+        "plain-mean": {"task.head.mix.trainable"},
+        "random-bilm": {"embedder.weights"},
+    }
+    suite = load(ROOT / "experiments/ablations.jsonnet")
+    whole = {e.task.name: e.model_dump() for e in suite.experiments if e.model == "frozen-bilm"}
+    seen = set()
+    for experiment in suite.experiments:
+        name = (experiment.task.name, experiment.model)
+        assert differences(whole[name[0]], experiment.model_dump()) - {"model"} == changes[name[1]], name
+        seen.add(name)
+    assert seen == {(task, model) for task in whole for model in changes}
+
+
 def differences(one: Any, other: Any, path: str = "") -> set[str]:
     if isinstance(one, dict) and isinstance(other, dict):
         return {
@@ -72,11 +109,27 @@ def differences(one: Any, other: Any, path: str = "") -> set[str]:
     return set() if one == other else {path}
 
 
-@pytest.mark.parametrize("name", ["nerp", "quickstart_ner"])
+@pytest.mark.parametrize("name", [*TAGGING, *LABELLED, "absa_e2e", "quickstart_ner"])
 def test_baselines_lack_the_language_model_and_nothing_else(name) -> None:
     bilm, baseline = (load(ROOT / f"experiments/{name}{suffix}.jsonnet") for suffix in ("", "_baseline"))
     assert differences(bilm.model_dump(), baseline.model_dump()) == {"model", "embedder", "task.head.mix"}
     assert baseline.embedder is None and baseline.task.head.mix is None
+
+
+@pytest.mark.parametrize("name", TAGGING)
+def test_tasks_of_the_benchmark(name) -> None:
+    task = load(ROOT / f"experiments/{name}.jsonnet").task
+    assert task.name == task.dataset.name == name
+    assert task.type == ("question" if name == "facqa" else "tagging")
+    assert getattr(task, "main_metric", "macro_f1") == "macro_f1"
+    if task.type == "tagging":
+        TagScheme(DATASETS[name].labels, task.head.scheme)  # labels and scheme fit
+
+
+def test_end_to_end_aspects() -> None:
+    task = load(ROOT / "experiments/absa_e2e.jsonnet").task
+    assert (task.main_metric, task.head.scheme, task.dataset.type) == ("micro_f1", "bioes", "absa_e2e")
+    assert TagScheme(LABELS, "bioes").labels == LABELS
 
 
 def test_steps_of_the_quick_start_fit_together(monkeypatch) -> None:

@@ -34,13 +34,13 @@ class WordCollator:
     """Makes a :class:`WordBatch` of sentences; holds what features and tags are encoded with.
 
     Args:
-        scheme: encodes tags.
+        scheme: encodes tags; None where sentences have none.
         words: word vocabulary, or None if the head has no word vectors.
         characters: character vocabulary, or None if the head has no character features.
     """
 
     def __init__(
-        self, scheme: TagScheme, words: Vocabulary | None = None, characters: Vocabulary | None = None
+        self, scheme: TagScheme | None, words: Vocabulary | None = None, characters: Vocabulary | None = None
     ) -> None:
         self.scheme = scheme
         self.words = words
@@ -72,8 +72,15 @@ class WordCollator:
             layers=_pad_layers([s.layers for s in sentences if s.layers is not None], length),
             words=_pad([self.words.encode(s.words) for s in sentences], length) if self.words is not None else None,
             characters=self._encode_characters(sentences, length) if self.characters is not None else None,
-            tags=_pad([self.scheme.encode(s.tags) for s in sentences if s.tags is not None], length),
+            tags=self._encode_tags(sentences, length),
         )
+
+    def _encode_tags(self, sentences: Sequence[Sentence], length: int) -> Tensor | None:
+        """(B, L), or None without tags."""
+        tagged = [sentence.tags for sentence in sentences if sentence.tags is not None]
+        if tagged and self.scheme is None:
+            raise ValueError("the sentences have tags, but there is no scheme to encode them with")
+        return _pad([self.scheme.encode(tags) for tags in tagged], length) if self.scheme is not None else None
 
     def _encode_characters(self, sentences: Sequence[Sentence], length: int) -> Tensor:
         """(B, L, C)."""

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from elmo_xlstm.errors import UserError
+from tasks.repository import DataFile
 
 Split = Literal["train", "valid", "test"]
 SPLITS: tuple[Split, ...] = ("train", "valid", "test")
@@ -23,21 +24,6 @@ CHECKSUMS: dict[str, str] = {
     path: digest
     for digest, path in (line.split() for line in (Path(__file__).parent / "sha256sums.txt").read_text().splitlines())
 }
-
-
-@dataclass(frozen=True)
-class DataFile:
-    """One file of the benchmark.
-
-    Attributes:
-        path: below the benchmark's ``dataset`` folder.
-        rows: sentences or records in the file.
-        sha256: of its content, in hexadecimal digits.
-    """
-
-    path: str
-    rows: int
-    sha256: str
 
 
 @dataclass(frozen=True)

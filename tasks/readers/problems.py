@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from elmo_xlstm.errors import UserError
+from elmo_xlstm.text.sources.compression import SUFFIXES, open_binary
 
 logger = logging.getLogger(__name__)
 
@@ -18,15 +19,17 @@ class DataError(UserError):
 
     Attributes:
         problems: one line each, ``file:line: reason``.
+        listing: the first of them under their count, without advice.
     """
 
-    def __init__(self, path: Path, problems: Sequence[str], advice: str) -> None:
+    def __init__(self, path: Path | str, problems: Sequence[str], advice: str) -> None:
         """Put the first problems and the count of the others into one message."""
         self.problems = list(problems)
+        self.listing = _message(path, self.problems, "")
         super().__init__(_message(path, self.problems, advice))
 
 
-def _message(path: Path, problems: Sequence[str], advice: str) -> str:
+def _message(path: Path | str, problems: Sequence[str], advice: str) -> str:
     count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
     lines = [f"{path}: {count}", *(f"  {problem}" for problem in problems[:SHOWN])]
     if len(problems) > SHOWN:
@@ -34,8 +37,8 @@ def _message(path: Path, problems: Sequence[str], advice: str) -> str:
     return "\n".join([*lines, advice] if advice else lines)
 
 
-def refuse_or_warn(path: Path, problems: Sequence[str], skipped: int, strict: bool) -> None:
-    """Refuse a file that has problems, or log them when reading is lenient.
+def refuse_or_warn(path: Path | str, problems: Sequence[str], skipped: int, strict: bool) -> None:
+    """Refuse a file (or what is named in its place) that has problems, or log them when reading is lenient.
 
     Raises:
         DataError: ``strict`` and there are problems; the first twenty are listed, the rest counted.
@@ -43,21 +46,24 @@ def refuse_or_warn(path: Path, problems: Sequence[str], skipped: int, strict: bo
     if not problems:
         return
     if strict:
-        raise DataError(path, problems, "Mend the file, or read it with strict = false to skip what is listed.")
+        raise DataError(path, problems, "Mend the file.")
     logger.warning("%s", _message(path, problems, f"{skipped} skipped"))
 
 
 def read_lines(path: Path) -> list[str]:
     r"""All lines of a UTF-8 file without their ends; ``\n`` and ``\r\n`` end lines, nothing else does.
 
-    A byte order mark is dropped. (``str.splitlines`` would also split at form feeds and Unicode
-    separators, which do occur inside tokens.)
+    Files that end in .gz, .bz2, .xz or .zst are decompressed. A byte order mark is dropped. (``str.splitlines``
+    would also split at form feeds and Unicode separators, which do occur inside tokens.)
 
     Raises:
-        UserError: the file is missing, unreadable or not UTF-8.
+        UserError: the file is missing, unreadable, damaged or not UTF-8.
     """
     try:
         content = path.read_bytes()
+        if path.suffix in SUFFIXES:
+            with open_binary(path) as file:
+                content = file.read()
     except FileNotFoundError:
         raise UserError(f"{path}: no such file") from None
     except OSError as error:

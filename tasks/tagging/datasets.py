@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
-from typing import Annotated, Literal
-
-from pydantic import Field
+from typing import Literal
 
 from elmo_xlstm.config import Registry, Settings
-from elmo_xlstm.errors import UserError
+from tasks.absa_e2e import AspectTripletReader, load_absa
 from tasks.indonlu import DataLocation, load_tagging
 from tasks.indonlu.load import TaggingSplits
 from tasks.readers.conll import ConllReader
@@ -35,44 +32,22 @@ class IndoNLUTagging(Settings):
         return ConllReader.Config(columns=2).build()
 
 
-@tagging_datasets.register("conll")
-class ConllFiles(Settings):
-    """One's own column files."""
+@tagging_datasets.register("absa_e2e")
+class AbsaE2E(Settings):
+    """Hotel reviews with aspect spans and their polarity (IndoLEGO-ABSA), as BIOES tags.
 
-    type: Literal["conll"] = "conll"
-    train: Path
-    valid: Path
-    test: Path
-    labels: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
-    """All tags that may occur; those of the training file, with B- and I- of every type, by default."""
-    format: ConllReader.Config = ConllReader.Config()
-    """Columns and separator."""
+    Which spans and polarities the tags keep stands in :mod:`tasks.absa_e2e.tags`.
+    """
+
+    type: Literal["absa_e2e"] = "absa_e2e"
+    data_dir: Path | None = None
+    """Directory of train.txt, dev.txt and test.txt. When it is not set, the environment variable ELMO_XLSTM_ABSA_E2E
+    counts, then the cache, which is filled on first use."""
 
     def load(self) -> TaggingSplits:
-        """Read the three files.
+        """Read the three splits, checked against the declared table."""
+        return load_absa(self.data_dir)
 
-        Raises:
-            DataError: a file has problems.
-            UserError: a file is missing, or a tag is not among the labels.
-        """
-        reader = self.reader()
-        train = reader.read(self.train, self.labels).sentences
-        labels = self.labels or _labels({tag for sentence in train for tag in sentence.tags or ()})
-        valid = reader.read(self.valid, labels).sentences
-        test = reader.read(self.test, labels).sentences
-        files = {
-            path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in (self.train, self.valid, self.test)
-        }
-        return TaggingSplits(train, valid, test, labels, files)
-
-    def reader(self) -> ConllReader:
+    def reader(self) -> AspectTripletReader:
         """Reads further files of the same form."""
-        if self.format.tag_column is None:
-            raise UserError("task.dataset.format.tag_column: a data set to train on needs a column of tags")
-        return self.format.build()
-
-
-def _labels(found: set[str]) -> tuple[str, ...]:
-    """The tags found, completed so that every I-X has its B-X; O first, then by type."""
-    completed = found | {f"B{tag[1:]}" for tag in found if tag == "I" or tag.startswith("I-")}
-    return tuple(sorted(completed, key=lambda tag: (tag != "O", tag.partition("-")[2], tag)))
+        return AspectTripletReader()

@@ -105,11 +105,11 @@ def test_the_loss_holds_the_penalty_of_the_mix() -> None:
     sentences = make_sentences(3, seed=5)
     tagger, collate = make_tagger(sentences)
     tagger.eval()
-    assert tagger.mix is not None
+    assert tagger.features.mix is not None
     batch = collate(sentences)
     before = tagger.loss(batch)
     with torch.no_grad():
-        tagger.mix.weights += 2.0  # the same mixture, for soft-max ignores a common shift
+        tagger.features.mix.weights += 2.0  # the same mixture, for soft-max ignores a common shift
     torch.testing.assert_close(tagger.loss(batch) - before, torch.tensor(0.01 * 3 * 4.0), atol=1e-3, rtol=0)
 
 

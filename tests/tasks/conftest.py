@@ -1,17 +1,24 @@
-"""A small set of tagged sentences and an experiment on it."""
+"""Small data sets of each kind, and experiments on them."""
 
 from __future__ import annotations
 
 import itertools
 import random
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
-import tasks.tagging  # noqa: F401 (registers the task)
-from elmo_xlstm.config import validate
+from elmo_xlstm.config import Settings, validate
+from tasks.aspects.datasets import aspect_datasets
+from tasks.classification.datasets import classification_datasets
 from tasks.finetuning import FinetuneSettings
+from tasks.pairs.datasets import pair_datasets
+from tasks.readers.labelled import LabelledSplits
+from tasks.readers.table import TableReader
+from tasks.registry import register_tasks
+
+register_tasks()
 
 PEOPLE = ["Siti", "Budi", "Ani Lestari", "Joko", "Rina Wati", "Tono"]
 PLACES = ["Surabaya", "Jakarta", "Bogor", "Kota Batu", "Medan"]
@@ -92,5 +99,94 @@ def ner_settings(ner_experiment):
 
     def make(directory: Path, bilm: bool = True, **task: Any) -> FinetuneSettings:
         return validate(FinetuneSettings, ner_experiment(directory, bilm, **task))
+
+    return make
+
+
+LABELS = ("pos", "neg", "none")
+ASPECTS = ("makanan", "layanan")
+SAID = {"pos": "enak", "neg": "buruk", "none": "biasa"}
+
+
+class MadeUp(Settings):
+    """Labelled texts below a directory, made by the tests."""
+
+    type: Literal["made-up"] = "made-up"
+    directory: Path
+    texts: tuple[str, ...] = ("text",)
+    columns: tuple[str, ...] = ("label",)
+    aspects: tuple[str, ...] = ()
+
+    def load(self) -> LabelledSplits:
+        names = ("train", "valid", "test")
+        splits = {name: self.reader().read(self.directory / f"{name}.csv", LABELS).examples for name in names}
+        return LabelledSplits(**splits, labels=LABELS, sha256={f"{n}.csv": "f00d" for n in names}, aspects=self.aspects)
+
+    def reader(self) -> TableReader:
+        return TableReader.Config(text_columns=self.texts, label_columns=self.columns).build()
+
+
+for registry in (classification_datasets, aspect_datasets, pair_datasets):
+    registry.register("made-up")(MadeUp)
+
+KINDS: dict[str, dict[str, Any]] = {
+    "classification": {},
+    "aspects": {"columns": ASPECTS, "aspects": ASPECTS},
+    "pairs": {"texts": ("one", "other")},
+}
+
+
+def write_labelled(path: Path, kind: str, count: int, seed: int) -> None:
+    """What is said of food and service; of pairs the label is the second text's word for food."""
+    generator = random.Random(seed)
+    rows = []
+    for number in range(count):
+        labels = [LABELS[number % 3], generator.choice(LABELS)]
+        text = f"hari {number} {ASPECTS[0]} {SAID[labels[0]]} {ASPECTS[1]} {SAID[labels[1]]}"
+        texts = {"pairs": [f"hari {number}", text]}.get(kind, [text])
+        rows.append([*texts, *(labels if kind == "aspects" else labels[:1])])
+    header = [*KINDS[kind].get("texts", ["text"]), *KINDS[kind].get("columns", ["label"])]
+    path.write_text("".join(",".join(row) + "\n" for row in [header, *rows]), encoding="utf-8")
+
+
+@pytest.fixture(scope="session")
+def labelled_files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A directory of three CSV files for each kind of task on labelled texts."""
+    directories = {}
+    for kind in KINDS:
+        directories[kind] = tmp_path_factory.mktemp(kind)
+        for seed, (split, count) in enumerate({"train": 36, "valid": 9, "test": 12}.items()):
+            write_labelled(directories[kind] / f"{split}.csv", kind, count, seed)
+    return directories
+
+
+@pytest.fixture(scope="session")
+def labelled_settings(labelled_files, model_directory):
+    """Makes an experiment of a kind below a directory, with the language model or without."""
+
+    def make(kind: str, directory: Path, bilm: bool = True, **task: Any) -> FinetuneSettings:
+        head: dict[str, Any] = {
+            "words": {"dim": 8, "word_dropout": 0.1},
+            "encoder": {"hidden_size": 6, "output_dropout": 0.1},
+            "dropout": 0.1,
+            "output_dropout": 0.1,
+        }
+        values: dict[str, Any] = {
+            "model": "bilm" if bilm else "no-bilm",
+            "task": {
+                "type": kind,
+                "name": "tiny",
+                "dataset": {"type": "made-up", "directory": str(labelled_files[kind]), **KINDS[kind]},
+                "head": head,
+                **task,
+            },
+            "trainer": {"epochs": 6, "batch_size": 6, "learning_rate": 0.03},
+            "output": str(directory / "run"),
+            "results": str(directory / "results"),
+        }
+        if bilm:
+            head["mix"] = {}
+            values["embedder"] = {"model": str(model_directory), "store": str(directory / "features")}
+        return validate(FinetuneSettings, values)
 
     return make

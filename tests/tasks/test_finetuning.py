@@ -14,7 +14,8 @@ from elmo_xlstm.errors import UserError
 from elmo_xlstm.evaluation.results import RunResult, load_results
 from elmo_xlstm.run_directory import open_run
 from tasks.finetuning import EMBEDDER_DIRECTORY, FinetuneSettings, FinishedRun, describe_finetuning, run_finetuning
-from tasks.tagging.model import WEIGHTS_FILE, TaggingModel
+from tasks.model import WEIGHTS_FILE
+from tasks.tagging.model import TaggingModel
 
 
 def finetune(settings: FinetuneSettings, resume: bool = False) -> RunResult:
@@ -97,7 +98,7 @@ def test_other_seed_other_initial_and_final_weights(finished, kind, ner_experime
         values = {**ner_experiment(tmp_path / str(seed), kind), "seed": seed}
 
         def fit(self, *arguments, seed, **_):
-            initial[seed] = {name: tensor.clone() for name, tensor in self.model.tagger.state_dict().items()}
+            initial[seed] = {name: tensor.clone() for name, tensor in self.model.head.state_dict().items()}
             raise KeyboardInterrupt
 
         with monkeypatch.context() as patch:
@@ -113,16 +114,16 @@ def test_other_seed_other_initial_and_final_weights(finished, kind, ner_experime
 def test_resume_after_a_crash(finished, kind, ner_settings, tmp_path, monkeypatch) -> None:
     directory, result = finished
     settings = ner_settings(tmp_path, kind)
-    tag, calls = TaggingModel.tag, []
+    predict, calls = TaggingModel.predict, []
 
     def crash_in_the_second_validation(self, *arguments):
         calls.append(1)
         if len(calls) == 2:
             raise RuntimeError("power cut")
-        return tag(self, *arguments)
+        return predict(self, *arguments)
 
     with monkeypatch.context() as patch:
-        patch.setattr(TaggingModel, "tag", crash_in_the_second_validation)
+        patch.setattr(TaggingModel, "predict", crash_in_the_second_validation)
         with pytest.raises(RuntimeError, match="power cut"):
             finetune(settings)
     assert not (tmp_path / "results").exists() and not (tmp_path / "run" / WEIGHTS_FILE).exists()

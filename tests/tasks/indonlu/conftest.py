@@ -7,7 +7,8 @@ import hashlib
 import pytest
 
 from tasks.indonlu import datasets
-from tasks.indonlu.datasets import DataFile, Dataset
+from tasks.indonlu.datasets import Dataset
+from tasks.repository import DataFile
 
 CONTENT = {
     "train": "budi\tB-PPL\nlari\tO\n\nia\tO\n\nia\tI-PPL\n",

@@ -3,9 +3,10 @@ from __future__ import annotations
 import pytest
 
 from elmo_xlstm.errors import UserError
+from elmo_xlstm.heads import repair_bio
 from tasks.indonlu.datasets import DATASETS, dataset
 from tasks.indonlu.fetch import DataLocation
-from tasks.indonlu.load import load_tagging, read_tagging_file
+from tasks.indonlu.load import load_questions, load_tagging, read_tagging_file
 
 
 @pytest.fixture
@@ -65,3 +66,35 @@ def test_the_masked_file_of_the_benchmark_would_be_refused_by_its_reader_too(tmp
     path.write_text("kata\tO\n\n" * 840)
     with pytest.raises(UserError, match="masked"):
         read_tagging_file(path, DATASETS["nerp"], "test")
+
+
+def test_stray_inside_tags_are_kept_for_scoring_and_mended_for_training(load) -> None:
+    splits = load()
+    assert splits.train[2].tags == ("I-PPL",)
+    assert repair_bio(splits.train[2].tags) == (["B-PPL"], 1)
+
+
+def test_words_may_hold_spaces(load) -> None:
+    content = {"train": "kerja sama\tB-NNO\n", "valid": "a\tB-NNO\n", "test": "a b c\tB-NNO\nd\tB-SYM\n"}
+    splits = load(content, {"train": 1, "valid": 1, "test": 1}, labels=("B-NNO", "B-SYM"))
+    assert splits.train[0].words == ("kerja sama",)
+    assert splits.test[0].words == ("a b c", "d")
+
+
+def test_tags_that_training_lacks_are_declared(load) -> None:
+    content = {"train": "a\tB-NN\n", "valid": "a\tB-FW\n", "test": "a\tB-NN\nb\tI-NN\n"}
+    splits = load(content, {"train": 1, "valid": 1, "test": 1}, labels=("B-NN", "B-FW", "I-NN"))
+    assert splits.labels == ("B-NN", "B-FW", "I-NN")
+    assert splits.valid[0].tags == ("B-FW",)
+
+
+def test_validation_rows_at_the_end_of_the_training_file_are_left_out(load) -> None:
+    content = {"train": "a\tB\n\nb\tO\n\nc\tB\n", "valid": "c\tB\n", "test": "d\tB\ne\tO\n"}
+    splits = load(content, {"train": 3, "valid": 1, "test": 1}, labels=("O", "B", "I"), train_used=2)
+    assert {s.words for s in splits.train}.isdisjoint(s.words for s in splits.valid)
+    assert len(splits.train) == 2
+
+
+def test_other_kinds_are_no_question_task() -> None:
+    with pytest.raises(UserError, match="NERP is no question task but one of tagging"):
+        load_questions("nerp")

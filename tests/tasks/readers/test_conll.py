@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import bz2
+import gzip
 import logging
+import lzma
 
 import pytest
 from hypothesis import given, settings
@@ -15,8 +18,8 @@ from tasks.readers.sentence import TaggedSentence
 LABELS = ("O", "B-PPL", "I-PPL")
 
 
-def read(path, labels=None, **config):
-    return ConllReader.Config(**config).build().read(path, labels)
+def read(path, labels=None, strict=True, names=None, **config):
+    return ConllReader.Config(**config).build(strict, names).read(path, labels)
 
 
 @pytest.fixture
@@ -71,6 +74,50 @@ def test_columns_are_chosen_by_index(write):
     assert (sentence.words, sentence.tags) == (("budi", "lari"), ("B-PPL", "O"))
 
 
+def test_columns_may_stand_apart_by_any_white_space(write):
+    path = write("budi   NNP\tB-PPL\nlari VB  O\n")
+    sentence = read(path, LABELS, separator=None, tag_column=2).sentences[0]
+    assert (sentence.words, sentence.tags) == (("budi", "lari"), ("B-PPL", "O"))
+    with pytest.raises(DataError, match=r":2: 1 column, expected 3 \(separated by white space\)"):
+        read(write("a b c\nd\n"), separator=None)
+
+
+def test_comments_are_skipped_and_end_nothing(write):
+    path = write("# sent_id = 1\na\tO\n# text\n#tagar\tO\n")
+    assert read(path, LABELS, comment="# ").sentences[0].words == ("a", "#tagar")
+    with pytest.raises(DataError, match=":1: 1 column|:2: 2 columns"):
+        read(path, LABELS)
+
+
+def test_conll_u(write):
+    lines = ["# text = Hartanya banyak", "1-2\tHartanya\t_", "1\tHarta\tO", "2\tnya\tO", "2.1\tada\t_", "3\tbanyak\tO"]
+    settings = {"word_column": 1, "tag_column": 2, "comment": "# "}
+    path = write("\n".join(lines))
+    assert read(path, LABELS, id_column=0, **settings).sentences[0].words == ("Harta", "nya", "banyak")
+    with pytest.raises(DataError, match=r":2: unknown label '_'"):
+        read(path, LABELS, **settings)
+
+
+def test_tags_are_renamed_before_they_are_checked(write):
+    path = write("budi\tB-PER\nlari\t0\nhari\tB-DATE\n")
+    names = {"B-PER": "B-PPL", "0": "O", "B-DATE": "O"}
+    assert read(path, LABELS, names=names).sentences[0].tags == ("B-PPL", "O", "O")
+    with pytest.raises(DataError, match=r":1: unknown label 'B-PER'; did you mean 'B-PPL'\?|3 problems"):
+        read(path, LABELS)
+
+
+@pytest.mark.parametrize("suffix", [".gz", ".bz2", ".xz"])
+def test_compressed_files(write, tmp_path, suffix):
+    opened = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}[suffix]
+    path = tmp_path / f"data.txt{suffix}"
+    with opened(path, "wb") as file:
+        file.write(b"a\tO\n\nb\tO\n")
+    assert [s.words for s in read(path, LABELS).sentences] == [("a",), ("b",)]
+    path.write_bytes(path.read_bytes()[:-3])
+    with pytest.raises(UserError, match="is damaged or cut off"):
+        read(path, LABELS)
+
+
 def test_unlabelled_files_are_read_without_tags(write):
     reading = read(write("budi\nlari\n\nia\n"), tag_column=None)
     assert [(s.words, s.tags) for s in reading.sentences] == [(("budi", "lari"), None), (("ia",), None)]
@@ -100,7 +147,7 @@ def test_strict_names_every_problem_by_file_line_and_reason(write):
     message = str(caught.value)
     assert message.startswith(f"{path}: 5 problems\n")
     assert all(problem in message for problem in caught.value.problems)
-    assert "strict = false" in message
+    assert message.endswith("Mend the file.")
 
 
 def test_lenient_skips_whole_sentences_and_counts(write, caplog):

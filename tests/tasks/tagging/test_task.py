@@ -9,6 +9,7 @@ from elmo_xlstm.config import validate
 from elmo_xlstm.embedding import ElmoEmbedder
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.evaluation.tagging import score_tagging
+from tasks.model import LabelSpace, Prediction
 from tasks.readers import TaggedSentence
 from tasks.tagging import TaggingTask
 
@@ -24,6 +25,11 @@ def sentence(words: str, tags: str) -> TaggedSentence:
     return TaggedSentence(tuple(words.split()), tuple(tags.split()), "made up")
 
 
+def predict(monkeypatch, task: TaggingTask, tags: list[list[str]]) -> None:
+    """Put tags in place of the model's own."""
+    monkeypatch.setattr(task.model, "predict", lambda *_: [Prediction(sentence) for sentence in tags])
+
+
 def test_sizes(ner_settings, embedder, tmp_path) -> None:
     sizes = ner_settings(tmp_path).task.build(embedder).prepare()
     assert sizes["sentences"] == {"train": 25, "valid": 6, "test": 9}
@@ -36,16 +42,17 @@ def test_stray_tags_of_training_are_repaired(ner_settings, embedder, tmp_path, c
     with caplog.at_level(logging.INFO, logger="tasks"):
         task.prepare()
     assert "tiny: 2 stray I- tags of the training data read as B-" in caplog.text
-    assert task.train_tags[-1] == ["O", "B-PER", "B-LOC"]
+    targets = task.targets(task.split("train"))
+    assert targets[-1] == ["O", "B-PER", "B-LOC"]
     assert task.data.train[-1].tags == ("O", "I-PER", "I-LOC")
-    assert task.train_tags[:-1] == [list(sentence.tags) for sentence in task.data.train[:-1]]
+    assert targets[:-1] == [list(sentence.tags) for sentence in task.data.train[:-1]]
     assert task.split("test")[0].tags == ("I-PER", "I-PER", "O")
 
 
 def test_gold_is_scored_as_it_stands(task, monkeypatch) -> None:
     gold = [sentence("Joko makan di Bogor", "I-PER O O B-LOC"), sentence("Ani tiba", "B-PER O")]
     predicted = [["B-PER", "O", "O", "B-LOC"], ["O", "O"]]
-    monkeypatch.setattr(task.model, "tag", lambda *_: predicted)
+    predict(monkeypatch, task, predicted)
     scores = task.score(gold)
     assert scores.metrics == score_tagging([s.tags for s in gold], predicted).metrics()
     assert scores.metrics["micro_recall"] == pytest.approx(2 / 3)  # the stray I-PER opens a span
@@ -58,7 +65,7 @@ def test_gold_is_scored_as_it_stands(task, monkeypatch) -> None:
 
 def test_parameters_and_mix(task) -> None:
     total, trainable = task.parameters()
-    assert total == trainable == sum(p.numel() for p in task.model.tagger.parameters())
+    assert total == trainable == sum(p.numel() for p in task.model.head.parameters())
     mix = task.mixes()["head"]
     assert mix.weights == pytest.approx([1 / 3] * 3) and mix.gamma == 1
 
@@ -86,7 +93,7 @@ def test_predict_covers_every_word(task, tmp_path) -> None:
 
 def test_spans_are_named_by_their_words(task, monkeypatch, tmp_path) -> None:
     tags = [["B-PER", "I-PER", "O", "B-LOC", "B-LOC"], ["O", "O"]]
-    monkeypatch.setattr(task.model, "tag", lambda *_: tags)
+    predict(monkeypatch, task, tags)
     source = tmp_path / "input.txt"
     source.write_text("Ani Lestari di Bogor Medan\nhari ini\n")
     first, second = task.predict(source)
@@ -110,7 +117,7 @@ def test_plain_tags(tmp_path) -> None:
     }
     task = validate(TaggingTask.Config, values).build(None)
     task.prepare()
-    assert task.model.labels == ("NNP", "VB")
+    assert task.model.space == LabelSpace(("NNP", "VB"))
     scores = task.score(task.split("test"))
     assert set(scores.types) == {"NNP", "VB"}
     assert scores.metrics["micro_f1"] == pytest.approx(scores.metrics["token_accuracy"])
@@ -130,8 +137,8 @@ def test_labels_must_fit_the_scheme(tmp_path) -> None:
 
 def test_gold_of_another_kind(task, monkeypatch, tmp_path) -> None:
     (tmp_path / "pos.tsv").write_text("Siti\tNNP\ntiba\tVB\n")
-    monkeypatch.setattr(task.model, "tag", lambda *_: [["B-PER", "O"]])
-    with pytest.raises(UserError, match=r"tiny: these sentences cannot be scored: span tags .* plain tags .* mixed"):
+    predict(monkeypatch, task, [["B-PER", "O"]])
+    with pytest.raises(UserError, match=r"tiny: these examples cannot be scored: span tags .* plain tags .* mixed"):
         task.score(task.read_gold(tmp_path / "pos.tsv"))
 
 

@@ -1,0 +1,139 @@
+"""What baselines have in common: how texts reach them and what their run directories hold."""
+
+from __future__ import annotations
+
+import json
+from abc import abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+from typing_extensions import Self
+
+from elmo_xlstm.atomic import write_text_atomically
+from elmo_xlstm.embedding import ElmoEmbedder, FeatureStore
+from elmo_xlstm.errors import UserError
+from elmo_xlstm.progress import Progress
+from elmo_xlstm.training import History
+from tasks.predictor import LABELS_FILE, WEIGHTS_FILE, LabelSpace, Prediction, Predictor, Texts, Training, Words
+
+VOCABULARY_FILE = "vocabulary.json"
+
+Tensors = dict[str, np.ndarray]
+Vocabulary = dict[str, list[str]]
+"""What the rows and columns of tensors stand for, by name."""
+
+
+class Baseline(Predictor):
+    """A predictor that is trained at once.
+
+    What it has learned are numbers (:meth:`tensors`) and strings (:meth:`vocabulary`); the first are kept as
+    safetensors and the second as JSON.
+
+    Args:
+        config: of the head.
+        space: what can be predicted.
+        lower_case: lower-case words before anything reads them.
+    """
+
+    def __init__(self, config: Any, space: LabelSpace, lower_case: bool) -> None:
+        self.config = config
+        self.space = space
+        self.lower_case = lower_case
+
+    @abstractmethod
+    def learn(
+        self, train: Sequence[Texts], targets: Sequence[Sequence[str]], valid: Sequence[Texts], t: Training
+    ) -> None:
+        """See :meth:`fit`; words have their final case."""
+
+    @abstractmethod
+    def judge(self, texts: Sequence[Texts]) -> list[Prediction]:
+        """A prediction for each; words have their final case."""
+
+    @abstractmethod
+    def tensors(self) -> Tensors:
+        """Learned numbers."""
+
+    @abstractmethod
+    def vocabulary(self) -> Vocabulary:
+        """Learned strings."""
+
+    @abstractmethod
+    def restore(self, tensors: Tensors, vocabulary: Vocabulary) -> None:
+        """Undo :meth:`tensors` and :meth:`vocabulary`.
+
+        Raises:
+            KeyError, ValueError: they do not fit.
+        """
+
+    @classmethod
+    def for_training(
+        cls, config: Any, space: LabelSpace, texts: Sequence[Texts], embedder: ElmoEmbedder | None, lower_case: bool
+    ) -> Self:
+        """See :class:`~tasks.predictor.Predictor`."""
+        return cls(config, space, lower_case)
+
+    def fit(
+        self, train: Sequence[Texts], targets: Sequence[Sequence[str]], valid: Sequence[Texts], training: Training
+    ) -> History:
+        """Learn.
+
+        Returns:
+            A history without epochs; its best value is that of the validation texts.
+
+        Raises:
+            UserError: there are no training examples.
+        """
+        if not train:
+            raise UserError("there are no training examples; check the task's data")
+        self.learn(self._cased(train), targets, self._cased(valid), training)
+        metrics = training.evaluate(self.predict_texts(valid))
+        return History(training.monitor, best_value=metrics[training.monitor])
+
+    def predict_texts(
+        self,
+        texts: Sequence[Texts],
+        batch_size: int = 64,
+        store: FeatureStore | None = None,
+        progress: Progress | None = None,
+    ) -> list[Prediction]:
+        """See :class:`~tasks.predictor.Predictor`."""
+        return self.judge(self._cased(texts)) if texts else []
+
+    def save(self, directory: Path) -> None:
+        """Write numbers, strings and labels."""
+        save_file(
+            {name: np.ascontiguousarray(tensor) for name, tensor in self.tensors().items()}, directory / WEIGHTS_FILE
+        )
+        for name, values in (
+            (LABELS_FILE, {"labels": self.space.labels, "aspects": self.space.aspects}),
+            (VOCABULARY_FILE, self.vocabulary()),
+        ):
+            write_text_atomically(directory / name, json.dumps(values, ensure_ascii=False) + "\n")
+
+    @classmethod
+    def load(cls, directory: Path, config: Any, embedder: ElmoEmbedder | None, lower_case: bool) -> Self:
+        """See :class:`~tasks.predictor.Predictor`."""
+        try:
+            values = json.loads((directory / LABELS_FILE).read_text(encoding="utf-8"))
+            baseline = cls(config, LabelSpace(tuple(values["labels"]), tuple(values["aspects"])), lower_case)
+            strings = json.loads((directory / VOCABULARY_FILE).read_text(encoding="utf-8"))
+            baseline.restore(load_file(directory / WEIGHTS_FILE), strings)
+        except (OSError, ValueError, KeyError, TypeError, IndexError, SafetensorError, UserError) as error:
+            raise UserError(
+                f"{directory}: no trained head there ({error}); finish its training with --resume"
+            ) from None
+        return baseline
+
+    def _cased(self, texts: Sequence[Texts]) -> Sequence[Texts]:
+        if not self.lower_case:
+            return texts
+        return [tuple(_lower(words) for words in parts) for parts in texts]
+
+
+def _lower(words: Words) -> list[str]:
+    return [word.lower() for word in words]

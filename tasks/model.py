@@ -1,0 +1,229 @@
+"""A trained head with everything it reads words by."""
+
+from __future__ import annotations
+
+import json
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from typing_extensions import Self
+
+from elmo_xlstm.device import default_device
+from elmo_xlstm.embedding import ElmoEmbedder, FeatureStore
+from elmo_xlstm.errors import UserError
+from elmo_xlstm.evaluation.results import MixWeights
+from elmo_xlstm.heads import Sentence, Vocabularies, Vocabulary
+from elmo_xlstm.progress import NullProgress, Progress
+from elmo_xlstm.training import History
+from tasks.predictor import LABELS_FILE, WEIGHTS_FILE, LabelSpace, Prediction, Predictor, Texts, Training, Words
+
+WORDS_FILE = "words.vocabulary"
+CHARACTERS_FILE = "characters.vocabulary"
+
+
+class TaskModel(Predictor):
+    """From words to predictions; kinds of task say what their head, examples and batches are.
+
+    Args:
+        config: of the head.
+        space: what can be predicted.
+        embedder: needed if the head mixes its layers.
+        vocabularies: of word vectors and character CNN, if the head has them.
+        lower_case: lower-case words before anything reads them.
+        initialise: read files of pretrained word vectors; not wanted when weights are loaded next.
+    """
+
+    doing: ClassVar[str] = "predict"
+    """What progress calls the predicting."""
+
+    def __init__(
+        self,
+        config: Any,
+        space: LabelSpace,
+        embedder: ElmoEmbedder | None,
+        vocabularies: Vocabularies,
+        lower_case: bool,
+        initialise: bool = True,
+    ) -> None:
+        layers = (embedder.num_layers, embedder.dim) if embedder is not None else None
+        self.space = space
+        self.embedder = embedder
+        self.vocabularies = vocabularies
+        self.lower_case = lower_case
+        self.head: Any = self.build_head(config, layers, initialise).to(default_device())
+        self.collate = self.build_collator()
+
+    @abstractmethod
+    def build_head(self, config: Any, layers: tuple[int, int] | None, initialise: bool) -> torch.nn.Module:
+        """The head with fresh weights; it has ``loss``, ``features`` and ``parameter_counts``."""
+
+    @abstractmethod
+    def build_collator(self) -> Callable[[Sequence[Any]], Any]:
+        """What makes a batch of examples; the head is built by then."""
+
+    @abstractmethod
+    def example(self, texts: tuple[Sentence, ...], target: Sequence[str] | None) -> Any:
+        """What the collator takes.
+
+        Args:
+            texts: words and layers.
+            target: what the head should say of them, in training.
+        """
+
+    @abstractmethod
+    def texts(self, example: Any) -> tuple[Sentence, ...]:
+        """The texts of an example."""
+
+    @abstractmethod
+    def predict_batch(self, batch: Any) -> list[Prediction]:
+        """Predictions for a batch on the head's device."""
+
+    @classmethod
+    def for_training(
+        cls, config: Any, space: LabelSpace, texts: Sequence[Texts], embedder: ElmoEmbedder | None, lower_case: bool
+    ) -> Self:
+        """A fresh model whose vocabularies come from training texts."""
+        sentences = [_lower(words) if lower_case else words for parts in texts for words in parts]
+        return cls(config, space, embedder, config.vocabularies(sentences), lower_case)
+
+    def fit(
+        self, train: Sequence[Texts], targets: Sequence[Sequence[str]], valid: Sequence[Texts], training: Training
+    ) -> History:
+        """Train the head; validation texts choose the epoch."""
+        train_examples = self.read(train, targets, training.store, training.progress)
+        valid_examples = self.read(valid, None, training.store, training.progress)
+        return training.trainer.fit(
+            self.head,
+            train_examples,
+            self.collate,
+            length=self.length,
+            evaluate=lambda: training.evaluate(self.predict(valid_examples, training.batch_size)),
+            monitor=training.monitor,
+            directory=training.directory,
+            progress=training.progress,
+            resume=training.resume,
+            seed=training.seed,
+        )
+
+    def predict_texts(
+        self,
+        texts: Sequence[Texts],
+        batch_size: int = 64,
+        store: FeatureStore | None = None,
+        progress: Progress | None = None,
+    ) -> list[Prediction]:
+        """Read texts and say what the head says of each."""
+        return self.predict(self.read(texts, None, store, progress), batch_size, progress)
+
+    def read(
+        self,
+        texts: Sequence[Texts],
+        targets: Sequence[Sequence[str]] | None = None,
+        store: FeatureStore | None = None,
+        progress: Progress | None = None,
+    ) -> list[Any]:
+        """Examples with the vectors that the head needs.
+
+        Args:
+            texts: words of each.
+            targets: what the head should say of each, for training.
+            store: keeps the vectors; they are computed and not kept without one.
+            progress: shows the embedding.
+        """
+        if self.lower_case:
+            texts = [tuple(_lower(words) for words in parts) for parts in texts]
+        sentences = [words for parts in texts for words in parts]
+        layers: Sequence[np.ndarray | None] = [None] * len(sentences)
+        if self.embedder is not None and store is not None:
+            layers = store.features(sentences, progress)
+        elif self.embedder is not None:
+            # As in a store, so that a score does not depend on where vectors come from.
+            layers = [vectors.astype(np.float16) for vectors in self.embedder(sentences)]
+        read = (Sentence(words, None, vectors) for words, vectors in zip(sentences, layers, strict=True))
+        known = targets if targets is not None else [None] * len(texts)
+        return [
+            self.example(tuple(next(read) for _ in parts), target) for parts, target in zip(texts, known, strict=True)
+        ]
+
+    def length(self, example: Any) -> int:
+        """Words of an example; those of similar length share a batch."""
+        return sum(len(sentence.words) for sentence in self.texts(example))
+
+    @torch.no_grad()
+    def predict(
+        self, examples: Sequence[Any], batch_size: int = 64, progress: Progress | None = None
+    ) -> list[Prediction]:
+        """What the head says of each example, in their order."""
+        self.head.eval()
+        device = next(self.head.parameters()).device
+        order = sorted(range(len(examples)), key=lambda index: self.length(examples[index]))
+        predictions: list[Prediction] = [Prediction(())] * len(examples)
+        with (progress or NullProgress()).task(self.doing, len(examples)) as work:
+            for start in range(0, len(order), batch_size):
+                chosen = order[start : start + batch_size]
+                batch = self.collate([self.example(self.texts(examples[index]), None) for index in chosen])
+                for index, prediction in zip(chosen, self.predict_batch(batch.to(device)), strict=True):
+                    predictions[index] = prediction
+                work.advance(len(chosen))
+        return predictions
+
+    def parameter_counts(self) -> dict[str, int]:
+        """Parameters of each part of the head, trained or not."""
+        counts: dict[str, int] = self.head.parameter_counts()
+        return counts
+
+    def parameters(self) -> tuple[int, int]:
+        """Parameters of the head, all and trained ones."""
+        parameters = list(self.head.parameters())
+        return sum(p.numel() for p in parameters), sum(p.numel() for p in parameters if p.requires_grad)
+
+    def mixes(self) -> dict[str, MixWeights]:
+        """Learned layer weights, if the head mixes layers."""
+        mix = self.head.features.mix
+        return {} if mix is None else {"head": MixWeights(weights=mix.normalized_weights(), gamma=mix.gamma.item())}
+
+    def save(self, directory: Path) -> None:
+        """Write weights, labels and vocabularies; the language model is written by itself."""
+        weights = {name: tensor.detach().cpu().contiguous() for name, tensor in self.head.state_dict().items()}
+        save_file(weights, directory / WEIGHTS_FILE)
+        space = {"labels": self.space.labels, "aspects": self.space.aspects}
+        (directory / LABELS_FILE).write_text(json.dumps(space, ensure_ascii=False) + "\n", encoding="utf-8")
+        for vocabulary, name in zip(self.vocabularies, (WORDS_FILE, CHARACTERS_FILE), strict=True):
+            if vocabulary is not None:
+                vocabulary.save(directory / name)
+
+    @classmethod
+    def load(cls, directory: Path, config: Any, embedder: ElmoEmbedder | None, lower_case: bool) -> Self:
+        """Read what :meth:`save` wrote.
+
+        Raises:
+            UserError: a file is missing or damaged, or the weights are another head's.
+        """
+        try:
+            values = json.loads((directory / LABELS_FILE).read_text(encoding="utf-8"))
+            space = LabelSpace(tuple(values["labels"]), tuple(values["aspects"]))
+            weights = load_file(directory / WEIGHTS_FILE)
+        except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+            raise UserError(
+                f"{directory}: no trained head there ({error}); finish its training with --resume"
+            ) from None
+        vocabularies = Vocabularies(
+            Vocabulary.load(directory / WORDS_FILE) if config.words else None,
+            Vocabulary.load(directory / CHARACTERS_FILE) if config.characters else None,
+        )
+        model = cls(config, space, embedder, vocabularies, lower_case, initialise=False)
+        try:
+            model.head.load_state_dict(weights)
+        except RuntimeError as error:
+            raise UserError(f"{directory / WEIGHTS_FILE}: not the weights of this run's head ({error})") from None
+        return model
+
+
+def _lower(words: Words) -> list[str]:
+    return [word.lower() for word in words]

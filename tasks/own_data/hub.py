@@ -1,0 +1,163 @@
+"""Rows of Hugging Face data sets, with the columns that a task reads."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from elmo_xlstm.config.errors import suggestion
+from elmo_xlstm.errors import UserError
+from tasks.own_data.settings import OwnHubData
+from tasks.readers.problems import DataError, refuse_or_warn
+
+logger = logging.getLogger(__name__)
+
+ExampleT = TypeVar("ExampleT")
+SAVED = ("dataset_dict.json", "state.json")
+"""What ``save_to_disk`` leaves in a directory of several splits, and of one."""
+
+
+@dataclass(frozen=True)
+class HubSplit:
+    """One split, read.
+
+    Attributes:
+        shown: what messages and result files call it.
+        rows: values by column; numbers that the data set has names for are those names.
+        names: of the labels, by column, where the data set declares them.
+        sha256: of the rows, in hexadecimal digits.
+    """
+
+    shown: str
+    rows: Sequence[Mapping[str, Any]]
+    names: Mapping[str, tuple[str, ...]]
+    sha256: str
+
+    def parse(self, example: Callable[[Any, str], ExampleT], strict: bool) -> tuple[list[ExampleT], int]:
+        """An example of each row, and how many rows were skipped.
+
+        Args:
+            example: makes one of a row and what messages call the row; raises ValueError.
+            strict: refuse bad rows; false skips them.
+
+        Raises:
+            DataError: rows are bad, or all of them were skipped.
+        """
+        examples, problems = [], []
+        for number, row in enumerate(self.rows, start=1):
+            origin = f"{self.shown}, row {number}"
+            try:
+                examples.append(example(row, origin))
+            except ValueError as error:
+                problems.append(f"{origin}: {error}")
+        refuse_or_warn(self.shown, problems, len(problems), strict)
+        if not examples:
+            raise DataError(self.shown, [*problems, f"{self.shown}: holds no row that can be used"], "")
+        return examples, len(problems)
+
+    def declared_labels(self, columns: Sequence[str], renamed: Mapping[str, str]) -> tuple[str, ...] | None:
+        """The labels that the data set declares for columns, each once; None if it does not for one of them."""
+        if not all(column in self.names for column in columns):
+            return None
+        labels = (renamed.get(name, name) for column in columns for name in self.names[column])
+        also = [renamed[""]] if "" in renamed else []
+        return tuple(dict.fromkeys([*labels, *also]))
+
+
+def read_hub_split(config: OwnHubData, split: str, columns: Sequence[str], label_columns: Sequence[str]) -> HubSplit:
+    """Load one split and take what is wanted of it.
+
+    Args:
+        config: which data set.
+        split: of it; or a part, such as ``train[:90%]``.
+        columns: to read.
+        label_columns: those of them that hold labels, or lists of labels.
+
+    Raises:
+        UserError: it cannot be had, or lacks a column.
+    """
+    shown = "/".join(filter(None, (config.name, config.config_name, split)))
+    try:
+        data = _load(config, split)
+        for column in columns:
+            if column not in data.column_names:
+                raise UserError(
+                    f"data set {shown}: no column '{column}' among {', '.join(data.column_names)}; "
+                    f"{suggestion(column, data.column_names)}"
+                )
+        names = {column: found for column in label_columns if (found := _label_names(data.features[column]))}
+        rows = [
+            {column: _named(value, names.get(column)) for column, value in row.items()}
+            for row in data.select_columns(list(columns)).with_format(None)
+        ]
+    except UserError:
+        raise
+    except Exception as error:  # the library and its file systems raise many kinds
+        reason = (str(error).strip().splitlines() or ["no reason given"])[0]
+        raise UserError(
+            f"data set {shown}: cannot be read ({type(error).__name__}: {reason}); check the name, the configuration, "
+            "the split and the network, or download its files and name them"
+        ) from None
+    digest = hashlib.sha256()
+    for row in rows:
+        digest.update(json.dumps(row, sort_keys=True, default=str).encode() + b"\n")
+    return HubSplit(shown, rows, names, digest.hexdigest())
+
+
+def _load(config: OwnHubData, split: str) -> Any:
+    import datasets  # takes seconds to import
+
+    directory = Path(config.name)
+    if any((directory / name).is_file() for name in SAVED):
+        return _part_of_saved(datasets, directory, split)
+    if config.data_files is None and config.revision is None and not directory.exists():
+        logger.warning("%s: no revision is given; a commit's makes sure that the data stay the same", config.name)
+    options: dict[str, Any] = {}
+    if "trust_remote_code" in inspect.signature(datasets.load_dataset).parameters:
+        options["trust_remote_code"] = False  # version 3 would ask; later ones run no code of others at all
+    return datasets.load_dataset(
+        config.name,
+        config.config_name,
+        data_files=config.data_files,
+        split=split,
+        revision=config.revision,
+        **options,
+    )
+
+
+def _part_of_saved(datasets: Any, directory: Path, split: str) -> Any:
+    """A split, or parts of splits, of what ``save_to_disk`` wrote; the library itself loads only the whole."""
+    saved = datasets.load_from_disk(str(directory))
+    splits = saved if isinstance(saved, datasets.DatasetDict) else {"train": saved}
+    instruction = datasets.ReadInstruction.from_spec(split)
+    parts = instruction.to_absolute({name: len(data) for name, data in splits.items()})
+    return datasets.concatenate_datasets([splits[p.splitname].select(range(p.from_, p.to)) for p in parts])
+
+
+def _label_names(feature: Any) -> tuple[str, ...]:
+    """The names that a column's type has for its numbers; none if it has not."""
+    from datasets import ClassLabel
+
+    while not isinstance(feature, ClassLabel):
+        if isinstance(feature, list) and feature:
+            feature = feature[0]
+        elif hasattr(feature, "feature"):
+            feature = feature.feature
+        else:
+            return ()
+    return tuple(feature.names)
+
+
+def _named(value: Any, names: tuple[str, ...] | None) -> Any:
+    """A label's number as its name; -1 stands for no label."""
+    if isinstance(value, list):
+        return [_named(item, names) for item in value]
+    if names is None or not isinstance(value, int):
+        return value
+    return names[value] if 0 <= value < len(names) else None

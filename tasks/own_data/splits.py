@@ -1,0 +1,181 @@
+"""From the settings of a data set of one's own to its three splits."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from elmo_xlstm.errors import UserError
+from elmo_xlstm.text.sources.files import hash_file
+from tasks.own_data.settings import OwnData
+from tasks.readers.labelled import LabelledText
+from tasks.readers.problems import DataError
+from tasks.readers.sentence import TaggedSentence
+
+logger = logging.getLogger(__name__)
+
+ExampleT = TypeVar("ExampleT", TaggedSentence, LabelledText)
+Read = Callable[[Any, Collection[str] | None], tuple[Sequence[ExampleT], int]]
+"""Reads what ``train``, ``valid`` or ``test`` names: its examples, and how many rows were skipped."""
+LABELS_SHOWN = 20
+
+
+@dataclass(frozen=True)
+class OwnSplits(Generic[ExampleT]):
+    """The three splits.
+
+    Attributes:
+        train: what is learned from.
+        valid: what settings and early stopping are chosen by.
+        test: what is reported.
+        labels: all labels that may occur.
+        skipped: how many rows were left out, by what was read, where any were.
+    """
+
+    train: tuple[ExampleT, ...]
+    valid: tuple[ExampleT, ...]
+    test: tuple[ExampleT, ...]
+    labels: tuple[str, ...]
+    skipped: dict[str, int] = field(default_factory=dict)
+
+
+def read_splits(
+    settings: Any,
+    read: Read[ExampleT],
+    order: Callable[[set[str]], Iterable[str]] = sorted,
+    declared: tuple[str, ...] | None = None,
+) -> OwnSplits[ExampleT]:
+    """Read, or draw, the splits that settings name.
+
+    All problems of all splits are reported together. Labels are found in the whole of the training data, before
+    anything is held out of it. Examples that two splits share are counted in a warning.
+
+    Args:
+        settings: :class:`~tasks.own_data.settings.OwnData` with ``train``, ``valid`` and ``test``.
+        read: reads one of these; labels that are not among those it is given are problems.
+        order: makes a label set of the labels that were found.
+        declared: labels that the data themselves declare, where the settings do not.
+
+    Raises:
+        UserError: there are bad rows, or too few.
+    """
+    labels = settings.labels or declared
+    errors: list[DataError] = []
+    skipped: dict[str, int] = {}
+    found: dict[str, tuple[ExampleT, ...]] = {}
+    for name in ("train", "valid", "test"):
+        part = getattr(settings, name)
+        if part is None:
+            continue
+        try:
+            examples, left_out = read(part, labels)
+        except DataError as error:
+            errors.append(error)
+            continue
+        found[name] = tuple(examples)
+        if left_out:
+            skipped[str(part)] = left_out
+        if name == "train" and labels is None:
+            counts = Counter(label for example in examples for label in labels_of(example))
+            labels = tuple(order(set(counts)))
+            shown = _list([f"{label} ({counts[label]})" for label in labels])
+            logger.info("%s: %d labels found: %s", part, len(labels), shown)
+    if errors:
+        raise UserError(_message(settings, errors, labels if settings.labels is None else None))
+    assert labels is not None
+    if settings.valid_fraction or settings.test_fraction:
+        found |= draw_splits(found["train"], settings.valid_fraction, settings.test_fraction, settings.split_seed)
+    splits = OwnSplits(found["train"], found["valid"], found["test"], labels, skipped)
+    warn_of_shared_examples(splits)
+    return splits
+
+
+def draw_splits(
+    examples: Sequence[ExampleT], valid_fraction: float | None, test_fraction: float | None, seed: int
+) -> dict[str, tuple[ExampleT, ...]]:
+    """Hold out shares of examples, chosen by the SHA-256 of seed and words.
+
+    Which examples are chosen does not depend on their order. Examples of the same words stay together, so that no
+    text is both learned and tested; shares are of distinct texts, rounded, at least one.
+
+    Args:
+        examples: to draw from.
+        valid_fraction: share for validation; None draws none.
+        test_fraction: share for testing; None draws none.
+        seed: other values choose others.
+
+    Returns:
+        ``train``, and ``valid`` and ``test`` where they are drawn, each in the order of ``examples``.
+
+    Raises:
+        UserError: nothing is left to train on.
+    """
+    keys = [hashlib.sha256(f"{seed}:{_key(example)}".encode(errors="surrogatepass")).digest() for example in examples]
+    ordered = sorted(set(keys))
+    place: dict[bytes, str] = {}
+    for name, fraction in (("test", test_fraction), ("valid", valid_fraction)):
+        if fraction is not None:
+            count = max(1, round(fraction * len(ordered)))
+            place |= dict.fromkeys(ordered[len(place) : len(place) + count], name)
+    drawn: dict[str, list[ExampleT]] = {}
+    for key, example in zip(keys, examples, strict=True):
+        drawn.setdefault(place.get(key, "train"), []).append(example)
+    if len(place) >= len(ordered) or len(drawn) < 1 + (valid_fraction is not None) + (test_fraction is not None):
+        raise UserError(f"{len(ordered)} distinct examples are too few to hold some out for validation and testing")
+    return {name: tuple(chosen) for name, chosen in drawn.items()}
+
+
+def warn_of_shared_examples(splits: OwnSplits[ExampleT]) -> None:
+    """Log how many examples of one split have the words of an example of another: what is learned cannot be tested."""
+    pairs = (("test", "train"), ("test", "valid"), ("valid", "train"))
+    for name, other in pairs:
+        seen = {_key(example): example for example in reversed(getattr(splits, other))}
+        examples: Sequence[ExampleT] = getattr(splits, name)
+        shared = [(example, seen[_key(example)]) for example in examples if _key(example) in seen]
+        if shared:
+            differing = sum(labels_of(one) != labels_of(two) for one, two in shared)
+            logger.warning(
+                "%d of %d %s examples have the same words as one of %s (first: %s = %s), %d of them other labels; "
+                "remove them from one of the two, or scores are not those of new text",
+                *(len(shared), len(examples), name, other, shared[0][0].origin, shared[0][1].origin, differing),
+            )
+    of_test = Counter(label for example in splits.test for label in labels_of(example))
+    if len(of_test) == 1:
+        logger.warning("every label of the test data is '%s'; are the labels of this split masked?", *of_test)
+
+
+def checksums(paths: Iterable[Path | None]) -> dict[str, str]:
+    """SHA-256 of each file as it lies there, by its name, or by its path where two have the same name."""
+    files = list(dict.fromkeys(path for path in paths if path is not None))
+    names = Counter(path.name for path in files)
+    return {path.name if names[path.name] == 1 else str(path): hash_file(path) for path in files}
+
+
+def labels_of(example: TaggedSentence | LabelledText) -> tuple[str, ...]:
+    """The tags of a sentence, or the labels of a text."""
+    return (example.tags if isinstance(example, TaggedSentence) else example.labels) or ()
+
+
+def _key(example: TaggedSentence | LabelledText) -> str:
+    return json.dumps(example.words)
+
+
+def _message(settings: OwnData, errors: Sequence[DataError], found: tuple[str, ...] | None) -> str:
+    lines = [error.listing for error in errors]
+    problems = [problem for error in errors for problem in error.problems]
+    if found is not None and any(": unknown label " in problem for problem in problems):
+        known = f"Known are the labels of the training data: {_list(found)}."
+        lines.append(f"{known} If there are others, declare all of them in 'labels'.")
+    lines.append("Mend the rows" + (", or set on_bad_row: 'skip' to leave them out." if settings.strict else "."))
+    return "\n".join(lines)
+
+
+def _list(labels: Sequence[str]) -> str:
+    more = f" and {len(labels) - LABELS_SHOWN} more" if len(labels) > LABELS_SHOWN else ""
+    return ", ".join(labels[:LABELS_SHOWN]) + more

@@ -1,0 +1,5 @@
+"""Question answering as tagging."""
+
+from tasks.question.task import QuestionTask
+
+__all__ = ["QuestionTask"]

@@ -1,0 +1,97 @@
+"""Unlabelled texts and pairs of texts to predict for."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from tasks.readers.labelled import LabelledReading, LabelledText
+from tasks.readers.predict_input import JSON_LINES_SUFFIXES, SURROGATE
+from tasks.readers.problems import read_lines, refuse_or_warn
+
+PAIR = ("first", "second")
+"""The names of a pair's texts in JSON."""
+
+
+def read_texts(path: Path, strict: bool = True) -> LabelledReading:
+    """Read texts without labels.
+
+    A file named ``.jsonl`` or ``.ndjson`` holds one JSON object a line: ``{"text": "..."}``; other keys are ignored.
+    Any other file is plain text, one text a line. Blank lines are passed over.
+
+    Args:
+        path: UTF-8.
+        strict: refuse a file with bad lines; false skips and counts them.
+
+    Raises:
+        DataError: strict, and lines are bad: all are counted, the first twenty listed.
+        UserError: the file is missing, not UTF-8 or holds no text.
+    """
+    return _read(path, ("text",), lambda line: [line], strict)
+
+
+def read_pairs(path: Path, strict: bool = True) -> LabelledReading:
+    """Read pairs of texts without labels.
+
+    A file named ``.jsonl`` or ``.ndjson`` holds one JSON object a line: ``{"first": "...", "second": "..."}``; other
+    keys are ignored. Any other file holds a pair a line, a tab between the texts. Blank lines are passed over.
+
+    Args:
+        path: UTF-8.
+        strict: refuse a file with bad lines; false skips and counts them.
+
+    Raises:
+        DataError: strict, and lines are bad: all are counted, the first twenty listed.
+        UserError: the file is missing, not UTF-8 or holds no pair.
+    """
+    return _read(path, PAIR, _columns, strict)
+
+
+def _columns(line: str) -> list[str]:
+    texts = line.split("\t")
+    if len(texts) != 2:
+        raise ValueError(f"{len(texts)} columns, expected two texts with a tab between them")
+    return texts
+
+
+def _read(path: Path, names: tuple[str, ...], split: Callable[[str], list[str]], strict: bool) -> LabelledReading:
+    json_lines = path.suffix.lower() in JSON_LINES_SUFFIXES
+    examples: list[LabelledText] = []
+    problems: list[str] = []
+    for number, line in enumerate(read_lines(path), start=1):
+        if not line.strip():
+            continue
+        origin = f"{path}:{number}"
+        try:
+            texts = _texts_of_object(line, names) if json_lines else split(line)
+            examples.append(LabelledText.of_texts(texts, None, origin))
+        except ValueError as error:
+            problems.append(f"{origin}: {error}")
+    skipped = len(problems)
+    refuse_or_warn(path, problems, skipped, strict)
+    if not examples:
+        problems.append(f"{path}: holds no text")
+        refuse_or_warn(path, problems, skipped, strict=True)
+    return LabelledReading(tuple(examples), tuple(problems), skipped)
+
+
+def _texts_of_object(line: str, names: tuple[str, ...]) -> list[str]:
+    """The texts of one JSON line.
+
+    Raises:
+        ValueError: says what is wrong with it.
+    """
+    expected = "expected {" + ", ".join(f'"{name}": "..."' for name in names) + "}"
+    try:
+        value = json.loads(line)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"no valid JSON ({error.msg} at column {error.colno}); {expected}") from None
+    except RecursionError:
+        raise ValueError(f"nested too deeply; {expected}") from None
+    if not isinstance(value, dict) or not all(isinstance(value.get(name), str) for name in names):
+        raise ValueError(expected)
+    texts = [value[name] for name in names]
+    if any(SURROGATE.search(text) for text in texts):
+        raise ValueError("holds half a character (a lone surrogate such as \\ud800); write it as UTF-8")
+    return texts

@@ -1,0 +1,146 @@
+"""Labelled texts from CSV and TSV files."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from elmo_xlstm.config import Settings
+from elmo_xlstm.config.errors import suggestion
+from elmo_xlstm.errors import UserError
+from tasks.readers.labelled import LabelledReading, LabelledText
+from tasks.readers.problems import read_lines, refuse_or_warn
+from tasks.readers.rows import labelled_row
+
+LARGEST_FIELD = 1 << 24
+Column = str | int
+Columns = Annotated[tuple[Column, ...], Field(min_length=1)]
+
+
+class TableReader:
+    """Reads files of rows and columns: which columns are texts and which are labels, the settings say.
+
+    Args:
+        config: see :class:`Config`.
+    """
+
+    class Config(Settings):
+        """Settings of a table."""
+
+        type: Literal["table"] = "table"
+        text_columns: Columns = ("text",)
+        """Columns of the texts, by name or counted from 0 (-1 is the last): one, or two for pairs."""
+        label_columns: Columns = ("label",)
+        """Columns of the labels: one, or one for each aspect."""
+        label_names: dict[str, str] = {}
+        """What labels of the file are called instead."""
+        separator: Annotated[str, Field(min_length=1, max_length=1)] = ","
+        """What stands between columns."""
+        quoted: bool = True
+        """Whether fields may stand in double quotes, and then hold separators and line ends."""
+        header: bool = True
+        """Whether the first row names the columns."""
+        strict: bool = True
+        """Refuse a file with problems; false skips each row that has one, and counts."""
+
+        def build(self) -> TableReader:
+            """Make the reader."""
+            return TableReader(self)
+
+    def __init__(self, config: Config) -> None:
+        """Keep the settings."""
+        self.config = config
+
+    def read(self, path: Path, labels: Collection[str] | None = None) -> LabelledReading:
+        """Read one file.
+
+        Args:
+            path: UTF-8, with or without byte order mark and carriage returns; .gz, .bz2, .xz and .zst are decompressed.
+            labels: those that may occur; ``None`` accepts any.
+
+        Raises:
+            DataError: strict, and rows are bad: all are counted, the first twenty listed.
+            UserError: the file is missing, not UTF-8, no table, lacks a column or holds no text.
+        """
+        examples: list[LabelledText] = []
+        problems: list[str] = []
+        places: dict[Column, int] = {}
+        columns = 0
+        for line, row in self._rows(path):
+            if not columns:
+                columns, header = len(row), row if self.config.header else None
+                wanted = (*self.config.text_columns, *self.config.label_columns)
+                places = {column: self._place(f"{path}:{line}", column, header, columns) for column in wanted}
+                if header is not None:
+                    continue
+            try:
+                examples.append(self._parse(row, columns, places, labels, f"{path}:{line}"))
+            except ValueError as error:
+                problems.append(f"{path}:{line}: {error}")
+        skipped = len(problems)
+        refuse_or_warn(path, problems, skipped, self.config.strict)
+        if not examples:
+            problems.append(f"{path}: holds no text")
+            refuse_or_warn(path, problems, skipped, strict=True)
+        return LabelledReading(tuple(examples), tuple(problems), skipped)
+
+    def _rows(self, path: Path) -> Iterator[tuple[int, list[str]]]:
+        """Each row that is not blank with the line where it begins."""
+        quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if self.config.quoted else csv.QUOTE_NONE
+        before = csv.field_size_limit(LARGEST_FIELD)
+        lines = (f"{line}\n" for line in read_lines(path))
+        rows = csv.reader(lines, delimiter=self.config.separator, quoting=quoting, strict=True)
+        line = 1
+        try:
+            for row in rows:
+                if row:
+                    yield line, row
+                line = rows.line_num + 1
+        except csv.Error as error:
+            # What follows cannot be told apart any more, so that nothing is skipped here.
+            raise UserError(
+                f"{path}:{line}: no row of a table ({error}); mend the row's quotes, or set quoted: false where quotes "
+                "are part of the text"
+            ) from None
+        finally:
+            csv.field_size_limit(before)
+
+    def _parse(
+        self, row: list[str], columns: int, places: dict[Column, int], known: Collection[str] | None, origin: str
+    ) -> LabelledText:
+        """The example of one row.
+
+        Raises:
+            ValueError: says what is wrong with it.
+        """
+        if len(row) != columns:
+            between = "tabs" if self.config.separator == "\t" else repr(self.config.separator)
+            count = "1 column" if len(row) == 1 else f"{len(row)} columns"
+            raise ValueError(f"{count}, expected {columns} (separated by {between})")
+        texts = {str(column): row[places[column]] for column in self.config.text_columns}
+        labels = {str(column): row[places[column]] for column in self.config.label_columns}
+        return labelled_row(texts, labels, self.config.label_names, known, origin)
+
+    def _place(self, origin: str, column: Column, header: list[str] | None, columns: int) -> int:
+        """The number of a column."""
+        if isinstance(column, int):
+            if not -columns <= column < columns:
+                separator = "tab" if self.config.separator == "\t" else repr(self.config.separator)
+                raise UserError(
+                    f"{origin}: {columns} columns, so none with the number {column} (counted from 0, separator "
+                    f"{separator})"
+                )
+            return column % columns
+        if header is None:
+            raise UserError(
+                f"{origin}: column '{column}' is named, but there is no header; give its number, or header: true"
+            )
+        if header.count(column) != 1:
+            how = "is not" if column not in header else "is more than once"
+            hint = f"; {suggestion(column, header)}" if column not in header else ""
+            raise UserError(f"{origin}: column '{column}' {how} among the columns {', '.join(header)}{hint}")
+        return header.index(column)

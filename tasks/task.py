@@ -1,0 +1,296 @@
+"""What all kinds of task have in common: from data to a trained head, its scores and its predictions."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Generic, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from elmo_xlstm.atomic import write_atomically
+from elmo_xlstm.config import Settings
+from elmo_xlstm.embedding import ElmoEmbedder, FeatureStore
+from elmo_xlstm.errors import UserError
+from elmo_xlstm.evaluation.outcomes import Kind
+from elmo_xlstm.evaluation.results import Confusion, MixWeights, Name, TypeScore
+from elmo_xlstm.progress import Progress
+from elmo_xlstm.training import History, Trainer
+from tasks.predictor import LabelSpace, Prediction, Predictor, Texts, Training
+
+ExampleT = TypeVar("ExampleT")
+Labels = Sequence[str]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How predicted labels compare with the gold.
+
+    Attributes:
+        metrics: corpus-level scores by name.
+        intervals: 95 % bootstrap intervals of some of them.
+        types: scores per span type or label.
+        kind: what ``statistics`` count.
+        statistics: (S, K), a row for each example; their sum determines the scores.
+        confusion: of labels; None for spans.
+    """
+
+    metrics: Mapping[str, float]
+    intervals: Mapping[str, tuple[float, float]]
+    types: Mapping[str, TypeScore]
+    kind: Kind
+    statistics: NDArray[np.int64]
+    confusion: Confusion | None = None
+
+
+@dataclass(frozen=True)
+class Scores(Comparison):
+    """A comparison with what was predicted.
+
+    Attributes:
+        predictions: for each example.
+    """
+
+    predictions: Sequence[Prediction] = ()
+
+
+class Task(ABC, Generic[ExampleT]):
+    """Reads, trains, scores and predicts one data set; kinds of task fill in what differs.
+
+    A kind names its :attr:`model_class` and defines :meth:`texts`, :meth:`gold`, :meth:`compare`, :meth:`metrics`,
+    :meth:`read_gold`, :meth:`read_input`, :meth:`inputs` and :meth:`outputs`. Its settings derive from
+    :class:`Config` and add ``type``, ``dataset`` and ``head``. The data set has ``load()``, which gives ``train``,
+    ``valid`` and ``test`` examples, ``labels`` and the ``sha256`` of its files.
+
+    Args:
+        config: of the kind.
+        embedder: of the experiment, if there is one.
+    """
+
+    model_class: ClassVar[type[Predictor]]
+    main_metric: str = "macro_f1"
+
+    class Config(Settings):
+        """What all kinds of task can be told."""
+
+        name: Name
+        """The column of the leaderboard."""
+        lower_case: bool = False
+        """Lower-case words before anything reads them; for data that is lower-cased itself, so that cased text can be
+        judged too, and for small data sets, where casing makes words rare."""
+        batch_size: Annotated[int, Field(gt=0)] = 64
+        """Examples judged at once in validation and prediction."""
+        train_fraction: Annotated[float, Field(gt=0, le=1)] = 1.0
+        """Share of the training examples that is used, for curves of score by amount of data. Which ones is the same
+        for all seeds, and a larger share contains a smaller one."""
+
+        @property
+        def needs_embedder(self) -> bool:
+            """Whether the head reads a language model."""
+            return getattr(self.head, "mix", None) is not None  # type: ignore[attr-defined]
+
+    def __init__(self, config: Any, embedder: ElmoEmbedder | None) -> None:
+        self.config = config
+        self.embedder = embedder
+        self.model: Predictor | None = None
+        self._data: Any = None
+
+    @abstractmethod
+    def texts(self, example: ExampleT) -> Texts:
+        """What is read of an example."""
+
+    @abstractmethod
+    def gold(self, example: ExampleT) -> Labels:
+        """What should be predicted, as it stands in the file; empty where it is not known."""
+
+    @abstractmethod
+    def metrics(self, gold: Sequence[Labels], predicted: Sequence[Labels]) -> dict[str, float]:
+        """Corpus-level scores by name, the main one among them; asked for after each epoch."""
+
+    @abstractmethod
+    def compare(self, gold: Sequence[Labels], predicted: Sequence[Labels]) -> Comparison:
+        """All scores.
+
+        Raises:
+            ValueError: the two cannot be compared.
+        """
+
+    @abstractmethod
+    def read_gold(self, path: Path) -> Sequence[ExampleT]:
+        """Labelled examples of a further file of the data set's form."""
+
+    @abstractmethod
+    def read_input(self, path: Path) -> Sequence[ExampleT]:
+        """Examples to predict for, without labels."""
+
+    @abstractmethod
+    def inputs(self, example: ExampleT) -> dict[str, Any]:
+        """The example's texts, as JSON values by name, for files of predictions."""
+
+    @abstractmethod
+    def outputs(self, example: ExampleT, prediction: Prediction) -> dict[str, Any]:
+        """A prediction, as JSON values by name."""
+
+    def targets(self, examples: Sequence[ExampleT]) -> list[Labels]:
+        """What the head is trained to say: the gold, unless a kind mends it first."""
+        return [self.gold(example) for example in examples]
+
+    def shown(self, labels: Labels) -> Any:
+        """Labels as a JSON value, for the file of test predictions."""
+        return list(labels)
+
+    @property
+    def data(self) -> Any:
+        """The three splits, read on first use."""
+        if self._data is None:
+            self._data = self.config.dataset.load()
+        return self._data
+
+    @property
+    def space(self) -> LabelSpace:
+        """What can be predicted."""
+        return LabelSpace(tuple(self.data.labels), tuple(getattr(self.data, "aspects", ())))
+
+    @property
+    def checksums(self) -> dict[str, str]:
+        """SHA-256 of every data file read, by name."""
+        return dict(self.data.sha256)
+
+    def split(self, name: str) -> Sequence[ExampleT]:
+        """The whole of a split of the task's own data: train, valid or test."""
+        examples: Sequence[ExampleT] = getattr(self.data, name)
+        return examples
+
+    def prepare(self) -> dict[str, Any]:
+        """Read the data and build an untrained model.
+
+        Returns:
+            Sizes, for a dry run.
+        """
+        self._train = self._fraction(self.split("train"))
+        self._targets = self.targets(self._train)
+        texts = [self.texts(example) for example in self._train]
+        self.model = self.predictor_class.for_training(
+            self.config.head, self.space, texts, self.embedder, self.config.lower_case
+        )
+        sizes = {"train": len(self._train), "valid": len(self.split("valid")), "test": len(self.split("test"))}
+        return {
+            "sentences": sizes,
+            "labels": len(self.space.labels),
+            "parameters": self.model.parameter_counts(),
+            **({"skipped": dict(skipped)} if (skipped := getattr(self.data, "skipped", None)) else {}),
+        }
+
+    def fit(
+        self,
+        trainer: Trainer,
+        store: FeatureStore | None,
+        directory: Path,
+        seed: int,
+        resume: bool = False,
+        progress: Progress | None = None,
+    ) -> History:
+        """Train the prepared model on the training data, choosing the epoch by the validation data."""
+        model = self.built()
+        valid = self.split("valid")
+        gold = [self.gold(example) for example in valid]
+
+        def evaluate(predictions: Sequence[Prediction]) -> dict[str, float]:
+            return self.metrics(gold, [prediction.labels for prediction in predictions])
+
+        history = model.fit(
+            [self.texts(example) for example in self._train],
+            self._targets,
+            [self.texts(example) for example in valid],
+            Training(
+                evaluate, self.main_metric, trainer, directory, seed, self.config.batch_size, store, resume, progress
+            ),
+        )
+        model.save(directory)
+        return history
+
+    def load(self, directory: Path) -> None:
+        """Read the trained model of a run; its data is not needed."""
+        self.model = self.predictor_class.load(directory, self.config.head, self.embedder, self.config.lower_case)
+
+    def score(
+        self, examples: Sequence[ExampleT], store: FeatureStore | None = None, progress: Progress | None = None
+    ) -> Scores:
+        """Predict and compare with the gold, as it stands in the file.
+
+        Raises:
+            UserError: the gold is of another kind than the task's.
+        """
+        predictions = self._predict(examples, store, progress)
+        gold = [self.gold(example) for example in examples]
+        try:
+            comparison = self.compare(gold, [prediction.labels for prediction in predictions])
+        except ValueError as error:
+            raise UserError(f"{self.config.name}: these examples cannot be scored: {error}") from None
+        return Scores(**vars(comparison), predictions=predictions)
+
+    def predict(self, path: Path, progress: Progress | None = None) -> Iterator[dict[str, Any]]:
+        """Predictions for a file of unlabelled text, with the texts, as JSON values."""
+        examples = self.read_input(path)
+        for example, prediction in zip(examples, self._predict(examples, None, progress), strict=True):
+            yield {**self.inputs(example), **self.outputs(example, prediction)}
+
+    def write_predictions(self, path: Path, examples: Sequence[ExampleT], scores: Scores) -> None:
+        """Write texts, gold and predicted labels as JSON lines."""
+        rows = (
+            {
+                **self.inputs(example),
+                "gold": self.shown(self.gold(example)),
+                "predicted": self.shown(prediction.labels),
+            }
+            for example, prediction in zip(examples, scores.predictions, strict=True)
+        )
+        write_atomically(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode())
+
+    def mixes(self) -> dict[str, MixWeights]:
+        """Learned layer weights, for the result file."""
+        return self.built().mixes()
+
+    def parameters(self) -> tuple[int, int]:
+        """Parameters of the head, all and trained ones."""
+        return self.built().parameters()
+
+    @property
+    def predictor_class(self) -> type[Predictor]:
+        """What is trained: a head's settings may name a ``predictor_class``; else it is the kind's ``model_class``."""
+        own: type[Predictor] | None = getattr(self.config.head, "predictor_class", None)
+        return own or self.model_class
+
+    def built(self) -> Predictor:
+        """The model, untrained or trained.
+
+        Raises:
+            RuntimeError: there is none yet.
+        """
+        if self.model is None:
+            raise RuntimeError("prepare() or load() comes first")
+        return self.model
+
+    def _predict(
+        self, examples: Sequence[ExampleT], store: FeatureStore | None, progress: Progress | None
+    ) -> list[Prediction]:
+        texts = [self.texts(example) for example in examples]
+        return self.built().predict_texts(texts, self.config.batch_size, store, progress)
+
+    def _fraction(self, examples: Sequence[ExampleT]) -> Sequence[ExampleT]:
+        """The share of training examples that is used: those with the smallest hashes, in the file's order."""
+        count = math.ceil(self.config.train_fraction * len(examples))
+        if count == len(examples):
+            return examples
+        keys = [
+            (hashlib.sha256(json.dumps([self.texts(e), self.gold(e)]).encode(errors="surrogatepass")).digest(), index)
+            for index, e in enumerate(examples)
+        ]
+        return [examples[index] for index in sorted(index for _, index in sorted(keys)[:count])]

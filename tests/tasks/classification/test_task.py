@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import pytest
+
+from elmo_xlstm.errors import UserError
+from elmo_xlstm.evaluation.classification import score_labels
+from tasks.model import Prediction
+from tasks.readers.labelled import LabelledText
+
+GOLD = ["pos", "neg", "none", "pos"]
+PREDICTED = ["pos", "pos", "none", "neg"]
+
+
+@pytest.fixture
+def task(labelled_settings, tmp_path):
+    task = labelled_settings("classification", tmp_path, bilm=False).task.build(None)
+    task.prepare()
+    return task
+
+
+def examples(labels) -> list[LabelledText]:
+    return [LabelledText.of_texts(["hari ini"], [label], f"made up:{n}") for n, label in enumerate(labels, start=1)]
+
+
+def predict(monkeypatch, task, labels) -> None:
+    """Put labels in place of the model's own."""
+    rows = [Prediction([label], [[0.2, 0.3, 0.5]]) for label in labels]
+    monkeypatch.setattr(task.model, "predict", lambda *_: rows)
+
+
+def test_scores(task, monkeypatch) -> None:
+    predict(monkeypatch, task, PREDICTED)
+    scores = task.score(examples(GOLD))
+    assert scores.metrics == score_labels([[x] for x in GOLD], [[x] for x in PREDICTED]).metrics()
+    assert scores.metrics["accuracy"] == 0.5 and scores.types["pos"].support == 2
+    assert scores.confusion.labels == ["pos", "neg", "none"]
+    assert scores.confusion.counts == [[1, 1, 0], [1, 0, 0], [0, 0, 1]]  # gold rows, predicted columns
+    for name, (low, high) in scores.intervals.items():
+        assert low <= scores.metrics[name] <= high
+
+
+def test_other_labels_cannot_be_scored(task, monkeypatch) -> None:
+    predict(monkeypatch, task, ["pos"])
+    with pytest.raises(UserError, match="tiny: these examples cannot be scored: label 'mixed' is not among"):
+        task.score(examples(["mixed"]))
+
+
+def test_too_many_labels_have_no_table_of_confusions(task, monkeypatch) -> None:
+    monkeypatch.setattr("tasks.classification.task.MOST_CONFUSED", 2)
+    predict(monkeypatch, task, PREDICTED)
+    assert task.score(examples(GOLD)).confusion is None
+
+
+def test_probabilities_are_named_by_their_labels(task, monkeypatch, tmp_path) -> None:
+    predict(monkeypatch, task, ["none"])
+    (tmp_path / "input.txt").write_text("hari ini\n")
+    (row,) = task.predict(tmp_path / "input.txt")
+    assert row == {"text": "hari ini", "label": "none", "probabilities": {"pos": 0.2, "neg": 0.3, "none": 0.5}}
