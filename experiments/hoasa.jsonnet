@@ -2,6 +2,7 @@
 //   python cli.py finetune experiments/hoasa.jsonnet
 local labels = import 'shared/labels.libsonnet';
 labels.experiment('aspects', 'hoasa', {
+  words: labels.words { word_dropout: 0.1 },
   dropout: 0.5,
   projection: 200,
   encoder: { hidden_size: 100, output_dropout: 0.3 },

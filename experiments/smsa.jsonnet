@@ -2,10 +2,11 @@
 //   python cli.py finetune experiments/smsa.jsonnet
 local labels = import 'shared/labels.libsonnet';
 labels.experiment('classification', 'smsa', {
-  dropout: 0.5,
+  words: labels.words { word_dropout: 0.1 },
+  dropout: 0.3,
   projection: 200,
-  encoder: { hidden_size: 100, output_dropout: 0.5 },
+  encoder: { hidden_size: 100, output_dropout: 0.3 },
   pooling: { methods: ['attention', 'max', 'mean'] },
   hidden_size: null,
   output_dropout: 0.3,
-}, { epochs: 6, batch_size: 32, learning_rate: 1e-3, patience: null, schedule: { type: 'linear', warmup: 0.1 } })
+}, { epochs: 8, batch_size: 32, learning_rate: 1e-3, patience: null, schedule: { type: 'linear', warmup: 0.1 } })
