@@ -15,7 +15,9 @@ from elmo_xlstm.lm.configuration import BiXLSTMConfig
 from elmo_xlstm.lm.kernels import LICENCE, kernel_problem
 from elmo_xlstm.lm.model_files import find_model
 from elmo_xlstm.text import Tokenizer
-from tasks.indonlu.fetch import DIRECTORY_VARIABLE, DataLocation, cache_directory, given_directory
+from tasks.absa_e2e.load import REPOSITORY as ABSA
+from tasks.indonlu.fetch import REPOSITORY as INDONLU
+from tasks.repository import cache_directory
 
 OPTIONAL = {
     "xlstm": "the reference implementation that the tests compare with",
@@ -34,7 +36,6 @@ def report(model: Path | None = None) -> dict[str, dict[str, str]]:
     """
     machine = hardware("cpu")
     accelerators = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
-    given = given_directory(DataLocation())
     facts = {
         "versions": installed_versions(),
         "device": {
@@ -47,13 +48,21 @@ def report(model: Path | None = None) -> dict[str, dict[str, str]]:
             name: f"{'installed' if importlib.util.find_spec(name) else 'not installed'} ({purpose})"
             for name, purpose in OPTIONAL.items()
         },
-        "data": {
-            f"${DIRECTORY_VARIABLE}": os.environ.get(DIRECTORY_VARIABLE, "not set"),
-            "IndoNLU is read from": str(given) if given else f"{cache_directory()} (fetched on first use)",
-        },
+        "data": _data(),
     }
     if model is not None:
         facts["model"] = _describe_model(model)
+    return facts
+
+
+def _data() -> dict[str, str]:
+    """Where the files of each public set are read from."""
+    facts = {}
+    for repository in (INDONLU, ABSA):
+        given = repository.given_directory()
+        cached = f"{cache_directory() / repository.cache} (fetched on first use)"
+        facts[f"${repository.variable}"] = os.environ.get(repository.variable, "not set")
+        facts[f"{repository.title} is read from"] = str(given) if given else cached
     return facts
 
 

@@ -6,9 +6,7 @@ from pathlib import Path
 
 from elmo_xlstm.config import Settings
 from tasks.indonlu.datasets import Split, dataset
-from tasks.repository import Repository, cache_directory
-
-__all__ = ["DIRECTORY_VARIABLE", "REPOSITORY", "DataLocation", "cache_directory", "given_directory", "locate"]
+from tasks.repository import Repository
 
 DIRECTORY_VARIABLE = "ELMO_XLSTM_INDONLU"
 REPOSITORY = Repository(
@@ -27,11 +25,6 @@ class DataLocation(Settings):
     data_dir: Path | None = None
     """Directory that holds the benchmark's folders (nerp_ner-prosa, ...). When it is not set, the
     environment variable ELMO_XLSTM_INDONLU counts, then the cache, which is filled on first use."""
-
-
-def given_directory(location: DataLocation) -> Path | None:
-    """The directory that the settings or the environment name, if either does."""
-    return REPOSITORY.given_directory(location.data_dir)
 
 
 def locate(task: str, split: Split, location: DataLocation | None = None) -> Path:

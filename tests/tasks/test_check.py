@@ -9,7 +9,8 @@ from tasks.check import report
 
 @pytest.fixture(autouse=True)
 def _no_variables(monkeypatch) -> None:
-    monkeypatch.delenv("ELMO_XLSTM_INDONLU", raising=False)
+    for variable in ("ELMO_XLSTM_INDONLU", "ELMO_XLSTM_ABSA_E2E"):
+        monkeypatch.delenv(variable, raising=False)
 
 
 def test_facts() -> None:
@@ -42,8 +43,10 @@ def test_where_data_is_looked_for(monkeypatch, tmp_path) -> None:
     assert data["IndoNLU is read from"].startswith(str(tmp_path / "cache"))
     assert "fetched on first use" in data["IndoNLU is read from"]
     monkeypatch.setenv("ELMO_XLSTM_INDONLU", str(tmp_path))
+    monkeypatch.setenv("ELMO_XLSTM_ABSA_E2E", str(tmp_path / "absa"))
     data = report()["data"]
     assert data["$ELMO_XLSTM_INDONLU"] == data["IndoNLU is read from"] == str(tmp_path)
+    assert data["the end-to-end ABSA set is read from"] == str(tmp_path / "absa")
 
 
 def test_model(model_directory, tiny_tokenizer) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from elmo_xlstm.errors import UserError
 from tasks.indonlu.datasets import DATASETS
-from tasks.indonlu.fetch import DIRECTORY_VARIABLE, REPOSITORY, DataLocation, given_directory, locate
+from tasks.indonlu.fetch import DIRECTORY_VARIABLE, REPOSITORY, DataLocation, locate
 
 
 def test_the_commit_is_pinned_in_full() -> None:
@@ -22,7 +22,6 @@ def test_the_setting_goes_before_the_environment(declare, put, monkeypatch, tmp_
     declare()
     directory = put()
     monkeypatch.setenv(DIRECTORY_VARIABLE, str(directory))
-    assert given_directory(DataLocation()) == directory
     assert locate("tiny", "train") == directory / "tiny/train.txt"
     with pytest.raises(UserError, match=r"elsewhere/tiny/train.txt: no such file; data_dir should"):
         locate("tiny", "train", DataLocation(data_dir=tmp_path / "elsewhere"))
