@@ -41,7 +41,9 @@ METHOD = """\
   all logits, PyTorch's default AdamW. For embedding its stacks stand in our embedder: pooling and tokenizer are the
   same; sentences come in random padded batches of 32.
 - **ours**: `BiXLSTM` with the chunked exact soft-max, or the sampled one, and fused AdamW. *Compiled*: the two stacks
-  under `torch.compile`. Sentences are sorted into batches of a token budget, or, *random batches*, not.
+  under `torch.compile`. Embedding runs the stacks with folded weights, one batch a core; sentences are sorted into
+  batches of a token budget, or, *random batches*, not. *bf16* and *int8* convert the projections alone, while bf16 of
+  the package and of BERT is autocast.
 - **ELMo's LSTM**: two layers in each direction, cells projected as in Peters et al. (2018) (4,096 to 512, scaled with
   the size), trained with the sampled soft-max as it was; word-piece embeddings stand for its character CNN.
 - **LSTM, equal parameters**: two layers in each direction with as many parameters as our stacks, with our exact

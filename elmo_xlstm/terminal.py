@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 
 from rich.console import Console
 from rich.logging import RichHandler
@@ -13,7 +14,13 @@ console = Console()
 """For what was asked for: standard output."""
 messages = Console(stderr=True)
 """For what is said meanwhile: standard error."""
+LOG_WIDTH = 200
+"""Of tables in files, where no screen cuts them; COLUMNS goes before it."""
 LOGGERS = ("elmo_xlstm", "tasks")
+
+
+if not console.is_terminal and "COLUMNS" not in os.environ:
+    console.width = LOG_WIDTH
 
 
 def set_up_logging() -> None:

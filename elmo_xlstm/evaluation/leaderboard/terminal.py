@@ -21,7 +21,8 @@ def leaderboard_tables(board: Board) -> Group:
 def _table(table: Table) -> RichTable:
     shown = RichTable(title=table.title, title_justify="left")
     for place, name in enumerate(table.header[:-1]):
-        shown.add_column(RichText(name), justify="left" if place == 0 else "right", no_wrap=place == 0)
+        # A narrow screen folds numbers: an ellipsis would take digits away.
+        shown.add_column(RichText(name), justify="left" if place == 0 else "right", no_wrap=place == 0, overflow="fold")
     for row in table.rows:
         texts = (RichText(cell.text, style=STYLES[cell.emphasis]) for cell in row.cells[:-1])
         shown.add_row(*texts, style="dim" if row.published else "")
