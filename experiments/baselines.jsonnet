@@ -23,7 +23,7 @@ local of_texts = {
 };
 local of_words = {
   majority: { type: 'majority' },
-  'linear-window': { type: 'linear-window', classifier: 'sgd_svm', c: [0.1, 1] },
+  'linear-window': { type: 'linear-window', classifier: 'sgd_svm', c: [0.3, 3, 30] },
 };
 local heads = {
   classification: of_texts,

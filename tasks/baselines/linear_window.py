@@ -40,7 +40,7 @@ class WindowTagger(LinearBaseline):
         """Settings that window models begin with."""
 
         classifier: ClassifierName = "sgd_svm"
-        c: Annotated[tuple[Annotated[float, Field(gt=0)], ...], Field(min_length=1)] = (0.1, 1.0)
+        c: Annotated[tuple[Annotated[float, Field(gt=0)], ...], Field(min_length=1)] = (0.3, 3.0, 30.0)
         min_count: Annotated[int, Field(gt=0)] = 2
         """Features of fewer words of the training data are left out."""
 
