@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import importlib.resources
 import json
 import os
 import shlex
+import signal
 import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from elmo_xlstm.allocator import keep_freed_memory, limit_primitive_cache
 from elmo_xlstm.config import Settings, load_experiment, read_experiment
 from elmo_xlstm.config.settings import SettingsT
+from elmo_xlstm.crash_report import EXIT_STATUS, printable, report_crash
 from elmo_xlstm.errors import UserError
+from elmo_xlstm.interruption import Interrupted, terminable
 from elmo_xlstm.terminal import be_quiet, console, messages, set_up_logging, terminal_progress
 
 app = typer.Typer(
@@ -25,6 +30,7 @@ app = typer.Typer(
 )
 
 INTERRUPTED = 130
+_run_began = False  # whether there is a run for --resume to go on with
 
 ConfigFile = Annotated[Path, typer.Argument(metavar="CONFIG", help="Experiment file (.jsonnet).")]
 RunDirectory = Annotated[Path, typer.Argument(metavar="RUN", help="Directory of a finished run.")]
@@ -41,10 +47,30 @@ Resume = Annotated[bool, typer.Option("--resume", help="Continue the run that is
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Build everything and show it; train nothing.")]
 IncludePackage = Annotated[
     list[str] | None,
-    typer.Option("--include-package", metavar="MODULE", help="Import a module that registers components. Repeatable."),
+    typer.Option(
+        "--include-package",
+        metavar="MODULE",
+        help="Import and run a module that registers components; no other code of others is ever run. Repeatable.",
+    ),
+]
+AllowImports = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--allow-imports", metavar="DIR", help="The experiment may import files of DIR beside its own. Repeatable."
+    ),
 ]
 Seed = Annotated[int | None, typer.Option("--seed", min=0, help="Instead of the experiment's seed.")]
 Results = Annotated[Path, typer.Option("--results", help="Directory of result files.")]
+
+
+@app.callback()
+def options(
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show the traceback of an error that was not foreseen.")
+    ] = False,
+) -> None:
+    """Options of all commands."""
+    limit_primitive_cache()
 
 
 @app.command()
@@ -56,13 +82,14 @@ def tokenizer(
     force: Force = False,
     dry_run: DryRun = False,
     include_package: IncludePackage = None,
+    allow_imports: AllowImports = None,
 ) -> None:
     """Train a WordPiece vocabulary on a text source."""
     from elmo_xlstm.run_directory import open_run
     from elmo_xlstm.text.tokenizer_experiment import TokenizerSettings, run_tokenizer_training
 
     _refuse_several_processes("tokenizer")
-    settings = _load(TokenizerSettings, config, override, ext_var, include_package, output=output)
+    settings = _load(TokenizerSettings, config, override, ext_var, include_package, allow_imports, output=output)
     if dry_run:
         return _show(settings, {})
     directory = Path(settings.output)
@@ -81,6 +108,7 @@ def pretrain(
     resume: Resume = False,
     dry_run: DryRun = False,
     include_package: IncludePackage = None,
+    allow_imports: AllowImports = None,
     seed: Seed = None,
 ) -> None:
     """Pretrain a language model."""
@@ -94,11 +122,15 @@ def pretrain(
         be_quiet()
     progress = terminal_progress() if processes.is_main else None
     with processes.together():
-        settings = _load(PretrainSettings, config, override, ext_var, include_package, output=output, seed=seed)
+        settings = _load(
+            PretrainSettings, config, override, ext_var, include_package, allow_imports, output=output, seed=seed
+        )
     directory = Path(settings.output)
     if not dry_run:
         stored = settings.model_dump(mode="json")
         processes.run_on_main(lambda: open_run(directory, stored, force=force, resume=resume, free=FREE_ON_RESUME))
+        _note_run()
+        keep_freed_memory()
         validation = run_pretraining(settings, directory, resume, progress)
     else:
         sizes = describe_pretraining(settings, progress)
@@ -122,6 +154,7 @@ def finetune(
     resume: Resume = False,
     dry_run: DryRun = False,
     include_package: IncludePackage = None,
+    allow_imports: AllowImports = None,
     seed: Seed = None,
 ) -> None:
     """Train a task head and score it on the test split."""
@@ -129,10 +162,13 @@ def finetune(
     from tasks.finetuning import FinetuneSettings, describe_finetuning, run_finetuning
 
     _refuse_several_processes("finetune")
-    settings = _load(FinetuneSettings, config, override, ext_var, include_package, output=output, seed=seed)
+    settings = _load(
+        FinetuneSettings, config, override, ext_var, include_package, allow_imports, output=output, seed=seed
+    )
     if dry_run:
         return _show(settings, describe_finetuning(settings))
     open_run(settings.directory, settings.model_dump(mode="json"), force=force, resume=resume)
+    _note_run()
     command = shlex.join(["python", "cli.py", *sys.argv[1:]])
     result = run_finetuning(settings, settings.directory, command, resume, terminal_progress())
     for name, value in result.metrics.items():
@@ -153,6 +189,7 @@ def suite(
     override: Override = None,
     ext_var: ExtVar = None,
     include_package: IncludePackage = None,
+    allow_imports: AllowImports = None,
     output: Annotated[Path | None, typer.Option("--output", help="Directory of all runs, else the suite's.")] = None,
     jobs: Annotated[
         int | None, typer.Option("--jobs", min=1, help="Runs at once; one a core by default, one alone on a GPU.")
@@ -175,10 +212,15 @@ def suite(
     _refuse_several_processes("suite")
     _include(include_package)
     asked = Selection(_names(tasks), _names(models), seeds, output, override or ())
-    chosen = read_suite(read_experiment(config, ext_var or ()), asked, origin=str(config))
+    chosen = read_suite(read_experiment(config, ext_var or (), allow_imports or ()), asked, origin=str(config))
     repeat = ["python", "cli.py", "suite", str(config)]
-    for option, values in (("--ext-var", ext_var), ("--include-package", include_package)):
-        repeat += [part for value in values or () for part in (option, value)]
+    imports = map(str, allow_imports or ())
+    for option, values in (
+        ("--ext-var", ext_var or ()),
+        ("--include-package", include_package or ()),
+        ("--allow-imports", imports),
+    ):
+        repeat += [part for value in values for part in (option, value)]
     plan = plan_suite(chosen, repeat, force, replace_stale)
     jobs = jobs or default_jobs(len(plan))
     if dry_run:
@@ -251,13 +293,14 @@ def overlap(
     override: Override = None,
     ext_var: ExtVar = None,
     include_package: IncludePackage = None,
+    allow_imports: AllowImports = None,
     output: Annotated[Path, typer.Option("--output", help="The report, without its ending.")] = Path("docs/overlap"),
 ) -> None:
     """Report which validation and test examples share passages with the text of a pretraining experiment."""
     from elmo_xlstm.lm.pretraining_settings import PretrainSettings
     from tasks.overlap import report_overlap
 
-    settings = _load(PretrainSettings, config, override, ext_var, include_package)
+    settings = _load(PretrainSettings, config, override, ext_var, include_package, allow_imports)
     found = report_overlap(settings.corpus, output, terminal_progress())
     typer.echo(f"{len(found.found):,} examples share a passage with the sources, {len(found.left):,} with the corpus")
     typer.echo(f"report: {output}.md, {output}.json")
@@ -273,6 +316,49 @@ def perplexity(
 
     scores = {path: score.as_dict() for path, score in score_files(model, files).items()}
     typer.echo(json.dumps(scores, indent=2))
+
+
+@app.command()
+def export(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Directory of a pretraining run.")],
+    target: Annotated[Path, typer.Argument(metavar="OUT", help="The new model directory.")],
+    storage: Annotated[
+        str, typer.Option("--format", help="Numbers of the weights: fp16, or fp32. Computation is in fp32.")
+    ] = "fp16",
+    step: Annotated[
+        int | None, typer.Option("--step", min=1, help="Take this checkpoint; the run's best by default.")
+    ] = None,
+    score: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--score", metavar="FILE", help="Text file, a document a line, to score the model on. Repeatable."
+        ),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace a model that is there.")] = False,
+) -> None:
+    """Write a pretrained model for embedding alone: small, with checksums, without soft-max weights."""
+    from elmo_xlstm.embedding.export import STORAGE_FORMATS, export_model
+    from elmo_xlstm.evaluation.environment import git_commit, installed_versions
+    from elmo_xlstm.lm.pretraining_record import portable
+    from tasks.readers.predict_input import read_predict_input
+
+    if storage not in STORAGE_FORMATS:
+        raise UserError(f"--format {storage}: expected {' or '.join(STORAGE_FORMATS)}")
+    sample = Path(str(importlib.resources.files("tasks"))) / "sample" / "text" / "running.txt"
+    sentences = [sentence.words for sentence in read_predict_input(sample, strict=False).sentences]
+    command = shlex.join(["python", "cli.py", *portable(sys.argv[1:])])
+    facts = {"command": command, "git_commit": git_commit(), "versions": installed_versions()}
+    written = export_model(run, target, sentences, storage, step, score or (), facts, force)
+    typer.echo(f"{written.parameters:,} parameters, {written.bytes / 1e6:.1f} MB in {storage}")
+    difference = written.difference
+    typer.echo(
+        f"word vectors of the sample: {100 * difference.largest:.3f} % off at most, {100 * difference.mean:.3f} % on "
+        "average"
+    )
+    for name, scored in written.scores.items():
+        for value, number in scored.as_dict().items():
+            typer.echo(f"{name}, {value.replace('_', ' ')}: {number:.4f}")
+    typer.echo(f"model: {target}")
 
 
 @app.command()
@@ -351,11 +437,12 @@ def _load(
     override: list[str] | None,
     ext_var: list[str] | None,
     include_package: list[str] | None,
+    allow_imports: list[Path] | None,
     **replaced: Any,
 ) -> SettingsT:
     """Evaluate, override and validate an experiment; ``replaced`` are options with a name of their own."""
     _include(include_package)
-    return load_experiment(settings_class, config, override or (), ext_var or (), **replaced)
+    return load_experiment(settings_class, config, override or (), ext_var or (), allow_imports or (), **replaced)
 
 
 def _names(options: list[str] | None) -> list[str]:
@@ -374,6 +461,12 @@ def _show(settings: Settings, sizes: dict[str, Any]) -> None:
     typer.echo(json.dumps({"configuration": settings.model_dump(mode="json"), **sizes}, indent=2, ensure_ascii=False))
 
 
+def _note_run() -> None:
+    """From now on an interrupted command goes on with ``--resume``."""
+    global _run_began
+    _run_began = True
+
+
 def _refuse_several_processes(command: str) -> None:
     """What is made for one process is not started by a launcher of many, which would all write the same files."""
     if "LOCAL_RANK" in os.environ and int(os.environ.get("WORLD_SIZE", "1")) > 1:
@@ -383,18 +476,53 @@ def _refuse_several_processes(command: str) -> None:
 
 
 def main() -> None:
-    """Run a command; what is the user's to mend is one message, never a traceback."""
+    """Run a command; whatever goes wrong is one message, never a traceback unless ``--debug`` asks for it."""
+    global _run_began
+    _run_began = False
     set_up_logging()
     try:
-        app(standalone_mode=True)
+        with terminable():
+            app(standalone_mode=True)
     except UserError as error:
-        messages.print(f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
+        _say(f"error: {error}")
         sys.exit(1)
     except SystemExit as end:
-        if end.code == INTERRUPTED:  # typer has caught the KeyboardInterrupt
-            way = "the same command" if sys.argv[1:2] == ["suite"] else "--resume"
-            messages.print(f"interrupted; go on with {way}", style="yellow")
+        if isinstance(end, Interrupted) or end.code == INTERRUPTED:  # typer has caught the KeyboardInterrupt
+            _say_how_to_go_on(end if isinstance(end, Interrupted) else Interrupted(signal.SIGINT))
         raise
+    except BaseException as error:  # a library written in Rust raises what is no Exception
+        _say(f"error: {report_crash(error, sys.argv[1:], show='--debug' in sys.argv[1:])}")
+        sys.exit(EXIT_STATUS)
+
+
+def _say_how_to_go_on(end: Interrupted) -> None:
+    """The exact command, once for all processes."""
+    if os.environ.get("RANK", "0") != "0":
+        return
+    command, arguments = _command(), sys.argv[1:]
+    if command in ("pretrain", "finetune") and _run_began:
+        arguments = [argument for argument in arguments if argument not in ("--force", "--resume")] + ["--resume"]
+    launcher = ["python", "cli.py"]
+    if "LOCAL_WORLD_SIZE" in os.environ:
+        launcher = ["torchrun", "--nproc_per_node", os.environ["LOCAL_WORLD_SIZE"], "cli.py"]
+    nodes = " (on every machine, with the launcher's options as before)" if _machines() > 1 else ""
+    way = shlex.join([*launcher, *arguments])
+    message = f"{end}. Go on with: {way}{nodes}"
+    messages.print(printable(message), style="yellow", markup=False, highlight=False, soft_wrap=True)
+
+
+def _machines() -> int:
+    return int(os.environ.get("WORLD_SIZE", "1")) // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+
+
+def _say(message: str) -> None:
+    """Print what is wrong."""
+    messages.print(printable(message), style="red", markup=False, highlight=False, soft_wrap=True)
+
+
+def _command() -> str:
+    """Which command was given; the options of all commands stand before it."""
+    return next((argument for argument in sys.argv[1:] if not argument.startswith("-")), "")
 
 
 if __name__ == "__main__":

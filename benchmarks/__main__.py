@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.batch import measure_batches
+from benchmarks.bundled import measure_bundled
 from benchmarks.crf import measure_crf
 from benchmarks.embedding import measure_embedding
 from benchmarks.gpu import measure_gpu
@@ -27,6 +28,7 @@ from benchmarks.results import Result, read_results, table_rows, write_result
 from benchmarks.sentences import make_tokenizer, read_sentences
 from benchmarks.session import Session
 from benchmarks.sizes import SIZES
+from benchmarks.soak import slopes, soak, told
 from benchmarks.softmax import measure_softmax
 from benchmarks.store import measure_store
 from benchmarks.training import measure_training
@@ -139,6 +141,21 @@ def embedding(
 
 
 @app.command()
+def bundled(
+    sentences: SentencesOption = None,
+    most: MostOption = 128,
+    threads: ThreadsOption = None,
+    repeats: RepeatsOption = 7,
+    output: OutputOption = RESULTS,
+    device: DeviceOption = "cpu",
+    only: OnlyOption = None,
+) -> None:
+    """The model that the package carries, beside a BERT of base size: parameters, megabytes, words per second."""
+    session = _session(SizeName("small"), threads, repeats, device, only)
+    _show(measure_bundled(session, read_sentences(sentences), most), output)
+
+
+@app.command()
 def store(
     sentences: SentencesOption = None,
     tokenizer: TokenizerOption = None,
@@ -194,6 +211,18 @@ def gpu(
     _show(result, output)
     if not passed:
         raise UserError("a check failed; the timings say nothing until it passes")
+
+
+@app.command("soak")
+def soak_command(
+    minutes: Annotated[float, typer.Option(min=0.1, help="How long; half an hour tells a leak from noise.")] = 30,
+) -> None:
+    """Pretraining steps and embedding requests at tiny size; fails if memory or open files grow."""
+    samples = soak(60 * minutes)
+    growth = slopes(samples)
+    Console().print(told(samples, growth), markup=False, highlight=False, soft_wrap=True)
+    if problems := growth.problems():
+        raise UserError("; ".join(problems))
 
 
 @app.command()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any
@@ -18,12 +18,13 @@ from benchmarks.package_model import PackageLanguageModel
 from benchmarks.session import Session
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.lm import BiXLSTM
-from elmo_xlstm.lm.kernels import use_kernel
+from elmo_xlstm.lm.kernels import native_problem, use_kernel
 from elmo_xlstm.lm.losses import FullSoftmax, SampledSoftmax, SoftmaxLoss
 from elmo_xlstm.lm.optimization import OptimizerSettings
 
-OURS = "ours"
+OURS = "ours"  # with the kernels that training takes by itself
 SAMPLED = "ours, sampled soft-max"
+PLAIN = "ours, plain torch"
 COMPILED = "ours, compiled"
 COMPILED_SAMPLED = "ours, compiled, sampled soft-max"
 PACKAGE = "xlstm package"
@@ -31,9 +32,10 @@ ELMO = "ELMo's LSTM, sampled soft-max"
 LSTM = "LSTM, equal parameters"
 GRAPHS = "ours, compiled, CUDA graphs"
 KERNELS = "ours, Triton kernels"
-CONTENDERS = (OURS, SAMPLED, COMPILED, COMPILED_SAMPLED, PACKAGE, ELMO, LSTM)
+CONTENDERS = (OURS, SAMPLED, PLAIN, COMPILED, COMPILED_SAMPLED, PACKAGE, ELMO, LSTM)
+OUR_TRAINING = (OURS, SAMPLED, PLAIN, COMPILED, COMPILED_SAMPLED)
 ON_GPU = (GRAPHS, KERNELS)  # to be built alone: they change the model that the others of ours share
-EAGER = (OURS, SAMPLED, PACKAGE, ELMO, LSTM)
+EAGER = (OURS, SAMPLED, PLAIN, PACKAGE, ELMO, LSTM)
 
 COMPILE_BACKEND = "inductor"
 GRADIENT_CLIP = 1.0
@@ -50,7 +52,7 @@ class Contender:
         loss: of (batch, length) piece ids.
         optimizer: of all parameters.
         flops_per_token: of one training step, forward and backward; see :mod:`benchmarks.flops`.
-        stance: context of every step: keeps a model that another contender has compiled from running compiled.
+        stance: context of every step: chooses the tier of a model that several contenders share.
     """
 
     name: str
@@ -130,8 +132,8 @@ class Contenders:
         stance: Callable[[], AbstractContextManager[Any]] = nullcontext
         if name == GRAPHS:
             stance = _next_graph_step
-        elif self._compiled and name in (OURS, SAMPLED):
-            stance = partial(torch.compiler.set_stance, "force_eager")
+        elif name != KERNELS:
+            stance = partial(self._tier, name)
         return Contender(
             name,
             self._ours,
@@ -150,6 +152,16 @@ class Contenders:
         loss: SoftmaxLoss = softmax_loss
         per_token = flops.TRAINING * (2 * layers + flops.softmax(dim, self._classes(loss), size.length))
         return Contender(name, model, partial(model, softmax_loss=loss), optimizer, per_token)
+
+    @contextmanager
+    def _tier(self, name: str) -> Iterator[None]:
+        """A step of one of ours."""
+        device = self.session.device
+        native = name in (OURS, SAMPLED) and native_problem(self.config, device) is None
+        use_kernel(self._ours, "native" if native else "torch", device)
+        compiled = name in (COMPILED, COMPILED_SAMPLED)
+        with torch.compiler.set_stance("force_eager") if self._compiled and not compiled else nullcontext():
+            yield
 
     @cached_property
     def _ours(self) -> BiXLSTM:

@@ -14,6 +14,7 @@ from benchmarks.results import Measurement, Result, make_result
 from benchmarks.session import Session
 from benchmarks.sizes import Size
 from elmo_xlstm.lm import BiXLSTM
+from elmo_xlstm.lm.kernels import native_problem, use_kernel
 
 
 @torch.inference_mode()
@@ -27,6 +28,7 @@ def measure_lengths(session: Session) -> Result:
     size = session.size
     tokens = size.batch * size.length
     model = session.place(BiXLSTM(size.config())).eval()
+    use_kernel(model, "torch" if native_problem(model.config, session.device) else "native", session.device)
     measurements, notes = [], []
     for length in size.lengths:
         batch = max(1, tokens // length)

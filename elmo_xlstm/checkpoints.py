@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import re
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,12 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.distributed.tensor import DTensor, distribute_tensor
 
+from elmo_xlstm.atomic import PARTIAL, replace_directory, restore_directory
+from elmo_xlstm.checksums import find_damage
+from elmo_xlstm.disk import writing
 from elmo_xlstm.errors import UserError
+
+logger = logging.getLogger(__name__)
 
 STATE_FILE = "state.json"
 
@@ -25,28 +31,27 @@ STATE_FILE = "state.json"
 def publish_directory(target: Path) -> Iterator[Path]:
     """Yield a temporary directory beside ``target`` that replaces it when the block ends without an error.
 
-    Files are flushed to disk before the rename, so that a name never stands for half its content.
+    Files are flushed to disk before the rename, so that a name never stands for half its content. What a killed
+    process left of an earlier call for ``target`` is removed.
+
+    Raises:
+        DiskError: the disk is full or refuses; ``target`` is then as it was.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.parent / f".{target.name}.partial"
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir()
-    try:
-        yield temporary
-        for path in temporary.rglob("*"):
-            if path.is_file():
-                _flush(path)
-        if target.exists():
-            old = target.parent / f".{target.name}.old"
-            shutil.rmtree(old, ignore_errors=True)
-            target.rename(old)
-            temporary.rename(target)
-            shutil.rmtree(old)
-        else:
-            temporary.rename(target)
-        _flush(target.parent)
-    finally:
+    temporary = target.parent / f".{target.name}{PARTIAL}"
+    with writing(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        restore_directory(target)
         shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir()
+        try:
+            yield temporary
+            for path in temporary.rglob("*"):
+                if path.is_file():
+                    _flush(path)
+            replace_directory(temporary, target)
+            _flush(target.parent)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _flush(path: Path) -> None:
@@ -156,21 +161,45 @@ class CheckpointDirectory:
         names = (re.fullmatch(r"step-(\d{8,})", path.name) for path in self._directory.iterdir())
         return sorted(int(name[1]) for name in names if name)
 
-    def newest(self) -> Path:
-        """The checkpoint to go on from.
+    def newest(self) -> Path | None:
+        """The newest whole checkpoint, or None if there is none at all; damaged ones are named in the log.
 
         Raises:
-            UserError: there is none.
+            UserError: there are checkpoints, but all are damaged.
+        """
+        damaged: list[str] = []
+        for step in reversed(self.steps()):
+            found = find_damage(self.path(step))
+            if not found:
+                return self.path(step)
+            damaged += found
+            logger.warning("%s is damaged and not used: %s", self.path(step), "; ".join(found))
+        if damaged:
+            raise UserError(
+                f"{self._directory}: every checkpoint is damaged: {'; '.join(damaged)}. Restore one of them from a "
+                "copy, or start the run anew with --force"
+            )
+        return None
+
+    def prune(self, best: int | None, passing: Callable[[Path], bool] = lambda path: False) -> None:
+        """Remove what is neither among the newest nor the best.
+
+        Args:
+            best: step of the best one.
+            passing: whether a checkpoint is of use only until the next one is there.
         """
         steps = self.steps()
-        if not steps:
-            raise UserError(
-                f"{self._directory}: no complete checkpoint to resume from; start the run anew with --force"
-            )
-        return self.path(steps[-1])
-
-    def prune(self, best: int | None) -> None:
-        """Remove what is neither among the newest nor the best."""
+        for step in steps[:-1]:
+            if step != best and passing(self.path(step)):
+                self._remove(step)
         for step in self.steps()[: -self._keep]:
             if step != best:
-                shutil.rmtree(self.path(step))
+                self._remove(step)
+
+    def _remove(self, step: int) -> None:
+        """First away from its name, so that a kill in between leaves no part of it there."""
+        path = self.path(step)
+        going = path.with_name(f".{path.name}{PARTIAL}")
+        shutil.rmtree(going, ignore_errors=True)
+        path.rename(going)
+        shutil.rmtree(going)

@@ -3,15 +3,56 @@
 from __future__ import annotations
 
 import json
+import logging
+import os
 import shutil
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from elmo_xlstm.atomic import write_text_atomically
+from elmo_xlstm.atomic import clear_left_overs, write_text_atomically
+from elmo_xlstm.disk import writing
 from elmo_xlstm.errors import UserError
 
+try:
+    import fcntl
+except ImportError:  # not on this system; two processes at once are then the user's to avoid
+    fcntl = None  # type: ignore[assignment]
+
+logger = logging.getLogger(__name__)
+
 CONFIG_FILE = "config.json"
+
+
+@contextmanager
+def run_lock(directory: Path) -> Iterator[None]:
+    """Keep other processes out of a run while the block runs, and clear away first what killed ones left there.
+
+    The lock is on the directory itself, which is made if missing; the system frees it when the process ends, however
+    it ends. A file system without locks (some network ones) leaves it to the user that there is one process.
+
+    Raises:
+        UserError: another process is at work there.
+    """
+    with writing(directory):
+        directory.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        try:
+            if fcntl is not None:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UserError(
+                f"{directory}: another process is at work on this run just now; wait for its end or stop it first, or "
+                "choose another --output"
+            ) from None
+        except OSError as error:
+            logger.warning("%s: cannot be locked (%s); see to it that one process uses it", directory, error)
+        clear_left_overs(directory)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def open_run(
@@ -32,36 +73,70 @@ def open_run(
         free: dotted keys whose values may be others on resume; the new ones are then stored.
 
     Raises:
-        UserError: a run is there and neither is given, or there is none or another one to resume.
+        UserError: a run is there and neither is given, or there is none or another one to resume, or another process
+            is at work on it.
     """
     stored = directory / CONFIG_FILE
-    if resume:
-        if not stored.is_file():
-            raise UserError(f"{directory}: no run to resume (no {CONFIG_FILE}); start it without --resume")
-        before = json.loads(stored.read_text(encoding="utf-8"))
-        different = differences(before, config)
-        if any(key not in free for key in different):
-            changed = ", ".join(key for key in different if key not in free)
-            raise UserError(
-                f"{directory}: this run was started with another configuration; different now: {changed}. "
-                "Resume with the same configuration, or choose another --output, or replace the run with --force"
-            )
-        if different:
+    if resume and not stored.is_file():
+        raise UserError(f"{directory}: no run to resume (no {CONFIG_FILE}); start it without --resume")
+    with run_lock(directory):
+        if resume:
+            _compare(directory, config, free)
+        else:
+            _clear(directory, force)
             write_text_atomically(stored, _as_text(config))
-        return
+
+
+def read_config(directory: Path) -> dict[str, Any]:
+    """The configuration that a run was started with.
+
+    Raises:
+        UserError: it is missing or damaged.
+    """
+    stored = directory / CONFIG_FILE
+    try:
+        values = json.loads(stored.read_text(encoding="utf-8"))
+        if not isinstance(values, dict):
+            raise ValueError("no JSON object")
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"{stored}: damaged configuration of a run ({error}); restore it from a copy, or start the run anew in "
+            "another --output"
+        ) from None
+    return values
+
+
+def _compare(directory: Path, config: dict[str, Any], free: Collection[str]) -> None:
+    different = differences(read_config(directory), config)
+    if any(key not in free for key in different):
+        changed = ", ".join(key for key in different if key not in free)
+        raise UserError(
+            f"{directory}: this run was started with another configuration; different now: {changed}. "
+            "Resume with the same configuration, or choose another --output, or replace the run with --force"
+        )
+    if different:
+        write_text_atomically(directory / CONFIG_FILE, _as_text(config))
+
+
+def _clear(directory: Path, force: bool) -> None:
+    """Make room for a new run."""
+    there = list(directory.iterdir())
     # Nothing but a configuration is what a start leaves that failed before it made anything.
-    if directory.exists() and any(path.name != CONFIG_FILE for path in directory.iterdir()):
-        if not force:
-            raise UserError(
-                f"{directory}: there is a run already; continue it with --resume, replace it with --force, "
-                "or choose another --output"
-            )
-        if not stored.is_file():
-            raise UserError(
-                f"{directory}: not empty and no run ({CONFIG_FILE} is missing); it is not deleted by --force"
-            )
-        shutil.rmtree(directory)
-    write_text_atomically(stored, _as_text(config))
+    if all(path.name == CONFIG_FILE for path in there):
+        return
+    if not force:
+        raise UserError(
+            f"{directory}: there is a run already; continue it with --resume, replace it with --force, "
+            "or choose another --output"
+        )
+    if not (directory / CONFIG_FILE).is_file():
+        raise UserError(f"{directory}: not empty and no run ({CONFIG_FILE} is missing); it is not deleted by --force")
+    # The configuration goes last: a kill in between leaves what is still known as a run.
+    for path in sorted(there, key=lambda path: path.name == CONFIG_FILE):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
 
 
 def _as_text(config: dict[str, Any]) -> str:

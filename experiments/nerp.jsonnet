@@ -1,6 +1,6 @@
 // Named entities of Indonesian news (IndoNLU's NERP) from the frozen language model:
 //   python cli.py finetune experiments/nerp.jsonnet
-// The language model is the one of experiments/pretrain_cpu.jsonnet; another: -o embedder.model=DIRECTORY_OR_HUB_NAME
+// The language model is the one that the package carries; another: -o embedder.model=DIRECTORY_OR_HUB_NAME
 local tagger = import 'shared/tagger.libsonnet';
 {
   model: 'frozen-bilm',
@@ -18,7 +18,7 @@ local tagger = import 'shared/tagger.libsonnet';
       dropout: 0.5,
     },
   },
-  embedder: { model: 'runs/pretrain_cpu', pooling: 'boundary' },
+  embedder: { model: 'small', pooling: 'boundary' },
   trainer: tagger.trainer,
   seed: 0,
 }

@@ -1,7 +1,7 @@
 // Named entities of one's own column files, here those of the bundled sample: the pattern to copy (docs/own-data.md).
 //   python cli.py finetune experiments/own_ner.jsonnet --dry-run
 //   python cli.py finetune experiments/own_ner.jsonnet
-// The language model is the quick start's; another: -o embedder.model=DIRECTORY_OR_HUB_NAME
+// The language model is the one that the package carries; another: -o embedder.model=DIRECTORY_OR_HUB_NAME
 local tagger = import 'shared/tagger.libsonnet';
 {
   model: 'frozen-bilm',
@@ -26,7 +26,7 @@ local tagger = import 'shared/tagger.libsonnet';
       dropout: 0.3,
     },
   },
-  embedder: { model: 'runs/quickstart/pretrain' },
+  embedder: { model: 'small' },
   trainer: { epochs: 20, batch_size: 8, learning_rate: 5e-3, patience: null, schedule: { type: 'linear', warmup: 0.1 } },
   results: 'runs/own/results',
 }

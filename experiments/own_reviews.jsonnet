@@ -2,7 +2,7 @@
 // (docs/own-data.md).
 //   python cli.py finetune experiments/own_reviews.jsonnet --dry-run
 //   python cli.py finetune experiments/own_reviews.jsonnet
-// The language model is the quick start's; another: -o embedder.model=DIRECTORY_OR_HUB_NAME
+// The language model is the one that the package carries; another: -o embedder.model=DIRECTORY_OR_HUB_NAME
 local labels = import 'shared/labels.libsonnet';
 {
   model: 'frozen-bilm',
@@ -32,7 +32,7 @@ local labels = import 'shared/labels.libsonnet';
       output_dropout: 0.3,
     },
   },
-  embedder: { model: 'runs/quickstart/pretrain' },
+  embedder: { model: 'small' },
   trainer: { epochs: 20, batch_size: 8, learning_rate: 5e-3, patience: null, schedule: { type: 'linear', warmup: 0.1 } },
   results: 'runs/own/results',
 }

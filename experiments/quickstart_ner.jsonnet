@@ -1,4 +1,4 @@
-// Named entities of the bundled sample, from the quick start's language model.
+// Named entities of the bundled sample, from the language model that the package carries.
 local tagger = import 'shared/tagger.libsonnet';
 {
   model: 'frozen-bilm',
@@ -20,7 +20,7 @@ local tagger = import 'shared/tagger.libsonnet';
       dropout: 0.3,
     },
   },
-  embedder: { model: 'runs/quickstart/pretrain', store: 'runs/quickstart/features' },
+  embedder: { model: 'small', store: 'runs/quickstart/features' },
   trainer: tagger.trainer { batch_size: 8, learning_rate: 5e-3, patience: 8 },
   results: 'runs/quickstart/results',
 }

@@ -15,6 +15,7 @@ from pydantic import Field, model_validator
 
 from elmo_xlstm.atomic import write_atomically
 from elmo_xlstm.checkpoints import publish_directory
+from elmo_xlstm.checksums import CHECKSUMS_FILE, find_damage, write_checksums
 from elmo_xlstm.config import Settings, validate
 from elmo_xlstm.device import default_device
 from elmo_xlstm.embedding import ElmoEmbedder, EmbedderSettings
@@ -24,7 +25,7 @@ from elmo_xlstm.evaluation.outcomes import Outcomes, encode_outcomes
 from elmo_xlstm.evaluation.results import EpochScore, Name, ParameterCounts, RunResult, now
 from elmo_xlstm.lm.model_files import find_model
 from elmo_xlstm.progress import Progress
-from elmo_xlstm.run_directory import CONFIG_FILE
+from elmo_xlstm.run_directory import CONFIG_FILE, read_config, run_lock
 from elmo_xlstm.training import Trainer, seed_everything
 from tasks.registry import tasks
 from tasks.task import Scores, Task
@@ -34,6 +35,8 @@ logger = logging.getLogger(__name__)
 EMBEDDER_DIRECTORY = "embedder"
 RESULT_FILE = "result.json"
 HISTORY_FILE = "history.json"
+# Files that change after a run has ended: the log of a suite, settings that are free on resume.
+LIVE = frozenset({CONFIG_FILE, CHECKSUMS_FILE, "log.txt"})
 
 
 class FinetuneSettings(Settings):
@@ -91,7 +94,18 @@ def run_finetuning(
         command: what started the run, for the result file.
         resume: go on from the last whole epoch.
         progress: shows how far the work has come.
+
+    Raises:
+        Interrupted: SIGTERM or Ctrl-C; what was done so far is kept for ``resume``.
+        UserError: another process is at work there, the data cannot be used, or the disk is full.
     """
+    with run_lock(directory):
+        return _run(settings, directory, command, resume, progress)
+
+
+def _run(
+    settings: FinetuneSettings, directory: Path, command: str, resume: bool, progress: Progress | None
+) -> RunResult:
     started, clock = now(), time.monotonic()
     if settings.embedder is not None:
         _keep_model(settings.embedder.model, directory / EMBEDDER_DIRECTORY)
@@ -132,6 +146,7 @@ def run_finetuning(
         command=command,
     )
     write_atomically(directory / RESULT_FILE, _json(result.model_dump(mode="json")))
+    write_checksums(directory, [path.name for path in directory.iterdir() if path.is_file() and path.name not in LIVE])
     result.write(Path(settings.results))
     return result
 
@@ -150,8 +165,12 @@ class FinishedRun:
         stored = directory / CONFIG_FILE
         if not stored.is_file():
             raise UserError(f"{directory}: no run there ({CONFIG_FILE} is missing); train one with finetune")
-        values = json.loads(stored.read_text(encoding="utf-8"))
-        self.settings = validate(FinetuneSettings, values, origin=str(stored))
+        self.settings = validate(FinetuneSettings, read_config(directory), origin=str(stored))
+        if damage := find_damage(directory) if (directory / CHECKSUMS_FILE).is_file() else []:
+            raise UserError(
+                f"{directory}: damaged: {'; '.join(damage)}. Make the run again: finetune with --resume writes "
+                "everything anew from its last checkpoint"
+            )
         self.task: Task[Any] = self.settings.task.build(_kept_embedder(self.settings, directory))
         self.task.load(directory)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import traceback
 from collections.abc import Sequence
 
 from elmo_xlstm.config import Registry
@@ -31,3 +32,9 @@ def register_tasks(modules: Sequence[str] = ()) -> None:
             importlib.import_module(name)
         except ImportError as error:
             raise UserError(f"--include-package {name}: cannot be imported: {error}") from None
+        except Exception as error:  # it is the user's own code
+            where = traceback.extract_tb(error.__traceback__)[-1]
+            raise UserError(
+                f"--include-package {name}: {where.filename}:{where.lineno}: {type(error).__name__}: {error}; mend the "
+                "module, or leave the option out"
+            ) from error

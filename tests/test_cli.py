@@ -21,6 +21,7 @@ ROOT = Path(__file__).parents[1]
 COMMANDS = [
     "tokenizer",
     "pretrain",
+    "export",
     "finetune",
     "suite",
     "evaluate",
@@ -343,7 +344,11 @@ class TestSuite:
             raise KeyboardInterrupt
 
         monkeypatch.setattr("tasks.suite.running.run_suite", interrupted)
-        assert call("suite", "suite.jsonnet") == (130, "", "interrupted; go on with the same command\n")
+        assert call("suite", "suite.jsonnet") == (
+            130,
+            "",
+            "stopped by Ctrl-C. Go on with: python cli.py suite suite.jsonnet\n",
+        )
 
     def test_wrong_options(self, workspace) -> None:
         assert "--models x: no such model in the suite" in fail("suite", "suite.jsonnet", "--models", "bilm,x")
@@ -387,18 +392,19 @@ class TestMessages:
             raise KeyboardInterrupt
 
         monkeypatch.setattr("tasks.finetuning.run_finetuning", interrupted)
-        outcome = call("finetune", "finetune.jsonnet", "--output", tmp_path / "run")
-        assert outcome == (130, "", "interrupted; go on with --resume\n")
+        outcome = call("finetune", "finetune.jsonnet", "--output", tmp_path / "run", "--force")
+        way = f"python cli.py finetune finetune.jsonnet --output {tmp_path / 'run'} --resume"
+        assert outcome == (130, "", f"stopped by Ctrl-C. Go on with: {way}\n")
 
-    def test_bugs_are_not_hidden(self, workspace, tmp_path, monkeypatch) -> None:
+    def test_bugs_are_one_message_and_a_file(self, workspace, tmp_path, monkeypatch) -> None:
         def broken(*_):
-            raise ZeroDivisionError
+            raise ZeroDivisionError("odd")
 
         monkeypatch.setattr("tasks.finetuning.run_finetuning", broken)
-        monkeypatch.setattr(sys, "argv", ["cli.py", "finetune", "finetune.jsonnet", "--output", str(tmp_path / "run")])
-        monkeypatch.setattr(sys, "path", list(sys.path))
-        with pytest.raises(ZeroDivisionError):
-            cli.main()
+        monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+        outcome = call("finetune", "finetune.jsonnet", "--output", tmp_path / "run")
+        assert outcome.code == 70 and outcome.err.startswith("error: ZeroDivisionError: odd\n")
+        assert str(tmp_path / "elmo-xlstm-") in outcome.err and "Traceback" not in outcome.err
 
 
 @pytest.mark.parametrize("command", COMMANDS)

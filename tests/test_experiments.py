@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ TAGGING = ["nerp", "nergrit", "posp", "bapos", "terma", "keps", "facqa"]
 register_tasks()
 
 
+@functools.cache
 def load(path: Path) -> Any:
     values = evaluate_jsonnet(path, {"corpus": "somewhere", "exclude": "evaluation.txt"})
     (kind,) = KINDS.keys() & values.keys()
@@ -139,7 +141,8 @@ def test_steps_of_the_quick_start_fit_together(monkeypatch) -> None:
     )
     assert pretrain.tokenizer.name == tokenizer.output
     assert pretrain.tokenizer.lower_case == tokenizer.wordpiece.lower_case
-    assert ner.embedder.model == pretrain.output
+    script = (ROOT / "scripts/quickstart.sh").read_text(encoding="utf-8")
+    assert f"-o embedder.model={pretrain.output} " in script and ner.embedder.model == "small"
     tokenizer.sources[0].build()  # the text is there
     splits = ner.task.dataset.load()
     assert min(len(splits.train), len(splits.valid), len(splits.test)) > 30
@@ -152,4 +155,14 @@ def test_steps_of_the_cpu_recipe_fit_together() -> None:
     assert pretrain.tokenizer.name == tokenizer.output
     assert pretrain.tokenizer.lower_case == tokenizer.wordpiece.lower_case == ner.task.lower_case
     assert pretrain.corpus.sources == tokenizer.sources and pretrain.corpus.cleaning == tokenizer.cleaning
-    assert ner.embedder.model == pretrain.output
+
+
+def test_tasks_read_the_bundled_model() -> None:
+    read = set()
+    for path in EXPERIMENTS:
+        experiment = load(path)
+        for one in getattr(experiment, "experiments", [experiment]):
+            if getattr(one, "embedder", None) is not None:
+                read.add((one.task.name, one.embedder.model))
+    assert {model for _, model in read} == {"small"}
+    assert {name for name, _ in read} >= {*TAGGING, *LABELLED, "absa_e2e", "sample_ner", "own_ner", "own_reviews"}

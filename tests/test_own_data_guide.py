@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shlex
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -42,10 +41,10 @@ def run(arguments: list[str]) -> str:
 
 @pytest.fixture
 def workplace(tmp_path: Path, model_directory: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where the commands are typed: the repository's files, and a model in place of the quick start's."""
+    """Where the commands are typed: the repository's files, and a tiny model in place of the bundled one."""
     for name in ("experiments", "tasks"):
         (tmp_path / name).symlink_to(ROOT / name)
-    shutil.copytree(model_directory, tmp_path / "runs" / "quickstart" / "pretrain")
+    monkeypatch.setattr("elmo_xlstm.lm.model_files.bundled_model", lambda name: model_directory)
     (bad,) = blocks("csv")
     (tmp_path / "bad.csv").write_text(bad, encoding="utf-8")
     monkeypatch.chdir(tmp_path)

@@ -7,6 +7,7 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.main import get_command
@@ -32,6 +33,16 @@ def test_commands_parse_and_their_experiments_exist(arguments: list[str]) -> Non
             assert (ROOT / name).is_file()
 
 
+def test_python_runs() -> None:
+    (block,) = re.findall(r"^```python\n(.*?)^```$", README, flags=re.MULTILINE | re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(block, names)
+    embedder, length = names["embedder"], names["input_ids"].shape[1]
+    assert names["vectors"].shape == (4, embedder.num_layers, embedder.dim)
+    for hidden in (names["forward"], names["backward"]):
+        assert hidden.shape == (1, length, embedder.dim // 2)
+
+
 def test_scripts_and_links_exist() -> None:
     for name in re.findall(r"^bash (\S+)", README, flags=re.MULTILINE):
         assert (ROOT / name).is_file()
@@ -52,10 +63,10 @@ def test_the_quick_start_ends_with_a_leaderboard(tmp_path: Path) -> None:
         (tmp_path / name).symlink_to(ROOT / name)
     script = (ROOT / "scripts" / "quickstart.sh").read_text(encoding="utf-8")
     steps = commands(script.partition("set -x")[2].partition("set +x")[0])
-    assert [step[0] for step in steps] == ["tokenizer", "pretrain", "finetune", "finetune", "leaderboard"]
+    assert [step[0] for step in steps] == ["finetune", "finetune", "tokenizer", "pretrain", "finetune", "leaderboard"]
     for step in steps:
         done = subprocess.run(
             [sys.executable, ROOT / "cli.py", *step], cwd=tmp_path, capture_output=True, text=True, check=False
         )
         assert done.returncode == 0, done.stderr
-    assert "frozen-bilm" in done.stdout and "no-bilm" in done.stdout
+    assert all(name in done.stdout for name in ("frozen-bilm", "own-bilm", "no-bilm"))

@@ -15,17 +15,25 @@ if TYPE_CHECKING:
     from elmo_xlstm.config.settings import Settings
 
 
+SHOWN = 50
+LONGEST = 4000
+LONGEST_NAME = 100
+
+
 class ConfigError(UserError):
-    """All problems of one configuration.
+    """All problems of one configuration; the message has the first fifty, each with 4,000 characters at most.
 
     Attributes:
         problems: one line each: ``path: message``.
     """
 
     def __init__(self, origin: str, problems: Sequence[str]) -> None:
-        self.problems = list(problems)
+        self.problems = [p if len(p) <= LONGEST else f"{p[:LONGEST]} ... (cut)" for p in problems]
         count = "1 problem" if len(self.problems) == 1 else f"{len(self.problems)} problems"
-        super().__init__("\n".join([f"{origin}: {count}", *(f"  {problem}" for problem in self.problems)]))
+        lines = [f"{origin}: {count}", *(f"  {problem}" for problem in self.problems[:SHOWN])]
+        if len(self.problems) > SHOWN:
+            lines.append(f"  ... and {len(self.problems) - SHOWN} more")
+        super().__init__("\n".join(lines))
 
 
 def suggestion(wrong: str, known: Sequence[str]) -> str:
@@ -53,7 +61,11 @@ def describe(error: ValidationError, settings_class: type[Settings]) -> list[str
                 message = "needs a key 'type' that says which implementation to use"
             case "union_tag_invalid":
                 expected = [name.strip().strip("'") for name in context["expected_tags"].split(",")]
-                message = f"unknown type '{context['tag']}'; {suggestion(context['tag'], expected)}"
+                message = f"unknown type '{context['tag']:.80}'; {suggestion(context['tag'], expected)}"
+            case "int_parsing_size":
+                message = f"expected a smaller whole number (got {problem['input']!r:.80})"
+            case "path_type":
+                message = f"expected the path of a file or directory, as a text (got {problem['input']!r:.80})"
             case "value_error":
                 message = str(context["error"])
             case _:
@@ -103,5 +115,6 @@ def _described_by(annotation: Any, metadata: Sequence[Any] = ()) -> type[BaseMod
 def _dotted(path: Sequence[str | int]) -> str:
     text = ""
     for part in path:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
+        name = part if isinstance(part, int) or len(part) <= LONGEST_NAME else f"{part[:LONGEST_NAME]}..."
+        text += f"[{part}]" if isinstance(part, int) else f".{name}" if text else str(name)
     return text

@@ -12,12 +12,13 @@ from elmo_xlstm.config.settings import SettingsT, validate
 from elmo_xlstm.errors import UserError
 
 
-def read_experiment(path: Path, variables: Sequence[str] = ()) -> dict[str, Any]:
+def read_experiment(path: Path, variables: Sequence[str] = (), imports: Sequence[Path] = ()) -> dict[str, Any]:
     """Evaluate an experiment file to plain values.
 
     Args:
         path: jsonnet file.
         variables: ``NAME=VALUE`` for ``std.extVar``.
+        imports: directories that it may import from, beside its own.
 
     Raises:
         UserError: a variable is malformed, or the file cannot be evaluated.
@@ -28,7 +29,7 @@ def read_experiment(path: Path, variables: Sequence[str] = ()) -> dict[str, Any]
         if not name or not equals:
             raise UserError(f"--ext-var {item}: expected NAME=VALUE")
         values[name] = value
-    return evaluate_jsonnet(path, values)
+    return evaluate_jsonnet(path, values, imports)
 
 
 def load_experiment(
@@ -36,6 +37,7 @@ def load_experiment(
     path: Path,
     overrides: Sequence[str] = (),
     variables: Sequence[str] = (),
+    imports: Sequence[Path] = (),
     **replaced: Any,
 ) -> SettingsT:
     """Evaluate, override and validate an experiment.
@@ -45,12 +47,13 @@ def load_experiment(
         path: jsonnet file.
         overrides: ``dotted.key=value``.
         variables: ``NAME=VALUE`` for ``std.extVar``.
+        imports: directories that the file may import from, beside its own.
         **replaced: top-level settings that an option of their own gives; None leaves the experiment's.
 
     Raises:
         UserError: says everything that is wrong.
     """
-    values = apply_overrides(read_experiment(path, variables), overrides)
+    values = apply_overrides(read_experiment(path, variables, imports), overrides)
     values |= {
         name: str(value) if isinstance(value, Path) else value for name, value in replaced.items() if value is not None
     }

@@ -3,48 +3,85 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from elmo_xlstm.config import jsonnet_process
 from elmo_xlstm.config.errors import ConfigError
+from elmo_xlstm.config.plain_values import parse_values
+
+LIMITS = {
+    "SIGXCPU": f"takes more than {jsonnet_process.CPU_SECONDS} seconds; check for a function that never ends",
+    "SIGKILL": f"takes more than {jsonnet_process.CPU_SECONDS} seconds, or the system is short of memory",
+    "SIGABRT": "takes too much memory; check for values that grow without end",
+    "SIGSEGV": "is nested too deeply, or an expression in it is too long, for the evaluator; write it shorter",
+}
+GIVE_VARIABLE = "give it: --ext-var NAME=VALUE"
 
 
-def evaluate_jsonnet(path: Path, external_variables: Mapping[str, str] | None = None) -> dict[str, Any]:
-    """Evaluate a jsonnet file to plain values.
+def evaluate_jsonnet(
+    path: Path, external_variables: Mapping[str, str] | None = None, allowed: Sequence[Path] = ()
+) -> dict[str, Any]:
+    """Evaluate a jsonnet file to plain values, in a process of its own, with 20 seconds and 2 GiB at most.
 
-    Imports are resolved beside the importing file and stay inside the directory tree of ``path``.
+    Imports are resolved beside the importing file and stay inside the directory tree of ``path``, and those allowed
+    besides; links are followed before that is looked at.
 
     Args:
         path: the experiment file.
         external_variables: values of ``std.extVar``; always strings, as jsonnet wants them.
+        allowed: further directories whose trees may be imported from.
 
     Raises:
-        ConfigError: the file is missing, is no valid jsonnet or is no object.
+        ConfigError: the file is missing, is no valid jsonnet, needs too much time or memory, or is no object.
     """
-    import _jsonnet  # the compiled evaluator is needed for this alone
-
-    if not path.is_file():
+    if "\0" in str(path) or not path.is_file():
         raise ConfigError(str(path), ["no such file; experiments are jsonnet files, see experiments/"])
-    root = path.resolve().parent
-
-    def import_file(directory: str, name: str) -> tuple[str, bytes]:
-        target = (Path(directory) / name).resolve()
-        if not target.is_relative_to(root):
-            raise RuntimeError(f"import '{name}' leaves the experiment's directory {root}")
-        if not target.is_file():
-            raise RuntimeError(f"import '{name}': no such file {target}")
-        return str(target), target.read_bytes()
-
+    for directory in allowed:
+        if not directory.is_dir():
+            raise ConfigError(str(path), [f"--allow-imports {directory}: no such directory"])
     try:
-        text = _jsonnet.evaluate_file(
-            str(path.resolve()), ext_vars=dict(external_variables or {}), import_callback=import_file
+        answer = _ask(
+            path=str(path.resolve()),
+            roots=[str(directory.resolve()) for directory in (path.resolve().parent, *allowed)],
+            variables=dict(external_variables or {}),
         )
-    except RuntimeError as error:
-        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-        problem = "\n    ".join(lines) or "cannot be evaluated"  # one problem; the lines below it say where
-        raise ConfigError(str(path), [problem]) from None
-    values = json.loads(text)
+    except _ProcessEndedError as error:
+        raise ConfigError(str(path), [str(error)]) from None
+    if "error" in answer:
+        lines = [line.strip() for line in answer["error"].splitlines() if line.strip()]
+        lines.append("mend the file there" if "undefined external" not in answer["error"] else GIVE_VARIABLE)
+        problem = "\n    ".join(lines)  # one problem; the lines below it say where
+        raise ConfigError(str(path), [problem])
+    values = parse_values(answer["values"], str(path))
     if not isinstance(values, dict):
         raise ConfigError(str(path), [f"an experiment is an object {{...}}, this is a {type(values).__name__}"])
     return values
+
+
+class _ProcessEndedError(Exception):
+    """The evaluator ended without an answer."""
+
+
+def _ask(**request: Any) -> dict[str, str]:
+    """What the evaluator answers."""
+    done = subprocess.run(
+        [sys.executable, jsonnet_process.__file__],
+        input=json.dumps(request).encode(),
+        capture_output=True,
+        check=False,
+    )
+    try:
+        answer: dict[str, str] = json.loads(done.stdout)
+    except ValueError:
+        name = signal.Signals(-done.returncode).name if done.returncode < 0 else f"exit status {done.returncode}"
+        if "MemoryError" in (said := done.stderr.decode(errors="replace")) or "bad_alloc" in said:
+            name = "SIGABRT"
+        reason = (said.strip().splitlines() or ["no reason given"])[-1]
+        raise _ProcessEndedError(LIMITS.get(name, f"the evaluator ended with {name} ({reason})")) from None
+    sys.stderr.write(done.stderr.decode(errors="replace"))  # std.trace
+    return answer

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import copy
-import json
 from collections.abc import Sequence
 from typing import Any
 
 from elmo_xlstm.config.errors import ConfigError
+from elmo_xlstm.config.plain_values import DEEPEST, parse_values
 
 
 def apply_overrides(values: dict[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
@@ -31,6 +31,8 @@ def apply_overrides(values: dict[str, Any], overrides: Sequence[str]) -> dict[st
             _set(changed, key.split("."), _parse(text))
         except LookupError as error:
             problems.append(f"-o {override}: {error.args[0]}")
+        except ConfigError as error:
+            problems.extend(f"-o {override:.100}: the value {problem}" for problem in error.problems)
     if problems:
         raise ConfigError("overrides", problems)
     return changed
@@ -38,13 +40,15 @@ def apply_overrides(values: dict[str, Any], overrides: Sequence[str]) -> dict[st
 
 def _parse(text: str) -> Any:
     try:
-        return json.loads(text)
+        return parse_values(text, "overrides")
     except ValueError:
         return text
 
 
 def _set(values: dict[str, Any], keys: Sequence[str], new: Any) -> None:
     here: Any = values
+    if len(keys) > DEEPEST:
+        raise LookupError(f"a key of {len(keys)} parts; settings are not nested so deeply")
     for position, key in enumerate(keys):
         last = position == len(keys) - 1
         if isinstance(here, dict):
@@ -53,7 +57,7 @@ def _set(values: dict[str, Any], keys: Sequence[str], new: Any) -> None:
             else:
                 here = here.setdefault(key, {})
         elif isinstance(here, list):
-            if not key.isdecimal() or int(key) >= len(here):
+            if not key.isdecimal() or len(key) > len(str(len(here))) or int(key) >= len(here):
                 raise LookupError(f"'{'.'.join(keys[:position])}' is a list of {len(here)}; '{key}' is not in it")
             if last:
                 here[int(key)] = new

@@ -21,6 +21,7 @@ from elmo_xlstm.errors import UserError
 from elmo_xlstm.lm.configuration import BiXLSTMConfig
 from elmo_xlstm.lm.model import BiXLSTM, Encoding
 from elmo_xlstm.lm.model_files import find_model, save_model
+from elmo_xlstm.pretrained import DEFAULT_MODEL
 from elmo_xlstm.text import Tokenizer, WordPieces
 
 # Pieces of one batch, padding included. On a CPU, few enough that what a layer computes stays in the caches: at model
@@ -72,7 +73,7 @@ class ElmoEmbedder(nn.Module):
     @classmethod
     def from_pretrained(
         cls,
-        name_or_path: str | Path,
+        name_or_path: str | Path = DEFAULT_MODEL,
         pooling: Pooling = "boundary",
         device: str | torch.device | None = None,
         precision: Precision = "fp32",
@@ -81,7 +82,8 @@ class ElmoEmbedder(nn.Module):
         """Load a model with its tokenizer.
 
         Args:
-            name_or_path: a model directory, a pretraining run, or a name on the Hugging Face hub.
+            name_or_path: the bundled model by default; its name, a model directory, a pretraining run, or a name on
+                the Hugging Face hub.
             pooling: which pieces stand for a word.
             device: where to compute; a GPU if there is one by default.
             precision: of the projections.

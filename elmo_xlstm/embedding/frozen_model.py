@@ -6,6 +6,9 @@ The numbers are those of :mod:`elmo_xlstm.lm` up to rounding. What is constant i
   queries, and ``c`` itself are the keys.
 - Gates read ``q``, ``k`` and ``v``, which are linear in ``c`` and in the cell's input: two products in place of three.
 - Head after head is read where it lies, (batch, length, heads, head width) throughout, so that nothing is copied.
+
+Where our compiled kernels can run, they compute what lies between the projections instead; see
+:mod:`elmo_xlstm.lm.native`.
 """
 
 from __future__ import annotations
@@ -19,8 +22,10 @@ from torch.nn import functional as F
 
 from elmo_xlstm.embedding.precision import PROJECTIONS, Precision
 from elmo_xlstm.lm.cell import EPSILON, PARALLEL_LENGTH, mlstm
+from elmo_xlstm.lm.kernels import native_problem
 from elmo_xlstm.lm.layer import BlockDiagonalLinear, MLSTMBlock, MLSTMLayer, MLSTMStack
 from elmo_xlstm.lm.model import BiXLSTM, Encoding, reversal
+from elmo_xlstm.lm.native import takes
 
 # Blocks of block-diagonal products are joined up to this size; twice the size takes twice the time here.
 JOINED_BLOCK = 16
@@ -32,12 +37,14 @@ class FrozenModel:
     Args:
         model: on a CPU. A stack of another kind than ours is used as it is.
         precision: of the projections.
+        native: use our compiled kernels where they can run.
     """
 
-    def __init__(self, model: BiXLSTM, precision: Precision) -> None:
+    def __init__(self, model: BiXLSTM, precision: Precision, native: bool = True) -> None:
         self._embedding = model.token_embedding.weight.detach()
-        self._forward = _freeze(model.forward_stack, precision)
-        self._backward = _freeze(model.backward_stack, precision)
+        native = native and native_problem(model.config, self._embedding.device) is None
+        self._forward = _freeze(model.forward_stack, precision, native)
+        self._backward = _freeze(model.backward_stack, precision, native)
 
     def encode_layers(self, input_ids: Tensor, attention_mask: Tensor) -> Encoding:
         """See :meth:`~elmo_xlstm.lm.model.BiXLSTM.encode_layers`."""
@@ -47,8 +54,8 @@ class FrozenModel:
         return Encoding(embeddings, self._forward(embeddings), [hidden.gather(1, order) for hidden in backward])
 
 
-def _freeze(stack: nn.Module, precision: Precision) -> Callable[[Tensor], list[Tensor]]:
-    return FrozenStack(stack, precision) if isinstance(stack, MLSTMStack) else stack
+def _freeze(stack: nn.Module, precision: Precision, native: bool) -> Callable[[Tensor], list[Tensor]]:
+    return FrozenStack(stack, precision, native) if isinstance(stack, MLSTMStack) else stack
 
 
 class FrozenStack:
@@ -57,14 +64,15 @@ class FrozenStack:
     Args:
         stack: whose weights are taken.
         precision: of the projections.
+        native: use our compiled kernels.
     """
 
-    def __init__(self, stack: MLSTMStack, precision: Precision) -> None:
+    def __init__(self, stack: MLSTMStack, precision: Precision, native: bool) -> None:
         self._norm_after = stack.post_blocks_norm
         self._blocks: list[tuple[nn.Module, FrozenLayer]] = []
         for block in stack.blocks:
             assert isinstance(block, MLSTMBlock)
-            self._blocks.append((block.xlstm_norm, FrozenLayer(block.xlstm, precision)))
+            self._blocks.append((block.xlstm_norm, FrozenLayer(block.xlstm, precision, native)))
 
     def __call__(self, inputs: Tensor) -> list[Tensor]:
         """Outputs of all blocks, each (batch, length, embedding dim); the last one behind the norm."""
@@ -82,10 +90,12 @@ class FrozenLayer:
     Args:
         layer: whose weights are taken.
         precision: of the projections.
+        native: use our compiled kernels.
     """
 
-    def __init__(self, layer: MLSTMLayer, precision: Precision) -> None:
+    def __init__(self, layer: MLSTMLayer, precision: Precision, native: bool) -> None:
         cell = layer.mlstm_cell
+        self._between = layer.between_projections if native else None
         self._heads = cell.num_heads
         self._project_up = PROJECTIONS[precision](layer.proj_up.weight)
         self._project_down = PROJECTIONS[precision](layer.proj_down.weight)
@@ -111,7 +121,10 @@ class FrozenLayer:
 
     def __call__(self, inputs: Tensor) -> Tensor:
         """Map (batch, length, embedding dim) to the same shape."""
-        cell_input, output_gate = self._project_up(inputs).chunk(2, dim=-1)
+        up = self._project_up(inputs)
+        if self._between is not None and takes(up):
+            return self._project_down(self._between(up))
+        cell_input, output_gate = up.chunk(2, dim=-1)
         convolved = F.silu(self._convolve(cell_input)[0], inplace=True)
         hidden = self._cell(cell_input, convolved)  # (batch, length, heads, head width)
         hidden = F.layer_norm(hidden, hidden.shape[-1:]).flatten(2)

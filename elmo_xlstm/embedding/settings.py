@@ -12,13 +12,14 @@ from elmo_xlstm.embedding.embedder import ElmoEmbedder
 from elmo_xlstm.embedding.pooling import Pooling
 from elmo_xlstm.embedding.precision import Precision
 from elmo_xlstm.embedding.store import FeatureStore
+from elmo_xlstm.pretrained import DEFAULT_MODEL
 
 
 class EmbedderSettings(Settings):
     """The frozen language model of an experiment."""
 
-    model: str
-    """A model directory, a pretraining run, or a name on the Hugging Face hub."""
+    model: str = DEFAULT_MODEL
+    """small, which the package carries; a model directory, a pretraining run, or a name on the Hugging Face hub."""
     pooling: Pooling = "boundary"
     """Which pieces stand for a word: forward at the last and backward at the first, or first, last, mean of both."""
     precision: Precision = "fp32"

@@ -8,7 +8,8 @@ import logging
 import os
 import uuid
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from elmo_xlstm.disk import writing
 from elmo_xlstm.embedding.embedder import ElmoEmbedder
+from elmo_xlstm.interruption import Interrupted, finishing_step, stop_requested
 from elmo_xlstm.progress import NullProgress, Progress
+
+try:
+    import fcntl
+except ImportError:  # not on this system: left-overs stay
+    fcntl = None  # type: ignore[assignment]
 
 logger = logging.getLogger(__name__)
 
@@ -41,7 +49,8 @@ class FeatureStore:
     ``directory/<fingerprint>/`` holds segments: ``<name>.bin`` with the words of many sentences one after another,
     (words, layers, dim), and ``<name>.json`` that says which words are whose. A segment exists once its JSON file
     does, which is renamed into place after the data; one whose size or checksum is wrong is removed, with a warning,
-    and its sentences are embedded again.
+    and its sentences are embedded again. Several processes may use one store at once: each finds what the others have
+    stored until then.
 
     Nothing reads ahead: opening the store checks every byte, which brings it into the system's page cache, and making
     an epoch's batches from there takes 2 % of the time that a BiLSTM-CRF needs to train on them (``python -m
@@ -59,8 +68,8 @@ class FeatureStore:
         self._directory.mkdir(parents=True, exist_ok=True)
         self._places: dict[str, _Place] = {}
         self._segments: dict[str, Features] = {}
-        for index in sorted(self._directory.glob("*.json")):
-            self._open(index)
+        self._remove_left_overs()
+        self._find_segments()
 
     def features(self, sentences: Sequence[Sequence[str]], progress: Progress | None = None) -> list[Features]:
         """Vectors of sentences, in their order; those that are missing are computed and stored first.
@@ -71,12 +80,48 @@ class FeatureStore:
 
         Returns:
             For each sentence (words, layers, dim), a view into a memory map.
+
+        Raises:
+            DiskError: the disk is full; what was stored before is all there.
+            Interrupted: SIGTERM or Ctrl-C; what was computed so far was stored first.
         """
         keys = [sentence_key(sentence) for sentence in sentences]
+        if any(key not in self._places for key in keys):
+            self._find_segments()  # what other processes have embedded since
         missing = {key: sentence for key, sentence in zip(keys, sentences, strict=True) if key not in self._places}
         if missing:
             self._embed(missing, progress or NullProgress())
         return [self._view(self._places[key]) for key in keys]
+
+    def _find_segments(self) -> None:
+        for index in sorted(self._directory.glob("*.json")):
+            if index.stem not in self._segments:
+                self._open(index)
+
+    def _remove_left_overs(self) -> None:
+        """Remove what killed processes left, unless one that lives is writing just now."""
+        with self._lock(exclusive=True) as alone:
+            if not alone:
+                return
+            for path in [*self._directory.glob(".*.partial"), *self._directory.glob("*.bin")]:
+                if path.suffix == ".partial" or not path.with_suffix(".json").exists():
+                    logger.info("feature store: removing %s, left over from a process that did not end", path)
+                    path.unlink(missing_ok=True)
+
+    @contextmanager
+    def _lock(self, exclusive: bool) -> Iterator[bool]:
+        """Hold the directory: with all that write, or alone; yields whether that could be had at once."""
+        descriptor = os.open(self._directory, os.O_RDONLY)
+        try:
+            got = fcntl is not None
+            try:
+                if fcntl is not None:
+                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB if exclusive else fcntl.LOCK_SH)
+            except OSError:  # held by others, or a file system without locks
+                got = False
+            yield got
+        finally:
+            os.close(descriptor)
 
     def _view(self, place: _Place) -> Features:
         return self._segments[place.segment][place.start : place.stop]
@@ -85,19 +130,28 @@ class FeatureStore:
         keys, sentences = list(missing), list(missing.values())
         pending: list[tuple[str, Features]] = []
         size = 0
-        with progress.task("embed sentences", len(sentences)) as work:
-            for index, layers in self._embedder.stream(sentences):
+        with finishing_step(), progress.task("embed sentences", len(sentences)) as work:
+            for done, (index, layers) in enumerate(self._embedder.stream(sentences), start=1):
                 pending.append((keys[index], layers.astype(np.float16)))
                 size += pending[-1][1].nbytes
                 work.advance()
-                if size >= SEGMENT_BYTES:
+                stopping = stop_requested()
+                if size >= SEGMENT_BYTES or stopping:
                     self._write(pending)
                     pending, size = [], 0
-        if pending:
-            self._write(pending)
+                if stopping:
+                    kept = f"{self._directory}: the vectors of {done} of {len(sentences)} sentences are kept"
+                    raise Interrupted(stopping, kept)
+            if pending:
+                self._write(pending)
 
-    def _write(self, entries: Iterable[tuple[str, Features]]) -> None:
-        entries = list(entries)
+    def _write(self, entries: Sequence[tuple[str, Features]]) -> None:
+        size = sum(layers.nbytes for _, layers in entries)
+        with self._lock(exclusive=False), writing(self._directory, size):
+            index = self._write_segment(entries)
+        self._open(index)
+
+    def _write_segment(self, entries: Sequence[tuple[str, Features]]) -> Path:
         places: dict[str, tuple[int, int]] = {}
         words = 0
         for key, layers in entries:
@@ -125,7 +179,7 @@ class FeatureStore:
             temporary.rename(index)
         finally:
             temporary.unlink(missing_ok=True)
-        self._open(index)
+        return index
 
     def _open(self, index: Path) -> None:
         data = index.with_suffix(".bin")

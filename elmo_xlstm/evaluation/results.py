@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -20,7 +22,12 @@ Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$"
 """A name that is also a file name on every system."""
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0)]
+Metric = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f-\x9f]+$", max_length=100)]
+"""A metric's name: a line of text."""
 DECIMALS = 6
+SHOWN = 20
+LONGEST = 2000
+CHECKSUM = "sha256"
 
 
 class ResultError(UserError):
@@ -34,7 +41,10 @@ class ResultError(UserError):
         """Put all problems into one message."""
         self.problems = problems
         count = "1 broken result file" if len(problems) == 1 else f"{len(problems)} broken result files"
-        lines = [f"{directory}: {count}", *problems, "Delete them, or measure them again."]
+        shown = [problem[:LONGEST] for problem in problems[:SHOWN]]
+        if len(problems) > SHOWN:
+            shown.append(f"... and {len(problems) - SHOWN} more")
+        lines = [f"{directory}: {count}", *shown, "Delete them, or measure them again."]
         super().__init__("\n".join(lines))
 
 
@@ -51,7 +61,7 @@ class TypeScore(Settings):
 class MixWeights(Settings):
     """A learned scalar mix: gamma times the weighted sum of layers."""
 
-    weights: list[float]
+    weights: Annotated[list[float], Field(min_length=1, max_length=1000)]
     """After the soft-max, lowest layer (the token embedding) first."""
     gamma: float
 
@@ -112,9 +122,9 @@ class RunResult(Settings):
     seed: Count
     split: Literal["train", "valid", "test"]
     """The leaderboard shows test only."""
-    main_metric: str
+    main_metric: Metric
     """Which of ``metrics`` is the task's main score."""
-    metrics: dict[str, Share]
+    metrics: dict[Metric, Share]
     intervals: dict[str, tuple[Share, Share]] = {}
     """95 % bootstrap intervals over sentences, by metric."""
     types: dict[str, TypeScore] = {}
@@ -157,13 +167,22 @@ class RunResult(Settings):
         return directory / self.task / self.model / f"seed-{self.seed}{split}.json"
 
     def write(self, directory: Path) -> Path:
-        """Write the result file, whole or not at all, scores with six decimals; an older one is replaced."""
+        """Write the result file, whole or not at all, scores with six decimals; an older one is replaced.
+
+        It ends with a checksum of all that stands before, so that a number that has changed is noticed.
+        """
         values = self.model_dump(mode="json")
         for key in ("metrics", "intervals", "types", "mix", "curve", "seconds"):
             values[key] = _rounded(values[key])
+        values[CHECKSUM] = _checksum(values)
         path = self.path(directory)
         write_text_atomically(path, json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
         return path
+
+
+def _checksum(values: Mapping[str, Any]) -> str:
+    """Of a result's content, however it is laid out."""
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
 
 def _rounded(value: Any) -> Any:
@@ -199,14 +218,33 @@ def load_results(directory: Path) -> list[RunResult]:
     return results
 
 
-def _load(path: Path, directory: Path) -> RunResult:
+def read_result(path: Path) -> RunResult:
+    """Read a result file; one without a checksum is older and believed.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is no JSON, or not what was written.
+        ConfigError: it is no result.
+    """
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except UnicodeDecodeError:
         raise ValueError("not UTF-8") from None
     except json.JSONDecodeError as error:
         raise ValueError(f"no valid JSON ({error.msg} at line {error.lineno})") from None
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    except ValueError:  # Python reads no whole number of more than 4,300 digits
+        raise ValueError("holds a number of thousands of digits") from None
+    expected = values.pop(CHECKSUM, None) if isinstance(values, dict) else None
     result = validate(RunResult, values, origin=str(path))
+    if expected is not None and _checksum(values) != expected:
+        raise ValueError("its content is not what was written (SHA-256 differs)")
+    return result
+
+
+def _load(path: Path, directory: Path) -> RunResult:
+    result = read_result(path)
     if result.path(directory) != path:
         raise ValueError(f"belongs at {result.path(directory)}")
     return result

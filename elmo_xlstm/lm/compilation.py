@@ -1,4 +1,4 @@
-"""Which tier computes the stacks in training: plain torch, or ``torch.compile`` where that works and pays."""
+"""Which tier computes the stacks in training: plain torch, our compiled kernels, or ``torch.compile``."""
 
 from __future__ import annotations
 
@@ -12,15 +12,17 @@ import sysconfig
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, Literal
 
 import torch
 from accelerate import Accelerator
 
+from elmo_xlstm.errors import UserError
 from elmo_xlstm.lm.configuration import BiXLSTMConfig
 from elmo_xlstm.lm.distributed import Processes
+from elmo_xlstm.lm.kernels import Kernel, native_problem
 from elmo_xlstm.lm.layer import MLSTMStack
 from elmo_xlstm.lm.model import BiXLSTM
 from elmo_xlstm.lm.pretraining_settings import TrainingSettings
@@ -43,35 +45,63 @@ class Tier:
     """What computes the stacks, and why.
 
     Attributes:
-        compiled: with ``torch.compile``; else with plain torch.
+        compiled: with ``torch.compile``.
         reason: for people.
         refused: compiling was asked for and cannot be done.
+        kernel: see :func:`~elmo_xlstm.lm.kernels.use_kernel`.
     """
 
     compiled: bool
     reason: str
     refused: bool = False
+    kernel: Kernel = "torch"
 
     def __str__(self) -> str:
-        return f"{'torch.compile' if self.compiled else 'plain torch'} ({self.reason})"
+        names = {"torch": "plain torch", "native": "our compiled kernels", "triton": "the kernels of mlstm_kernels"}
+        return f"{'torch.compile' if self.compiled else names[self.kernel]} ({self.reason})"
 
 
 def choose_tier(
-    setting: Compile, device: torch.device, dtype: torch.dtype, total_flops: float, num_blocks: int
+    setting: Compile,
+    kernel: Kernel | Literal["auto"],
+    config: BiXLSTMConfig,
+    device: torch.device,
+    dtype: torch.dtype,
+    total_flops: float,
 ) -> Tier:
     """Decide once, before training.
 
-    With ``auto`` stacks are compiled if the time that this saves is more than the time that compiling takes. Both are
-    estimated: the length of training from its arithmetic and a matrix product timed here and now, the rest from the
-    measurements above.
+    With ``auto`` for both, our compiled kernels are taken where they can run: no other tier is faster on a CPU, and
+    they need no minutes of compiling. Else stacks are compiled if the time that this saves is more than the time that
+    compiling takes. Both are estimated: the length of training from its arithmetic and a matrix product timed here and
+    now, the rest from the measurements above.
 
     Args:
         setting: ``training.compile``.
+        kernel: ``training.kernel``.
+        config: of the model.
         device: of training.
         dtype: of its matrix products.
         total_flops: of all training on this device.
-        num_blocks: of both directions together.
+
+    Raises:
+        UserError: ``native`` kernels are asked for and cannot run.
     """
+    if kernel in ("auto", "native"):
+        problem = native_problem(config, device) if dtype == torch.float32 else "they compute in fp32"
+        if kernel == "native" and problem:
+            raise UserError(
+                f'training.kernel: "native" cannot be used: {problem}. Choose "auto", which takes what can run'
+            )
+        if not problem and (kernel == "native" or setting is not True):
+            return Tier(False, f"training.kernel is {kernel}", kernel="native")
+    tier = _compilation(setting, device, dtype, total_flops, 2 * config.num_blocks)
+    return replace(tier, kernel="triton" if kernel == "triton" else "torch")
+
+
+def _compilation(
+    setting: Compile, device: torch.device, dtype: torch.dtype, total_flops: float, num_blocks: int
+) -> Tier:
     if setting is False:
         return Tier(False, "training.compile is false")
     reason = "training.compile is true"

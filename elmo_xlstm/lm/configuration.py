@@ -24,13 +24,14 @@ class BiXLSTMConfig(PretrainedConfig):
         qkv_proj_blocksize: block size of the block-diagonal query, key and value projections.
         dropout: on the output of every block, in training.
         context_length: tokens in a training window. Encoding takes any length.
-        softmax: ``separate`` output weights per direction, one ``shared`` matrix, or ``tied`` to the embedding.
+        softmax: ``separate`` output weights per direction, one ``shared`` matrix, or ``tied`` to the embedding;
+            ``none`` for a model that was exported for embedding, which encodes and predicts nothing.
         softmax_clusters: frequency ranks at which the clusters of an adaptive soft-max begin, ascending (see
             :class:`~elmo_xlstm.lm.losses.AdaptiveSoftmax`); ``None`` for one soft-max over the whole vocabulary.
         pad_token_id: the piece that padding uses.
 
     Raises:
-        ValueError: ``softmax_clusters`` are no ascending ranks within the vocabulary.
+        ValueError: ``softmax_clusters`` are no ascending ranks within the vocabulary, or there is no soft-max.
     """
 
     model_type = "bixlstm"
@@ -46,7 +47,7 @@ class BiXLSTMConfig(PretrainedConfig):
         qkv_proj_blocksize: int = 4,
         dropout: float = 0.1,
         context_length: int = 256,
-        softmax: Literal["separate", "shared", "tied"] = "separate",
+        softmax: Literal["separate", "shared", "tied", "none"] = "separate",
         softmax_clusters: list[int] | None = None,
         pad_token_id: int = 0,
         **kwargs: Any,
@@ -63,6 +64,8 @@ class BiXLSTMConfig(PretrainedConfig):
         self.context_length = context_length
         self.softmax = softmax
         if softmax_clusters is not None:
+            if softmax == "none":
+                raise ValueError("softmax_clusters are given, but softmax is 'none'")
             check_cutoffs(softmax_clusters, vocab_size)
         self.softmax_clusters = softmax_clusters
         self.pad_token_id = pad_token_id

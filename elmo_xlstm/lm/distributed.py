@@ -95,6 +95,38 @@ class Processes:
             self._state.destroy_process_group()
 
 
+class Agreement:
+    """Lets all processes learn, after the same step, of a number that any of them has come to know.
+
+    The processes vote in every step without waiting for each other's votes, nor for their devices: what is told is
+    the outcome of the vote before.
+
+    Args:
+        processes: of the launch.
+    """
+
+    def __init__(self, processes: Processes) -> None:
+        self._processes = processes
+        self._under_way: tuple[torch.Tensor, Any] | None = None
+
+    def vote(self, number: int) -> int:
+        """The largest number of the vote before, or of this one where there is one process alone.
+
+        Args:
+            number: this process's vote; 0 for nothing.
+        """
+        if self._processes.count == 1:
+            return number
+        before = self._under_way
+        ballot = torch.tensor([number])
+        reduce, largest = torch.distributed.all_reduce, torch.distributed.ReduceOp.MAX
+        self._under_way = ballot, reduce(ballot, largest, group=_control_group(), async_op=True)
+        if before is None:
+            return 0
+        before[1].wait()
+        return int(before[0])
+
+
 @cache
 def _control_group() -> Any:
     """A group for what is not on the devices: patient, unlike the one that adds gradients."""

@@ -1,7 +1,8 @@
-"""Opt-in kernels for long sequences on a GPU, from the package ``mlstm_kernels`` (Beck et al. 2025, arXiv:2503.14376).
+"""What computes whole sequences: plain torch, our compiled kernels on a CPU, or those of ``mlstm_kernels`` on a GPU.
 
-The package is under the NXAI Community License, which is not an open-source licence. It is therefore never required,
-and nothing of it is imported unless its kernels are asked for.
+Ours are :mod:`elmo_xlstm.lm.native`. The package ``mlstm_kernels`` (Beck et al. 2025, arXiv:2503.14376) is for long
+sequences and opt-in. It is under the NXAI Community License, which is not an open-source licence. It is therefore never
+required, and nothing of it is imported unless its kernels are asked for.
 
 Its kernels compute what :func:`~elmo_xlstm.lm.cell.mlstm` computes, with two differences. Their backward pass leaves
 out the gradient through the normaliser's size, which the norm of every head behind the cell makes ineffective: the
@@ -21,9 +22,11 @@ from torch.nn import functional as F
 
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.lm.cell import EPSILON
-from elmo_xlstm.lm.layer import MLSTMCell
+from elmo_xlstm.lm.configuration import BiXLSTMConfig
+from elmo_xlstm.lm.layer import MLSTMCell, MLSTMLayer
+from elmo_xlstm.lm.native import layer_problem, library_problem
 
-Kernel = Literal["torch", "triton"]
+Kernel = Literal["torch", "native", "triton"]
 
 LICENCE = "NXAI Community License"
 TRITON_KERNEL = "chunkwise--triton_xl_chunk"
@@ -34,20 +37,19 @@ NEEDED = ("mlstm_kernels", "triton", "einops")
 
 
 def use_kernel(model: nn.Module, kernel: Kernel, device: torch.device) -> None:
-    """Choose what computes whole sequences in all cells of a model; weights and configuration stay as they are.
+    """Choose what computes whole sequences in all layers of a model; weights and configuration stay as they are.
 
-    What carries a state (``step``) is computed by plain torch in any case.
+    What carries a state (``step``), and with ``native`` what is not float32, is computed by plain torch in any case.
 
     Args:
-        model: holds :class:`~elmo_xlstm.lm.layer.MLSTMCell` modules.
-        kernel: ``triton`` for those of ``mlstm_kernels``, ``torch`` for our own.
+        model: holds :class:`~elmo_xlstm.lm.layer.MLSTMLayer` modules.
+        kernel: ``native`` for our compiled ones, ``triton`` for those of ``mlstm_kernels``, ``torch`` for plain torch.
         device: on which the model runs.
 
     Raises:
         UserError: the kernels cannot run here.
     """
-    problem = kernel_problem(device) if kernel == "triton" else None
-    if problem:
+    if kernel == "triton" and (problem := kernel_problem(device)):
         raise UserError(
             f'the kernels "triton" cannot be used: {problem}. They are those of the package mlstm_kernels, whose '
             f"licence is the {LICENCE}: pip install 'elmo-xlstm[triton]'; or choose \"torch\", which needs neither"
@@ -56,6 +58,15 @@ def use_kernel(model: nn.Module, kernel: Kernel, device: torch.device) -> None:
     for module in model.modules():
         if isinstance(module, MLSTMCell):
             module.kernel = chosen
+        elif isinstance(module, MLSTMLayer):
+            module.fused = kernel == "native"
+
+
+def native_problem(config: BiXLSTMConfig, device: torch.device) -> str | None:
+    """Why our compiled kernels cannot run a model on a device, or ``None`` if they can; compiles them if need be."""
+    if device.type != "cpu":
+        return f"they need a CPU, and this runs on {device.type}"
+    return layer_problem(config) or library_problem()
 
 
 def kernel_problem(device: torch.device) -> str | None:

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from elmo_xlstm.lm.cell import MLSTMState, mlstm
 from elmo_xlstm.lm.configuration import BiXLSTMConfig
+from elmo_xlstm.lm.native import dropped_residual, fused_mlstm, takes
 
 # Blocks of the block-diagonal projections are joined up to this size: a batched product of 4 x 4 matrices is slow.
 JOINED_BLOCK = 32
@@ -127,15 +128,19 @@ class MLSTMCell(nn.Module):
             hidden = self.kernel(q, k, v, input_gates, forget_gates)
         return self.outnorm(hidden), state
 
+    def gate_parameters(self) -> tuple[Tensor, Tensor]:
+        """Weights (2 heads, 3 inner dims) and biases (2 heads,) of both gates, input gates first."""
+        weight = torch.cat([self.igate.weight, self.fgate.weight])
+        return weight, torch.cat([self.igate.bias, self.fgate.bias])
+
     def _heads(self, inputs: Tensor) -> Tensor:
         return inputs.unflatten(-1, (self.num_heads, -1)).transpose(1, 2)  # (batch, heads, length, head width)
 
     def _gates(self, *inputs: Tensor) -> tuple[Tensor, Tensor]:
         """Gate pre-activations (batch, heads, length), in float32 also under autocast."""
         with torch.autocast(inputs[0].device.type, enabled=False):
-            weights = torch.cat([self.igate.weight, self.fgate.weight]).chunk(3, dim=1)  # three of (2 heads, inner dim)
-            gates = torch.cat([self.igate.bias, self.fgate.bias])
-            for part, weight in zip(inputs, weights, strict=True):
+            joined, gates = self.gate_parameters()
+            for part, weight in zip(inputs, joined.chunk(3, dim=1), strict=True):  # three of (2 heads, inner dim)
                 gates = gates + part.to(weight.dtype) @ weight.T  # (batch, length, 2 heads)
             input_gates, forget_gates = gates.float().transpose(1, 2).chunk(2, dim=1)
         return input_gates, forget_gates
@@ -149,10 +154,15 @@ class LayerState(NamedTuple):
 
 
 class MLSTMLayer(nn.Module):
-    """Up-projection, convolution, mLSTM cell, output gate, down-projection (xLSTM, figure 11)."""
+    """Up-projection, convolution, mLSTM cell, output gate, down-projection (xLSTM, figure 11).
+
+    Attributes:
+        fused: compute whole sequences on a CPU with compiled kernels; see :func:`~elmo_xlstm.lm.kernels.use_kernel`.
+    """
 
     def __init__(self, config: BiXLSTMConfig) -> None:
         super().__init__()
+        self.fused = False
         inner, block = config.inner_dim, config.qkv_proj_blocksize
         self.proj_up = nn.Linear(config.embedding_dim, 2 * inner, bias=False)
         self.q_proj = BlockDiagonalLinear(inner, block)
@@ -162,37 +172,57 @@ class MLSTMLayer(nn.Module):
         self.mlstm_cell = MLSTMCell(config)
         self.learnable_skip = nn.Parameter(torch.ones(inner))
         self.proj_down = nn.Linear(inner, config.embedding_dim, bias=False)
-        self.dropout = nn.Dropout(config.dropout)
 
     def forward(
         self, inputs: Tensor, state: LayerState | None = None, return_state: bool = False
     ) -> tuple[Tensor, LayerState | None]:
         """Map (batch, length, embedding dim) to the same shape, and the state after the last token if asked for."""
-        cell_input, output_gate = self.proj_up(inputs).chunk(2, dim=-1)
+        up = self.proj_up(inputs)
+        if self.fused and state is None and not return_state and takes(up):
+            return self.proj_down(self.between_projections(up)), None
+        cell_input, output_gate = up.chunk(2, dim=-1)
         before, cell_state = state if state is not None else (None, None)
         convolved, tail = self.conv1d(cell_input, before)
         convolved = F.silu(convolved)
         queries, keys, values = self.q_proj(convolved), self.k_proj(convolved), self.v_proj(cell_input)
         hidden, cell_state = self.mlstm_cell(queries, keys, values, cell_state, return_state)
         hidden = (hidden + self.learnable_skip * convolved) * F.silu(output_gate)
-        output = self.dropout(self.proj_down(hidden))
-        return output, LayerState(tail, cell_state) if cell_state is not None else None
+        return self.proj_down(hidden), LayerState(tail, cell_state) if cell_state is not None else None
+
+    def between_projections(self, up: Tensor) -> Tensor:
+        """Map (batch, length, 2 * inner dim) to (batch, length, inner dim) with compiled kernels."""
+        cell, convolution = self.mlstm_cell, self.conv1d.conv
+        assert convolution.bias is not None
+        return fused_mlstm(
+            up,
+            convolution.weight[:, 0],
+            convolution.bias,
+            self.q_proj.weight,
+            self.k_proj.weight,
+            self.v_proj.weight,
+            *cell.gate_parameters(),
+            1.0 + cell.outnorm.weight,
+            self.learnable_skip,
+        )
 
 
 class MLSTMBlock(nn.Module):
-    """A layer behind a norm, with a residual connection."""
+    """A layer behind a norm, with dropout and a residual connection."""
 
     def __init__(self, config: BiXLSTMConfig) -> None:
         super().__init__()
         self.xlstm_norm = LayerNorm(config.embedding_dim)
         self.xlstm = MLSTMLayer(config)
+        self.dropout = nn.Dropout(config.dropout)
 
     def forward(
         self, inputs: Tensor, state: LayerState | None = None, return_state: bool = False
     ) -> tuple[Tensor, LayerState | None]:
         """Map (batch, length, embedding dim) to the same shape, and the state after the last token if asked for."""
         output, state = self.xlstm(self.xlstm_norm(inputs), state, return_state)
-        return inputs + output, state
+        if self.xlstm.fused and self.training and self.dropout.p and takes(inputs):
+            return dropped_residual(inputs, output, self.dropout.p), state
+        return inputs + self.dropout(output), state
 
 
 class MLSTMStack(nn.Module):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,6 +23,7 @@ from elmo_xlstm.lm.initialization import initialize
 from elmo_xlstm.lm.layer import MLSTMStack
 from elmo_xlstm.lm.losses import AdaptiveSoftmax, FullSoftmax, SoftmaxLoss
 from elmo_xlstm.lm.losses.adaptive import frequency_order
+from elmo_xlstm.lm.provenance import verify_files
 
 
 @dataclass
@@ -62,7 +65,8 @@ class Encoding:
 class BiXLSTM(PreTrainedModel):
     """A forward and a backward causal mLSTM language model over one token embedding (Peters et al. 2018, section 3.1).
 
-    Its output is one soft-max over the vocabulary, or an adaptive one if the configuration has ``softmax_clusters``.
+    Its output is one soft-max over the vocabulary, or an adaptive one if the configuration has ``softmax_clusters``, or
+    nothing at all if ``softmax`` is ``none``: such a model encodes, but has no loss.
 
     Padding is to the right. The backward direction reads each sequence reversed within its own length, so that
     padding is never read before a piece.
@@ -79,7 +83,7 @@ class BiXLSTM(PreTrainedModel):
         self.token_embedding = nn.Embedding(config.vocab_size, config.embedding_dim)
         self.forward_stack = MLSTMStack(config)
         self.backward_stack = MLSTMStack(config)
-        if config.softmax != "tied":
+        if config.softmax in ("separate", "shared"):
             self.forward_softmax = nn.Parameter(torch.empty(config.vocab_size, config.embedding_dim))
         if config.softmax == "separate":
             self.backward_softmax = nn.Parameter(torch.empty(config.vocab_size, config.embedding_dim))
@@ -97,7 +101,7 @@ class BiXLSTM(PreTrainedModel):
         # Overridden whole: the inherited rules would overwrite gate biases and norm scales.
         initialize(module, self.config)
         if module is self:
-            weights = self.softmax_weights() if self.config.softmax != "tied" else ()
+            weights = self.softmax_weights() if self.config.softmax in ("separate", "shared") else ()
             for weight in (*weights, *(self.softmax_cluster_weights() or ())):
                 nn.init.normal_(weight, std=(2 / (5 * self.config.embedding_dim)) ** 0.5)
 
@@ -105,10 +109,17 @@ class BiXLSTM(PreTrainedModel):
     def from_pretrained(cls, pretrained_model_name_or_path: Any, *args: Any, **kwargs: Any) -> BiXLSTM:
         """Load a directory or a hub name, as every Hugging Face model does, but never with weights left random.
 
+        Weights are converted to float32, in whatever precision they are stored; another: ``dtype=``.
+
         Raises:
-            UserError: the weights are not those of this architecture.
+            UserError: the weights are not those of this architecture, or a file is not what its checksum says.
         """
+        if isinstance(pretrained_model_name_or_path, str | PathLike):
+            verify_files(Path(pretrained_model_name_or_path))
+        if "torch_dtype" not in kwargs:
+            kwargs.setdefault("dtype", torch.float32)
         wants_report = kwargs.pop("output_loading_info", False)
+        kwargs["use_safetensors"] = True  # never a pickle, even where there is nothing else
         kwargs["ignore_mismatched_sizes"] = True  # to be reported below, with the keys, like every other difference
         with _without_progress_bars():
             loaded: Any = super().from_pretrained(
@@ -139,8 +150,17 @@ class BiXLSTM(PreTrainedModel):
         self.token_embedding = value
 
     def softmax_weights(self) -> tuple[Tensor, Tensor]:
-        """Output weights of the forward and the backward direction, (vocabulary, width) each."""
+        """Output weights of the forward and the backward direction, (vocabulary, width) each.
+
+        Raises:
+            UserError: the model has none.
+        """
         match self.config.softmax:
+            case "none":
+                raise UserError(
+                    f"{self.name_or_path or 'the model'}: was exported for embedding, without its soft-max weights; "
+                    "perplexity and training need them: use the pretraining run that it was exported from"
+                )
             case "tied":
                 return self.token_embedding.weight, self.token_embedding.weight
             case "shared":

@@ -18,7 +18,15 @@ Positive = Annotated[int, Field(gt=0)]
 # How the same steps are computed: a run may be resumed with other values, for another number of processes.
 FREE_ON_RESUME = frozenset(
     f"training.{name}"
-    for name in ("batch_size", "gradient_accumulation", "compile", "kernel", "activation_checkpointing", "sharding")
+    for name in (
+        "batch_size",
+        "gradient_accumulation",
+        "compile",
+        "kernel",
+        "activation_checkpointing",
+        "sharding",
+        "max_skipped_steps",
+    )
 )
 
 
@@ -77,13 +85,16 @@ class TrainingSettings(Settings):
     compile: Literal["auto"] | bool = "auto"
     """Compile the stacks with torch.compile: faster steps after minutes of compiling. auto: where a compiler works and
     training is long enough to win back the time; a CPU needs a C++ compiler, a GPU triton."""
-    kernel: Kernel = "torch"
-    """triton: the kernels of the package mlstm_kernels, for long windows on a GPU; its licence is the NXAI Community
-    License."""
+    kernel: Kernel | Literal["auto"] = "auto"
+    """native: our kernels for a CPU in fp32, which a C++ compiler builds in seconds. auto: these where they can run,
+    unless compile is true; else torch. triton: the kernels of the package mlstm_kernels, for long windows on a GPU; its
+    licence is the NXAI Community License."""
     activation_checkpointing: bool = False
     """Compute activations inside blocks again in the backward pass: less memory, more time, the same numbers."""
     sharding: Literal["none", "full"] = "none"
     """full: each process keeps its part of weights, gradients and optimizer state (FSDP); needs several processes."""
+    max_skipped_steps: Positive = 10
+    """A step whose loss or gradient is not finite is left out; after so many in a row the run stops."""
     log_every: Positive = 50
     """Steps between training log lines."""
     validate_every: Positive = 1000

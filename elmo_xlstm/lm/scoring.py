@@ -49,10 +49,18 @@ def score_files(
         Scores by path.
 
     Raises:
-        UserError: there is no such model, or a file cannot be read or holds no text.
+        UserError: there is no such model, it has no soft-max, or a file cannot be read or holds no text.
     """
     directory = find_model(model)
     network, tokenizer = BiXLSTM.from_pretrained(directory).eval(), Tokenizer.load(directory)
+    network.softmax_weights()  # what lacks them says so before the texts are read
+    return score_paths(network, tokenizer, paths, cleaning)
+
+
+def score_paths(
+    network: BiXLSTM, tokenizer: Tokenizer, paths: Sequence[Path], cleaning: Cleaner.Config | None = None
+) -> dict[str, Validation]:
+    """As :func:`score_files`, for a model in memory."""
     cleaner = (cleaning or Cleaner.Config(min_characters=1)).build()
     scores = {}
     for path in paths:

@@ -6,6 +6,7 @@ import json
 import logging
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,6 +22,7 @@ from elmo_xlstm.checkpoints import (
     save_random_state,
     whole_tensors,
 )
+from elmo_xlstm.checksums import find_damage, write_checksums
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.lm.distributed import Processes
 from elmo_xlstm.lm.model import BiXLSTM
@@ -40,11 +42,15 @@ class Position:
         step: optimizer steps done.
         best_step: of the best validation so far.
         best_loss: of that one.
+        skipped: steps left out because loss or gradient was not finite.
+        skipped_in_a_row: of these, those at the end.
     """
 
     step: int = 0
     best_step: int | None = None
     best_loss: float = float("inf")
+    skipped: int = 0
+    skipped_in_a_row: int = 0
 
 
 class TrainingCheckpoints:
@@ -72,34 +78,55 @@ class TrainingCheckpoints:
         self._seed = seed
 
     def save(
-        self, model: BiXLSTM, optimizer: torch.optim.Optimizer, position: Position, validation: Validation
-    ) -> None:
-        """Write a checkpoint, and remove what is neither among the newest nor the best."""
+        self, model: BiXLSTM, optimizer: torch.optim.Optimizer, position: Position, validation: Validation | None
+    ) -> Path:
+        """Write a checkpoint, and remove what is neither among the newest nor the best.
+
+        Args:
+            model: all its weights are kept.
+            optimizer: its state is kept.
+            position: how far training has come.
+            validation: None for a checkpoint between two validations, made only because training is interrupted; it
+                goes when the next one is there.
+
+        Returns:
+            Where it lies.
+
+        Raises:
+            DiskError: the disk is full or refuses; earlier checkpoints are all there.
+        """
+        target = self._numbered.path(position.step)
         reshard(model)
         weights = whole_tensors(dict(model.state_dict()))
         optimizer_state = whole_tensors(optimizer.state_dict())
         randomness = self._processes.gather(random_states())
         with self._processes.together():
             if not self._processes.is_main:
-                return
-            with publish_directory(self._numbered.path(position.step)) as directory:
+                return target
+            with publish_directory(target) as directory:
                 save_model(_unsharded(model, weights), self._tokenizer, directory / MODEL_DIRECTORY)
                 save_optimizer(optimizer, directory, optimizer_state)
                 for process, states in enumerate(randomness):
                     save_random_state(directory / _random_file(process), states)
-                state = {**asdict(position), "global_batch": self._global_batch, "validation": validation.as_dict()}
+                scores = validation and validation.as_dict()
+                state = {**asdict(position), "global_batch": self._global_batch, "validation": scores}
                 (directory / STATE_FILE).write_text(json.dumps(state, indent=2) + "\n")
-            self._numbered.prune(position.best_step)
+                write_checksums(directory)
+            self._numbered.prune(position.best_step, passing=lambda path: _state(path)["validation"] is None)
+        return target
 
     def load(self, model: BiXLSTM, optimizer: torch.optim.Optimizer) -> Position:
-        """Go back to the newest checkpoint.
+        """Go back to the newest checkpoint that is whole; without any, stay at the beginning.
 
         Raises:
-            UserError: there is none, or it is of another global batch.
+            UserError: there are checkpoints, but none is whole; or it is of another global batch.
         """
+        directory = self._processes.run_on_main(self._numbered.newest)
+        if directory is None:
+            logger.info("there is no checkpoint yet: starting from the beginning")
+            return Position()
         with self._processes.together():
-            directory = self._numbered.newest()
-            state = json.loads((directory / STATE_FILE).read_text())
+            state = _state(directory)
             before = state.get("global_batch", self._global_batch)
             if before != self._global_batch:
                 raise UserError(
@@ -112,7 +139,11 @@ class TrainingCheckpoints:
         load_weights(model, weights)
         load_optimizer(optimizer, directory)
         self._load_random_state(directory, state["step"])
-        return Position(state["step"], state["best_step"], state["best_loss"])
+        return Position(**{name: value for name, value in state.items() if name in Position.__dataclass_fields__})
+
+    def newest(self) -> Path | None:
+        """The newest whole checkpoint, if there is one."""
+        return self._numbered.newest()
 
     def _load_random_state(self, directory: Path, step: int) -> None:
         path = directory / _random_file(self._processes.index)
@@ -129,10 +160,21 @@ class TrainingCheckpoints:
         source = self._numbered.path(step)
         with self._processes.together():
             if self._processes.is_main:
+                if damage := find_damage(source):
+                    raise UserError(
+                        f"{source}: the best checkpoint is damaged: {'; '.join(damage)}. Restore it from a copy; or "
+                        "take the model of another checkpoint there by hand; or start the run anew with --force"
+                    )
                 model = BiXLSTM.from_pretrained(source / MODEL_DIRECTORY)
                 with publish_directory(target) as directory:
                     save_model(model, self._tokenizer, directory)
-        return Validation(**json.loads((source / STATE_FILE).read_text())["validation"])
+                    write_checksums(directory)
+        return Validation(**_state(source)["validation"])
+
+
+def _state(directory: Path) -> dict[str, Any]:
+    state: dict[str, Any] = json.loads((directory / STATE_FILE).read_text())
+    return state
 
 
 def _random_file(process: int) -> str:

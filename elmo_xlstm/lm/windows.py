@@ -45,12 +45,15 @@ class WindowSampler:
 
     def batch(self, step: int, process: int = 0, num_processes: int = 1) -> Tensor:
         """This process's share of the windows of a step: (global batch / processes, context length)."""
+        starts = self.starts(step)[process::num_processes]
+        return torch.from_numpy(np.stack([self._stream.read(at, at + self._context_length) for at in starts]))
+
+    def starts(self, step: int) -> list[int]:
+        """Where the windows of a step begin in the stream: (global batch,)."""
         epoch, position = divmod(step, self.steps_per_epoch)
         offset, order = self._epoch(epoch)
-        chosen = order[position * self._global_batch : (position + 1) * self._global_batch][process::num_processes]
-        length = self._context_length
-        windows = [self._stream.read(offset + w * length, offset + (w + 1) * length) for w in chosen.tolist()]
-        return torch.from_numpy(np.stack(windows))
+        chosen = order[position * self._global_batch : (position + 1) * self._global_batch]
+        return [offset + window * self._context_length for window in chosen.tolist()]
 
     def _epoch(self, epoch: int) -> tuple[int, npt.NDArray[np.int64]]:
         if self._order[0] != epoch:

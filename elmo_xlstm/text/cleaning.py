@@ -16,6 +16,7 @@ from pydantic import Field, field_validator
 
 from elmo_xlstm.config import Settings
 from elmo_xlstm.text.document import Document
+from elmo_xlstm.text.marks import limit_marks
 from elmo_xlstm.text.markup import strip_markup
 from elmo_xlstm.text.overlap import Exclusion
 from elmo_xlstm.text.wikitext import strip_wikitext
@@ -145,6 +146,7 @@ class Cleaner:
 
     def clean_lines(self, text: str) -> str:
         """The text with its lines, before any is excluded and they are joined."""
+        text = limit_marks(text)
         if self.config.fix_unicode and not text.isascii():
             text = _fix_unicode(text)
         if self.config.strip_markup:

@@ -17,10 +17,18 @@ import numpy as np
 from pydantic import Field
 
 from elmo_xlstm.config import Settings
+from elmo_xlstm.disk import writing
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.progress import NullProgress, Progress
 from elmo_xlstm.text.cleaning import Cleaner
-from elmo_xlstm.text.corpus_building import FORMAT_VERSION, MANIFEST_FILE, TOKEN_COUNTS_FILE, build_corpus
+from elmo_xlstm.text.corpus_building import (
+    CHECKSUM,
+    FORMAT_VERSION,
+    MANIFEST_FILE,
+    TOKEN_COUNTS_FILE,
+    build_corpus,
+    manifest_checksum,
+)
 from elmo_xlstm.text.shards import TokenStream
 from elmo_xlstm.text.sources import sources as text_sources
 from elmo_xlstm.text.sources.files import hash_file
@@ -116,12 +124,13 @@ def prepare_corpus(
             return corpus
         _remove_left_overs(directory)
         temporary = directory / f"{target.name}{TEMPORARY_SUFFIX}"
-        temporary.mkdir()
-        try:
-            build_corpus(config, built_sources, tokenizer, temporary, progress or NullProgress(), identity)
-            _publish(temporary, target)
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
+        with writing(target):
+            temporary.mkdir()
+            try:
+                build_corpus(config, built_sources, tokenizer, temporary, progress or NullProgress(), identity)
+                _publish(temporary, target)
+            finally:
+                shutil.rmtree(temporary, ignore_errors=True)
     corpus = Corpus(target)
     logger.info("corpus: %s; kept in %s", _told(corpus.manifest), target)
     return corpus
@@ -213,6 +222,8 @@ def _read_manifest(path: Path) -> dict[str, Any]:
         raise CorruptCorpusError(f"{path}: cannot be read as a corpus manifest ({error})") from None
     if version != FORMAT_VERSION:
         raise CorruptCorpusError(f"{path}: is of format {version}, expected {FORMAT_VERSION}")
+    if manifest.get(CHECKSUM) not in (None, manifest_checksum(manifest)):  # older ones have none
+        raise CorruptCorpusError(f"{path}: its content is not what was written (SHA-256 differs)")
     return manifest
 
 

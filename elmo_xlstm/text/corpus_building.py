@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 MANIFEST_FILE = "manifest.json"
 TOKEN_COUNTS_FILE = "token_counts.npy"
+CHECKSUM = "sha256"
 FORMAT_VERSION = 1  # raised when the files, or what cleaning makes of a text, change
 
 
@@ -89,8 +90,15 @@ def build_corpus(
     if manifest["validation"]["documents"] == 0 and manifest["train"]["documents"] > 1:
         manifest, _ = _write_parts(config, text_sources, tokenizer, directory, progress, lowest + 1)
     _refuse_empty_parts(manifest)
-    text = json.dumps({**identity, **manifest}, indent=2, ensure_ascii=False) + "\n"
+    whole = {**identity, **manifest}
+    text = json.dumps({**whole, CHECKSUM: manifest_checksum(whole)}, indent=2, ensure_ascii=False) + "\n"
     write_atomically(directory / MANIFEST_FILE, text.encode())
+
+
+def manifest_checksum(manifest: Mapping[str, Any]) -> str:
+    """SHA-256 of a manifest's values but this, however they are laid out; the files have theirs in it."""
+    values = {name: value for name, value in manifest.items() if name != CHECKSUM}
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
 
 def _write_parts(

@@ -46,7 +46,7 @@ _LINK = re.compile(r"\[\[(?=[^\s$\"\-\[\]])([^\[\]|\n]{1,300})(?:\|([^\[\]]{0,10
 _EXTERNAL_LINK = re.compile(r"\[(?:https?:)?//[^\s\[\]<>]+(?:[ \t]+([^\[\]\n]*))?\]")
 _BOLD = re.compile(r"(?<=[\w.,;:!?)\]%])'{3,5}|'{3,5}(?=[\w(\[])")
 _ITALIC = re.compile(r"(?<![\w'])''(?=[^\s'])([^'\n]{1,300})(?<=[^\s'])''(?![\w'])")
-_HEADING = re.compile(r"^[ \t]*(={2,6})[ \t]*([^=\n].*?)[ \t]*\1[ \t]*$", re.MULTILINE)
+_HEADING = re.compile(r"^[ \t]*(={2,6})(?!=)(.{1,1000}?)\1[ \t]*$", re.MULTILINE)
 _MAGIC_WORD = re.compile(
     r"__(?:NO|FORCE)?(?:TOC|DAFTARISI|EDITSECTION|GALLERY|TITLECONVERT|CONTENTCONVERT|INDEX|NEWSECTIONLINK)__"
 )
@@ -60,8 +60,11 @@ def strip_markup(text: str) -> str:
     any of the characters that begin markup passes after a few searches.
     """
     if "<" in text:
-        text = _COMMENT.sub(" ", text)
-        text = _NOT_TEXT.sub(" ", text)
+        # Without an end anywhere, each beginning would be followed to the longest length that is allowed.
+        if "-->" in text:
+            text = _COMMENT.sub(" ", text)
+        if "/" in text:
+            text = _NOT_TEXT.sub(" ", text)
         text = _TAG.sub(lambda match: "" if match["inline"] else " ", text)
     if "{{" in text:
         text = _innermost_first(_TEMPLATE, text, lambda match: " ")
@@ -74,7 +77,7 @@ def strip_markup(text: str) -> str:
     if "''" in text:
         text = _ITALIC.sub(r"\1", _BOLD.sub("", text))  # people also write '' as a quotation mark: pairs alone
     if "==" in text:
-        text = _HEADING.sub(r"\2", text)
+        text = _HEADING.sub(lambda match: match[2].strip(" \t"), text)
     if "__" in text:
         text = _MAGIC_WORD.sub(" ", text)
     if "&" in text:

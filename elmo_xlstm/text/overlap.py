@@ -15,6 +15,7 @@ from pydantic import Field
 
 from elmo_xlstm.config import Settings
 from elmo_xlstm.text.document import Document
+from elmo_xlstm.text.marks import limit_marks
 from elmo_xlstm.text.sources.files import find_files, fingerprint_files
 
 _WORD = re.compile(r"[^\W_]+")
@@ -38,7 +39,7 @@ class Match:
 
 def normal_words(text: str) -> list[str]:
     """The words of a text in normal form."""
-    return _WORD.findall(unicodedata.normalize("NFKC", text).lower())
+    return _WORD.findall(unicodedata.normalize("NFKC", limit_marks(text)).lower())
 
 
 def sentences(text: str) -> list[list[str]]:

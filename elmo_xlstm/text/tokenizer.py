@@ -84,12 +84,21 @@ class Tokenizer:
             """Load the tokenizer.
 
             Raises:
-                UserError: it cannot be found, reached or read, or lacks a special token.
+                UserError: it cannot be found, reached or read, or lacks a special token; or it was saved by this
+                    package and has changed since.
             """
+            saved = Path(self.name).expanduser()
+            if (saved / SETTINGS_FILE).is_file() and (saved / TOKENIZER_FILE).is_file():
+                Tokenizer.load(saved)  # compares it with its fingerprint
             return Tokenizer(read_definition(self.name, self.revision), self.lower_case, origin=self.name)
 
     def __init__(self, definition: dict[str, Any], lower_case: bool, origin: str = "tokenizer") -> None:
-        definition, source_lower_cases = set_lower_case(definition, lower_case)
+        try:
+            definition, source_lower_cases = set_lower_case(definition, lower_case)
+        except (AttributeError, KeyError, TypeError, RecursionError):
+            raise UserError(
+                f"{origin}: normalizer or pre_tokenizer is not as in a tokenizer.json; restore the file"
+            ) from None
         if source_lower_cases is not None and source_lower_cases != lower_case:
             logger.warning(
                 "%s says lower_case=%s; lower_case=%s is used as set", origin, source_lower_cases, lower_case
@@ -98,8 +107,11 @@ class Tokenizer:
         self._serialised = json.dumps(definition, ensure_ascii=False, sort_keys=True)
         try:
             self._backend = tokenizers.Tokenizer.from_str(self._serialised)
+            self._backend.encode("\u2603 zz")  # an unknown piece that is not in the vocabulary shows only here
         except Exception as error:  # the library raises plain Exception
-            raise UserError(f"{origin}: cannot be read as a tokenizer.json: {error}") from None
+            raise UserError(
+                f"{origin}: cannot be read as a tokenizer.json: {str(error)[:500]}; restore the file"
+            ) from None
         # A document that spells out "[SEP]" must not end there.
         self._backend.encode_special_tokens = True
         vocabulary = self._backend.get_vocab(with_added_tokens=True)

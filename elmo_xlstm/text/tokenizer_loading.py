@@ -49,9 +49,13 @@ def _read_file(path: Path) -> dict[str, Any]:
         try:
             definition = json.loads(text)
         except ValueError as error:
-            raise UserError(f"{path}: is no valid JSON: {error}") from None
+            raise UserError(f"{path}: is no valid JSON: {error}; restore the file") from None
+        except RecursionError:
+            raise UserError(f"{path}: is nested too deeply to be a tokenizer.json; restore the file") from None
         if not isinstance(definition, dict) or "model" not in definition:
-            raise UserError(f"{path}: is no tokenizer.json of the tokenizers library (it has no 'model')")
+            raise UserError(
+                f"{path}: is no tokenizer.json of the tokenizers library (it has no 'model'); restore the file"
+            )
         return definition
     return _wordpiece_definition(text, path)
 
@@ -97,7 +101,9 @@ def _read_with_transformers(name: str, revision: str | None) -> dict[str, Any]:
         "or train one with 'python cli.py tokenizer CONFIG'"
     )
     try:
-        loaded = AutoTokenizer.from_pretrained(name, revision=revision or "main", use_fast=True)
+        loaded = AutoTokenizer.from_pretrained(
+            name, revision=revision or "main", use_fast=True, trust_remote_code=False
+        )
     except Exception as error:  # missing names, missing network and missing packages all differ in type
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise UserError(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
-from elmo_xlstm.text.markup import is_namespaced
+from elmo_xlstm.text.markup import is_namespaced, strip_markup
 
 if TYPE_CHECKING:
     from mwparserfromhell.nodes import Tag
@@ -15,19 +16,45 @@ TAGS_NOT_TEXT = frozenset(
     "templatedata templatestyles syntaxhighlight source pre script style categorytree".split()
 )
 TAGS_WITH_BREAK = frozenset("br p div li dd dt dl ul ol hr blockquote poem center".split())
+_BRACKET = re.compile(
+    r"\{\{|\}\}|\[|\]|\{\||\|\}|<!--|-->|<(?!(?:br|hr|li|p|dd|dt|td|tr|th)\b)[a-z]+\b|</[a-z]+|/>", re.IGNORECASE
+)
+_PARTNERS = {"}}": "{{", "]": "[", "|}": "{|", "-->": "<!--"}
+MOST_UNMATCHED, MOST_OPEN = 50, 90
+"""The parser goes back for each bracket that has no partner: a page of nothing else would take it days."""
 
 
 def strip_wikitext(text: str) -> str:
     """What a reader sees as running text of a page.
 
     Templates, tables, references, comments, formulas, source code, galleries, files, categories and
-    links to other languages are dropped; of other links the label stays, of headings the words.
+    links to other languages are dropped; of other links the label stays, of headings the words. A page of which more
+    than fifty brackets or tags are never closed, or more than ninety are open at once, is no wiki text that can be
+    parsed in good time; only what :func:`~elmo_xlstm.text.markup.strip_markup` knows is taken out of it.
     """
+    if _is_broken(text):
+        return strip_markup(text)
     import mwparserfromhell  # only MediaWiki dumps need it
 
     pieces: list[str] = []
     _collect(mwparserfromhell.parse(text), pieces)
     return "".join(pieces)
+
+
+def _is_broken(text: str) -> bool:
+    """Whether brackets and tags are nested too deeply, or too many are never closed."""
+    open_now = dict.fromkeys(["{{", "[", "{|", "<!--", "<"], 0)
+    for match in _BRACKET.finditer(text):
+        found = match[0]
+        closes = _PARTNERS.get(found, "<" if found.startswith(("</", "/>")) else None)
+        if closes is not None:
+            open_now[closes] = max(0, open_now[closes] - 1)
+        else:
+            kind = found if found in open_now else "<"
+            open_now[kind] += 1
+            if open_now[kind] > MOST_OPEN:
+                return True
+    return sum(open_now.values()) > MOST_UNMATCHED
 
 
 def _collect(code: Wikicode | None, pieces: list[str]) -> None:

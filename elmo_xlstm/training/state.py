@@ -1,4 +1,4 @@
-"""Checkpoints of a training run: safetensors and JSON, each written whole or not at all."""
+"""Checkpoints of a training run: safetensors and JSON, each written whole or not at all, with a checksum inside."""
 
 from __future__ import annotations
 
@@ -10,12 +10,16 @@ from typing import Any
 
 import numpy as np
 import safetensors
-import safetensors.torch
 import torch
 from torch import Tensor, nn
 
 from elmo_xlstm.atomic import write_atomically
+from elmo_xlstm.checksums import open_sealed, seal
 from elmo_xlstm.errors import UserError
+
+
+class DamagedCheckpoint(UserError):
+    """A checkpoint of a run is cut or changed."""
 
 
 class CheckpointFiles:
@@ -48,7 +52,7 @@ class CheckpointFiles:
         self.directory.mkdir(parents=True, exist_ok=True)
         weights = _on_cpu(model.state_dict())
         if new:
-            write_atomically(self._best(best_epoch), safetensors.torch.save(weights))
+            write_atomically(self._best(best_epoch), seal(weights))
         tensors = {f"model/{name}": tensor for name, tensor in weights.items()}
         state = optimizer.state_dict()
         plain: dict[str, dict[str, Any]] = {}
@@ -64,8 +68,7 @@ class CheckpointFiles:
             "optimizer": {"plain": plain, "param_groups": state["param_groups"]},
             "random": random_values,
         }
-        data = safetensors.torch.save({**tensors, **random_tensors}, metadata={"state": json.dumps(header)})
-        write_atomically(self.latest, data)
+        write_atomically(self.latest, seal({**tensors, **random_tensors}, {"state": json.dumps(header)}))
         for path in self.directory.glob("best-*.safetensors"):
             if path != self._best(best_epoch):
                 path.unlink()
@@ -79,12 +82,21 @@ class CheckpointFiles:
         """The ``values`` of the latest checkpoint, or None if there is no checkpoint.
 
         Raises:
-            UserError: the file is damaged.
+            DamagedCheckpoint: the file is damaged.
         """
         if not self.latest.is_file():
             return None
         values: dict[str, Any] = self._read()[0]["values"]
         return values
+
+    def check_best(self, best_epoch: int) -> None:
+        """Make sure that the weights of the best epoch can be had at the end.
+
+        Raises:
+            DamagedCheckpoint: the file is missing or damaged.
+        """
+        if best_epoch:
+            self._read_best(best_epoch)
 
     def restore(self, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
         """Load the latest checkpoint into model, optimizer and random generators.
@@ -110,23 +122,25 @@ class CheckpointFiles:
         Raises:
             UserError: the file is missing, damaged or belongs to another model.
         """
+        self._load(model, self._read_best(best_epoch))
+
+    def _read_best(self, best_epoch: int) -> dict[str, Tensor]:
         path = self._best(best_epoch)
         try:
-            weights = safetensors.torch.load_file(path)
-        except (OSError, safetensors.SafetensorError) as error:
-            raise UserError(f"{path}: cannot be read ({error}); train again with --force") from None
-        self._load(model, weights)
+            return open_sealed(path)[0]
+        except (OSError, safetensors.SafetensorError, ValueError) as error:
+            raise DamagedCheckpoint(f"{path}: cannot be read ({error}); train again with --force") from None
 
     def _best(self, epoch: int) -> Path:
         return self.directory / f"best-{epoch}.safetensors"
 
     def _read(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
         try:
-            with safetensors.safe_open(self.latest, framework="pt") as file:
-                header: dict[str, Any] = json.loads(file.metadata()["state"])
-                return header, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
+            tensors, metadata = open_sealed(self.latest)
+            header: dict[str, Any] = json.loads(metadata["state"])
+            return header, tensors
         except (OSError, safetensors.SafetensorError, TypeError, KeyError, ValueError) as error:
-            raise UserError(f"{self.latest}: damaged checkpoint ({error}); train again with --force") from None
+            raise DamagedCheckpoint(f"{self.latest}: damaged checkpoint ({error}); train again with --force") from None
 
     def _load(self, model: nn.Module, weights: dict[str, Tensor]) -> None:
         try:

@@ -8,6 +8,7 @@ import math
 import time
 import zlib
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any, Protocol, TypeVar
 
@@ -17,11 +18,12 @@ from torch import Tensor, nn
 
 from elmo_xlstm.config import Settings
 from elmo_xlstm.errors import UserError
+from elmo_xlstm.interruption import Interrupted, finishing_step, stop_requested
 from elmo_xlstm.progress import NullProgress, Progress, Work
 from elmo_xlstm.training.batching import length_buckets
 from elmo_xlstm.training.history import EpochRecord, History
 from elmo_xlstm.training.schedules import ConstantSchedule, Schedule, schedules
-from elmo_xlstm.training.state import CheckpointFiles
+from elmo_xlstm.training.state import CheckpointFiles, DamagedCheckpoint
 
 logger = logging.getLogger(__name__)
 
@@ -35,6 +37,16 @@ class Batch(Protocol):
 
     def to(self, device: torch.device) -> Any:
         """The same batch on another device."""
+
+
+@dataclass
+class _Epoch:
+    """How far an epoch has come: batches done, sum of losses over examples, these examples, steps left out."""
+
+    batches: int = 0
+    loss: float = 0.0
+    examples: int = 0
+    skipped: int = 0
 
 
 class Trainer:
@@ -86,8 +98,9 @@ class Trainer:
     ) -> History:
         """Train ``model``, leaving the weights of its best epoch in it.
 
-        After each epoch a complete checkpoint replaces the last one in ``directory / "checkpoint"``. On a CPU, a run
-        that is stopped and resumed ends with the same bits as one that is not. Batch order and dropout follow from
+        After each epoch, and when a signal stops the run within one, a complete checkpoint replaces the last one in
+        ``directory / "checkpoint"``. On a CPU, a run that is stopped and resumed ends with the same bits as one that
+        is not. Batch order and dropout follow from
         ``seed``; the global random generators are used for it.
 
         Args:
@@ -104,7 +117,8 @@ class Trainer:
 
         Raises:
             UserError: there are no examples; ``monitor`` is not among the metrics; the loss stays non-finite; a
-                checkpoint to resume from is damaged or was made with other settings.
+                checkpoint to resume from was made with other settings; the disk is full.
+            Interrupted: SIGTERM or Ctrl-C; a checkpoint was written first.
         """
         if not train:
             raise UserError("there are no training examples; check the task's data")
@@ -127,56 +141,74 @@ class Trainer:
             "seed": seed,
         }
         files = CheckpointFiles(directory / "checkpoint")
-        history, skipped_in_a_row = History(monitor), 0
+        history, skipped_in_a_row, under_way = History(monitor), 0, _Epoch()
         if not resume:
             files.clear()
-        values = files.peek()
+        values = _whole_checkpoint(files)
         if values is not None:
             _refuse_other_settings(values["made_with"], made_with, files.latest)
             files.restore(model, optimizer)
             schedule.restore(values["schedule"])
             history, skipped_in_a_row = History.from_dict(values["history"]), values["skipped_in_a_row"]
-            logger.info("resuming after epoch %d", len(history.epochs))
+            under_way = _Epoch(**values.get("under_way", {}))
+            within = f" and batch {under_way.batches} of the next" if under_way.batches else ""
+            logger.info("resuming after epoch %d%s", len(history.epochs), within)
+
+        def save(improved: bool) -> None:
+            values = {
+                "made_with": made_with,
+                "schedule": schedule.state(),
+                "history": history.to_dict(),
+                "skipped_in_a_row": skipped_in_a_row,
+                "under_way": asdict(under_way),
+            }
+            files.save(model, optimizer, values, history.best_epoch, new=improved)
 
         shown = NullProgress() if progress is None else progress
-        done = len(history.epochs)
-        with shown.task("training", total=self.config.epochs * steps, done=done * steps) as work:
+        done = len(history.epochs) * steps + under_way.batches
+        with finishing_step(), shown.task("training", total=self.config.epochs * steps, done=done) as work:
             while not self._finished(history):
-                epoch, started, skipped, total, seen = len(history.epochs) + 1, time.monotonic(), 0, 0.0, 0
+                epoch, started = len(history.epochs) + 1, time.monotonic()
                 model.train()
-                for number, indices in enumerate(length_buckets(lengths, self.config.batch_size, seed, epoch)):
+                batches = length_buckets(lengths, self.config.batch_size, seed, epoch)
+                for number, indices in enumerate(batches):
+                    if number < under_way.batches:
+                        continue
                     rate = self.config.learning_rate * schedule.factor((epoch - 1) * steps + number)
                     for group in optimizer.param_groups:
                         group["lr"] = rate
                     loss = self._step(model, parameters, optimizer, collate([train[index] for index in indices]))
+                    under_way.batches += 1
                     if loss is None:
-                        skipped, skipped_in_a_row = skipped + 1, skipped_in_a_row + 1
+                        under_way.skipped, skipped_in_a_row = under_way.skipped + 1, skipped_in_a_row + 1
                         if skipped_in_a_row > MAX_SKIPPED_IN_A_ROW:
+                            kept = f"the last good checkpoint is {files.latest}, after epoch {len(history.epochs)}"
                             raise UserError(
-                                f"epoch {epoch}: loss or gradient was not finite in {skipped_in_a_row} steps in a row; "
-                                "lower trainer.learning_rate or look for non-finite features"
+                                f"epoch {epoch}, batch {number + 1} of {len(batches)}: loss or gradient was not finite "
+                                f"in {skipped_in_a_row} steps in a row; "
+                                f"{kept if history.epochs else 'there is no checkpoint yet'}. Lower "
+                                "trainer.learning_rate or look for non-finite features"
                             )
                     else:
-                        skipped_in_a_row, total, seen = 0, total + loss * len(indices), seen + len(indices)
+                        skipped_in_a_row = 0
+                        under_way.loss += loss * len(indices)
+                        under_way.examples += len(indices)
                     _advance(work, history, epoch, loss)
+                    if (signal := stop_requested()) and number + 1 < len(batches):
+                        save(improved=False)
+                        raise Interrupted(
+                            signal, f"{directory}: a checkpoint was written after batch {number + 1} of epoch {epoch}"
+                        )
                 metrics = _validate(model, evaluate, monitor)
-                train_loss = total / seen if seen else float("nan")
-                record = EpochRecord(epoch, train_loss, metrics, rate, time.monotonic() - started, skipped)
+                train_loss = under_way.loss / under_way.examples if under_way.examples else float("nan")
+                record = EpochRecord(epoch, train_loss, metrics, rate, time.monotonic() - started, under_way.skipped)
                 improved = history.add(record)
                 schedule.end_epoch(improved)
-                files.save(
-                    model,
-                    optimizer,
-                    {
-                        "made_with": made_with,
-                        "schedule": schedule.state(),
-                        "history": history.to_dict(),
-                        "skipped_in_a_row": skipped_in_a_row,
-                    },
-                    history.best_epoch,
-                    new=improved,
-                )
+                under_way = _Epoch()
+                save(improved)
                 logger.info("epoch %d: loss %.4f, %s %.4f", epoch, train_loss, monitor, metrics[monitor])
+                if signal := stop_requested():
+                    raise Interrupted(signal, f"{directory}: a checkpoint was written after epoch {epoch}")
         if history.best_epoch:
             files.restore_best(model, history.best_epoch)
         else:
@@ -220,6 +252,19 @@ def _advance(work: Work, history: History, epoch: int, loss: float | None) -> No
     if history.best_epoch:
         shown["best"] = f"{history.best_value:.4f}"
     work.advance(1, **shown)
+
+
+def _whole_checkpoint(files: CheckpointFiles) -> dict[str, Any] | None:
+    """What the latest checkpoint says; none if it or the best weights are damaged: all is then trained again."""
+    try:
+        values = files.peek()
+        if values is not None:
+            files.check_best(values["history"]["best_epoch"])
+        return values
+    except DamagedCheckpoint as error:
+        logger.warning("%s; training begins again", str(error).split(";")[0])
+        files.clear()
+        return None
 
 
 def _refuse_other_settings(before: dict[str, Any], now: dict[str, Any], path: Path) -> None:

@@ -12,7 +12,7 @@
       lower_case: true,
       head: { mix: { layer_norm: true }, characters: $.characters, words: $.words } + head,
     },
-    embedder: { model: 'runs/pretrain_cpu', pooling: 'boundary' },
+    embedder: { model: 'small', pooling: 'boundary' },
     trainer: trainer,
     seed: 0,
   },

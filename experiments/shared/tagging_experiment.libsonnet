@@ -17,7 +17,7 @@ function(name, scheme, epochs, lower_case=false, batch_size=32) {
       dropout: 0.5,
     },
   },
-  embedder: { model: 'runs/pretrain_cpu', pooling: 'boundary' },
+  embedder: { model: 'small', pooling: 'boundary' },
   trainer: { epochs: epochs, batch_size: batch_size, learning_rate: 2e-3, patience: null, schedule: { type: 'linear', warmup: 0.1 } },
   seed: 0,
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from tasks.readers.literal import parse_literal, shorten
+from tasks.readers.literal import parse_literal, shorten, shown
 
 SEPARATOR = "####"
 POLARITIES = ("POS", "NEG", "NEU")
@@ -45,10 +45,10 @@ def parse_line(line: str) -> tuple[tuple[str, ...], tuple[Triplet, ...]]:
 
 def _triplet(value: Any, length: int) -> Triplet:
     if not isinstance(value, tuple) or len(value) != 3:
-        raise ValueError(f"a triplet is ([aspect words], [opinion words], polarity), not {shorten(repr(value))}")
+        raise ValueError(f"a triplet is ([aspect words], [opinion words], polarity), not {shown(value)}")
     aspect, opinion, polarity = value
-    if polarity not in POLARITIES:
-        raise ValueError(f"polarity {shorten(repr(polarity))} is none of {', '.join(POLARITIES)}")
+    if not isinstance(polarity, str) or polarity not in POLARITIES:
+        raise ValueError(f"polarity {shown(polarity)} is none of {', '.join(POLARITIES)}")
     indices = _indices(aspect, "aspect", length)
     _indices(opinion, "opinion", length)
     return Triplet(indices, polarity)
@@ -57,8 +57,8 @@ def _triplet(value: Any, length: int) -> Triplet:
 def _indices(value: Any, name: str, length: int) -> tuple[int, ...]:
     """Indices of words, or ``(-1,)``."""
     if not isinstance(value, list) or not value or not all(type(index) is int for index in value):
-        raise ValueError(f"{name} words are a list of indices, not {shorten(repr(value))}")
+        raise ValueError(f"{name} words are a list of indices, not {shown(value)}")
     indices = tuple(value)
     if indices != IMPLICIT and not all(0 <= index < length for index in indices):
-        raise ValueError(f"{name} words {shorten(repr(value))} are not among the {length} words (or -1 alone)")
+        raise ValueError(f"{name} words {shown(value)} are not among the {length} words (or -1 alone)")
     return indices

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import inspect
 import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
@@ -13,6 +12,7 @@ from typing import Any, TypeVar
 
 from elmo_xlstm.config.errors import suggestion
 from elmo_xlstm.errors import UserError
+from elmo_xlstm.text.sources.huggingface import no_foreign_code
 from tasks.own_data.settings import OwnHubData
 from tasks.readers.problems import DataError, refuse_or_warn
 
@@ -118,16 +118,13 @@ def _load(config: OwnHubData, split: str) -> Any:
         return _part_of_saved(datasets, directory, split)
     if config.data_files is None and config.revision is None and not directory.exists():
         logger.warning("%s: no revision is given; a commit's makes sure that the data stay the same", config.name)
-    options: dict[str, Any] = {}
-    if "trust_remote_code" in inspect.signature(datasets.load_dataset).parameters:
-        options["trust_remote_code"] = False  # version 3 would ask; later ones run no code of others at all
     return datasets.load_dataset(
         config.name,
         config.config_name,
         data_files=config.data_files,
         split=split,
         revision=config.revision,
-        **options,
+        **no_foreign_code(datasets.load_dataset),
     )
 
 

@@ -90,14 +90,20 @@ def read_splits(
         raise UserError(_message(settings, errors, labels if settings.labels is None else None))
     assert labels is not None
     if settings.valid_fraction or settings.test_fraction:
-        found |= draw_splits(found["train"], settings.valid_fraction, settings.test_fraction, settings.split_seed)
+        origin = "/".join(filter(None, (getattr(settings, "name", None), str(settings.train))))
+        fractions = (settings.valid_fraction, settings.test_fraction)
+        found |= draw_splits(found["train"], *fractions, settings.split_seed, origin)
     splits = OwnSplits(found["train"], found["valid"], found["test"], labels, skipped)
     warn_of_shared_examples(splits)
     return splits
 
 
 def draw_splits(
-    examples: Sequence[ExampleT], valid_fraction: float | None, test_fraction: float | None, seed: int
+    examples: Sequence[ExampleT],
+    valid_fraction: float | None,
+    test_fraction: float | None,
+    seed: int,
+    origin: str = "training data",
 ) -> dict[str, tuple[ExampleT, ...]]:
     """Hold out shares of examples, chosen by the SHA-256 of seed and words.
 
@@ -109,6 +115,7 @@ def draw_splits(
         valid_fraction: share for validation; None draws none.
         test_fraction: share for testing; None draws none.
         seed: other values choose others.
+        origin: where they come from, for messages.
 
     Returns:
         ``train``, and ``valid`` and ``test`` where they are drawn, each in the order of ``examples``.
@@ -127,7 +134,10 @@ def draw_splits(
     for key, example in zip(keys, examples, strict=True):
         drawn.setdefault(place.get(key, "train"), []).append(example)
     if len(place) >= len(ordered) or len(drawn) < 1 + (valid_fraction is not None) + (test_fraction is not None):
-        raise UserError(f"{len(ordered)} distinct examples are too few to hold some out for validation and testing")
+        raise UserError(
+            f"{origin}: {len(ordered)} distinct examples are too few to hold some out for validation and testing; give "
+            "more of them, or name valid and test data of their own"
+        )
     return {name: tuple(chosen) for name, chosen in drawn.items()}
 
 

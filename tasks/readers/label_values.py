@@ -6,6 +6,8 @@ import difflib
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from tasks.readers.json_line import HALF_CHARACTER, SURROGATE
+
 
 def read_label(value: Any, names: Mapping[str, str], known: Collection[str] | None, where: str = "") -> str:
     """The label that a value of a file stands for.
@@ -26,7 +28,7 @@ def read_label(value: Any, names: Mapping[str, str], known: Collection[str] | No
         raise ValueError(f"empty label{where}")
     if known is not None and label not in known:
         near = difflib.get_close_matches(label, known, n=1, cutoff=0.7)
-        raise ValueError(f"unknown label {label!r}{where}" + (f"; did you mean {near[0]!r}?" if near else ""))
+        raise ValueError(f"unknown label {label!r:.200}{where}" + (f"; did you mean {near[0]!r}?" if near else ""))
     return label
 
 
@@ -34,6 +36,8 @@ def _text(value: Any, where: str) -> str:
     if value is None:
         return ""
     if isinstance(value, str):
+        if SURROGATE.search(value):
+            raise ValueError(HALF_CHARACTER)
         return value.strip()
     if isinstance(value, bool):
         return str(value).lower()

@@ -28,6 +28,14 @@ def parse_literal(text: str) -> Any:
         raise ValueError("a list that is nested too deeply") from None
 
 
+def shown(value: Any) -> str:
+    """The beginning of a value's literal, quoted, for a message."""
+    try:
+        return shorten(repr(value))
+    except ValueError:  # Python writes no whole number of more than 4,300 digits
+        return "a value with a number of thousands of digits"
+
+
 def shorten(text: str) -> str:
     """The beginning of a text, quoted, for a message."""
     return repr(text if len(text) <= 60 else f"{text[:57]}...")

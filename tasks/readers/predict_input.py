@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import re
 from pathlib import Path
 
+from tasks.readers.json_line import parse_json
 from tasks.readers.problems import read_lines, refuse_or_warn
 from tasks.readers.sentence import Reading, TaggedSentence
 from tasks.readers.word_tokenizer import split_words
 
 JSON_LINES_SUFFIXES = (".jsonl", ".ndjson")
-SURROGATE = re.compile("[\ud800-\udfff]")
 EXPECTED = 'expected {"words": ["...", ...]} or {"text": "..."}'
 
 
@@ -57,14 +55,7 @@ def _words_of_object(line: str) -> list[str]:
     Raises:
         ValueError: says what is wrong with it.
     """
-    try:
-        value = json.loads(line)
-    except json.JSONDecodeError as error:
-        raise ValueError(f"no valid JSON ({error.msg} at column {error.colno}); {EXPECTED}") from None
-    except RecursionError:
-        raise ValueError(f"nested too deeply; {EXPECTED}") from None
-    if SURROGATE.search(json.dumps(value, ensure_ascii=False)):
-        raise ValueError("holds half a character (a lone surrogate such as \\ud800); write it as UTF-8")
+    value = parse_json(line, EXPECTED)
     if not isinstance(value, dict) or ("words" in value) == ("text" in value):
         raise ValueError(EXPECTED)
     if "text" in value:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 
+from tasks.readers.json_line import parse_json
 from tasks.readers.labelled import LabelledReading, LabelledText
-from tasks.readers.predict_input import JSON_LINES_SUFFIXES, SURROGATE
+from tasks.readers.predict_input import JSON_LINES_SUFFIXES
 from tasks.readers.problems import read_lines, refuse_or_warn
 
 PAIR = ("first", "second")
@@ -83,15 +83,7 @@ def _texts_of_object(line: str, names: tuple[str, ...]) -> list[str]:
         ValueError: says what is wrong with it.
     """
     expected = "expected {" + ", ".join(f'"{name}": "..."' for name in names) + "}"
-    try:
-        value = json.loads(line)
-    except json.JSONDecodeError as error:
-        raise ValueError(f"no valid JSON ({error.msg} at column {error.colno}); {expected}") from None
-    except RecursionError:
-        raise ValueError(f"nested too deeply; {expected}") from None
+    value = parse_json(line, expected)
     if not isinstance(value, dict) or not all(isinstance(value.get(name), str) for name in names):
         raise ValueError(expected)
-    texts = [value[name] for name in names]
-    if any(SURROGATE.search(text) for text in texts):
-        raise ValueError("holds half a character (a lone surrogate such as \\ud800); write it as UTF-8")
-    return texts
+    return [value[name] for name in names]

@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from elmo_xlstm.errors import UserError
-from elmo_xlstm.text.sources.compression import SUFFIXES, open_binary
+from elmo_xlstm.text.sources.compression import SUFFIXES, open_binary, read_at_most
 
 logger = logging.getLogger(__name__)
 
 SHOWN = 20
+LONGEST = 1000
+"""Characters of one problem that are shown: a row can be one word of a megabyte."""
 
 
 class DataError(UserError):
@@ -31,10 +33,15 @@ class DataError(UserError):
 
 def _message(path: Path | str, problems: Sequence[str], advice: str) -> str:
     count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
-    lines = [f"{path}: {count}", *(f"  {problem}" for problem in problems[:SHOWN])]
+    lines = [f"{path}: {count}", *(f"  {cut(problem)}" for problem in problems[:SHOWN])]
     if len(problems) > SHOWN:
         lines.append(f"  ... and {len(problems) - SHOWN} more")
     return "\n".join([*lines, advice] if advice else lines)
+
+
+def cut(text: str) -> str:
+    """A text of at most 1,000 characters."""
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]} ... (cut)"
 
 
 def refuse_or_warn(path: Path | str, problems: Sequence[str], skipped: int, strict: bool) -> None:
@@ -60,10 +67,10 @@ def read_lines(path: Path) -> list[str]:
         UserError: the file is missing, unreadable, damaged or not UTF-8.
     """
     try:
-        content = path.read_bytes()
+        content = path.read_bytes() if path.suffix not in SUFFIXES else b""
         if path.suffix in SUFFIXES:
             with open_binary(path) as file:
-                content = file.read()
+                content = read_at_most(file, path)
     except FileNotFoundError:
         raise UserError(f"{path}: no such file") from None
     except OSError as error:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from elmo_xlstm.errors import UserError
-from tasks.readers.literal import parse_literal, shorten
-from tasks.readers.predict_input import SURROGATE
-from tasks.readers.problems import read_lines, refuse_or_warn
+from tasks.readers.json_line import HALF_CHARACTER, SURROGATE, parse_json
+from tasks.readers.literal import parse_literal, shown
+from tasks.readers.problems import cut, read_lines, refuse_or_warn
 from tasks.readers.word_tokenizer import split_words
 
 COLUMNS = ("question", "passage", "seq_label")
@@ -75,7 +74,7 @@ def read_questions(path: Path, labels: Collection[str], strict: bool = True) -> 
     try:
         header = next(rows, [])
         if tuple(header) != COLUMNS:
-            raise UserError(f"{path}:1: columns are {', '.join(header) or 'none'}; expected {', '.join(COLUMNS)}")
+            raise UserError(f"{path}:1: columns are {cut(', '.join(header)) or 'none'}; expected {', '.join(COLUMNS)}")
         line = rows.line_num + 1
         for row in rows:
             origin, line = f"{path}:{line}", rows.line_num + 1
@@ -136,7 +135,7 @@ def _of_row(row: list[str], labels: Collection[str], origin: str) -> QuestionPas
     question, passage, tags = (_texts(parse_literal(field), name) for field, name in zip(row, COLUMNS, strict=True))
     unknown = sorted(set(tags) - set(labels))
     if unknown:
-        raise ValueError(f"unknown label {', '.join(map(repr, unknown))}")
+        raise ValueError(f"unknown label {', '.join(map(repr, unknown[:5]))}; expected {', '.join(sorted(labels))}")
     return QuestionPassage(question, passage, tags, origin)
 
 
@@ -146,14 +145,7 @@ def _of_object(line: str, origin: str) -> QuestionPassage:
     Raises:
         ValueError: says what is wrong with it.
     """
-    try:
-        value = json.loads(line)
-    except json.JSONDecodeError as error:
-        raise ValueError(f"no valid JSON ({error.msg} at column {error.colno}); {EXPECTED}") from None
-    except RecursionError:
-        raise ValueError(f"nested too deeply; {EXPECTED}") from None
-    if SURROGATE.search(json.dumps(value, ensure_ascii=False)):
-        raise ValueError("holds half a character (a lone surrogate such as \\ud800); write it as UTF-8")
+    value = parse_json(line, EXPECTED)
     if not isinstance(value, dict) or not {"question", "passage"} <= value.keys():
         raise ValueError(EXPECTED)
     question, passage = (
@@ -166,5 +158,7 @@ def _of_object(line: str, origin: str) -> QuestionPassage:
 def _texts(value: Any, name: str) -> tuple[str, ...]:
     """A list of texts, none of them empty."""
     if not isinstance(value, list) or not value or not all(isinstance(word, str) and word.strip() for word in value):
-        raise ValueError(f"{name} is a list of texts, none of them empty, not {shorten(repr(value))}")
+        raise ValueError(f"{name} is a list of texts, none of them empty, not {shown(value)}")
+    if any(SURROGATE.search(word) for word in value):
+        raise ValueError(HALF_CHARACTER)
     return tuple(value)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from tasks.readers.json_line import HALF_CHARACTER, SURROGATE, parse_json
 from tasks.readers.label_values import kind_of, read_label
 from tasks.readers.labelled import LabelledText
-from tasks.readers.predict_input import SURROGATE
 from tasks.readers.sentence import TaggedSentence
 
 
@@ -88,12 +87,7 @@ def parse_object(line: str, expected: str) -> dict[str, Any]:
     Raises:
         ValueError: it is none.
     """
-    try:
-        value = json.loads(line)
-    except json.JSONDecodeError as error:
-        raise ValueError(f"no valid JSON ({error.msg} at column {error.colno}); expected {expected} a line") from None
-    except RecursionError:
-        raise ValueError(f"nested too deeply; expected {expected} a line") from None
+    value = parse_json(line, f"expected {expected} a line")
     if not isinstance(value, dict):
         raise ValueError(f"expected {expected} a line, found {kind_of(value)}")
     return value
@@ -109,5 +103,5 @@ def missing_keys(row: Mapping[str, Any], keys: Collection[str]) -> str:
 def _whole(text: str) -> str:
     """The text, if it can be written as UTF-8."""
     if SURROGATE.search(text):
-        raise ValueError("holds half a character (a lone surrogate such as \\ud800); write it as UTF-8")
+        raise ValueError(HALF_CHARACTER)
     return text

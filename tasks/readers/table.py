@@ -13,7 +13,7 @@ from elmo_xlstm.config import Settings
 from elmo_xlstm.config.errors import suggestion
 from elmo_xlstm.errors import UserError
 from tasks.readers.labelled import LabelledReading, LabelledText
-from tasks.readers.problems import read_lines, refuse_or_warn
+from tasks.readers.problems import cut, read_lines, refuse_or_warn
 from tasks.readers.rows import labelled_row
 
 LARGEST_FIELD = 1 << 24
@@ -132,7 +132,7 @@ class TableReader:
                 separator = "tab" if self.config.separator == "\t" else repr(self.config.separator)
                 raise UserError(
                     f"{origin}: {columns} columns, so none with the number {column} (counted from 0, separator "
-                    f"{separator})"
+                    f"{separator}); check the file and the column's number"
                 )
             return column % columns
         if header is None:
@@ -141,6 +141,7 @@ class TableReader:
             )
         if header.count(column) != 1:
             how = "is not" if column not in header else "is more than once"
-            hint = f"; {suggestion(column, header)}" if column not in header else ""
-            raise UserError(f"{origin}: column '{column}' {how} among the columns {', '.join(header)}{hint}")
+            hint = cut(suggestion(column, header)) if column not in header else "give its number"
+            names = cut(", ".join(header))
+            raise UserError(f"{origin}: column '{column}' {how} among the columns {names}; {hint}")
         return header.index(column)

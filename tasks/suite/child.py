@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
+import shlex
 import signal
 import sys
 import threading
@@ -12,9 +12,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from elmo_xlstm.config import validate
+from elmo_xlstm.crash_report import EXIT_STATUS, printable, report_crash
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.progress import LogProgress
-from elmo_xlstm.run_directory import CONFIG_FILE
+from elmo_xlstm.run_directory import CONFIG_FILE, read_config
 from tasks.registry import register_tasks
 
 TERMINATED = 128 + signal.SIGTERM
@@ -37,13 +38,15 @@ def main(arguments: Sequence[str]) -> int:
         logging.getLogger(name).setLevel(logging.INFO)
     try:
         register_tasks(modules)
-        stored = Path(directory, CONFIG_FILE)
-        values = json.loads(stored.read_text(encoding="utf-8"))
-        settings = validate(FinetuneSettings, values, origin=str(stored))
+        origin = str(Path(directory, CONFIG_FILE))
+        settings = validate(FinetuneSettings, read_config(Path(directory)), origin=origin)
         result = run_finetuning(settings, Path(directory), command, resume=True, progress=LogProgress())
     except UserError as error:
-        print(f"error: {error}", flush=True)
+        print(f"error: {printable(str(error))}", flush=True)
         return 1
+    except Exception as error:
+        print(f"error: {printable(report_crash(error, shlex.split(command)[2:]))}", flush=True)
+        return EXIT_STATUS
     print(f"test {result.main_metric}: {100 * result.score:.2f}", flush=True)
     return 0
 

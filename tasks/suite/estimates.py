@@ -14,11 +14,11 @@ def estimate_seconds(settings: FinetuneSettings, earlier: Iterable[RunResult]) -
     """Seconds that a run will take.
 
     Earlier runs of the same task and model give their mean. Else other models on the task do, each scaled by how
-    much longer the model takes than that one on the tasks that both have been run on. Runs of another number of
-    epochs are scaled to this one's.
+    much longer the model takes than that one on the tasks that both have been run on: without such a task they are no
+    guide, since a majority baseline takes a second. Runs of another number of epochs are scaled to this one's.
 
     Returns:
-        None if nothing is known of the task.
+        None if too little is known.
     """
     epochs = settings.trainer.epochs
     seconds = _mean_seconds(earlier, epochs)
@@ -26,7 +26,9 @@ def estimate_seconds(settings: FinetuneSettings, earlier: Iterable[RunResult]) -
     if (task, model) in seconds:
         return seconds[task, model]
     guesses = [
-        known * _ratio(model, other, seconds) for (known_task, other), known in seconds.items() if known_task == task
+        known * ratio
+        for (known_task, other), known in seconds.items()
+        if known_task == task and (ratio := _ratio(model, other, seconds)) is not None
     ]
     return statistics.fmean(guesses) if guesses else None
 
@@ -53,8 +55,8 @@ def _mean_seconds(earlier: Iterable[RunResult], epochs: int) -> dict[tuple[str, 
     return {key: statistics.fmean(values) for key, values in found.items()}
 
 
-def _ratio(model: str, other: str, seconds: dict[tuple[str, str], float]) -> float:
-    """How much longer ``model`` takes than ``other``; 1 if they have no task in common."""
+def _ratio(model: str, other: str, seconds: dict[tuple[str, str], float]) -> float | None:
+    """How much longer ``model`` takes than ``other``, if they have a task in common."""
     tasks = {task for task, name in seconds if name == model} & {task for task, name in seconds if name == other}
     ratios = [seconds[task, model] / seconds[task, other] for task in tasks if seconds[task, other] > 0]
-    return statistics.geometric_mean(ratios) if ratios and min(ratios) > 0 else 1.0
+    return statistics.geometric_mean(ratios) if ratios and min(ratios) > 0 else None

@@ -14,8 +14,8 @@ from typing import Any
 from elmo_xlstm.config import ConfigError, validate
 from elmo_xlstm.embedding import EmbedderSettings
 from elmo_xlstm.errors import UserError
-from elmo_xlstm.evaluation.results import RunResult
-from elmo_xlstm.run_directory import CONFIG_FILE, differences
+from elmo_xlstm.evaluation.results import RunResult, read_result
+from elmo_xlstm.run_directory import CONFIG_FILE, differences, read_config
 from tasks.finetuning import EMBEDDER_DIRECTORY, FinetuneSettings
 from tasks.suite.estimates import estimate_seconds
 from tasks.suite.settings import Experiment, Suite
@@ -128,7 +128,10 @@ def _state(settings: FinetuneSettings, result: RunResult | None, fingerprints: _
             return State.DONE, ""
     stored = settings.directory / CONFIG_FILE
     if stored.is_file():
-        other = _changes(json.loads(stored.read_text(encoding="utf-8")), settings)
+        try:
+            other = _changes(read_config(settings.directory), settings)
+        except UserError:
+            return State.STALE, f"its {CONFIG_FILE} is damaged"
         kept = settings.directory / EMBEDDER_DIRECTORY
         if not other and kept.is_dir() and settings.embedder is not None:
             here = settings.embedder.model_copy(update={"model": str(kept)})
@@ -188,7 +191,7 @@ def _read_results(directory: Path) -> dict[RunKey, RunResult]:
     results: dict[RunKey, RunResult] = {}
     for path in sorted(directory.glob("*/*/seed-*.json")):
         try:
-            result = validate(RunResult, json.loads(path.read_text(encoding="utf-8")), origin=str(path))
+            result = read_result(path)
         except (OSError, ValueError, ConfigError) as error:
             logger.warning("%s: no valid result (%s); it is measured again", path, str(error).splitlines()[0])
             continue

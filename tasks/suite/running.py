@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import signal
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from elmo_xlstm.device import default_device
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.evaluation.environment import hardware
+from elmo_xlstm.interruption import Interrupted, finishing_step, stop_requested
 from elmo_xlstm.progress import NullProgress, Progress, Work
-from elmo_xlstm.run_directory import CONFIG_FILE, differences, open_run
+from elmo_xlstm.run_directory import differences, open_run, read_config
 from tasks.finetuning import RESULT_FILE
 from tasks.suite.estimates import in_words
 from tasks.suite.planning import PlannedRun, State
@@ -37,6 +35,7 @@ LOG_LINES_SHOWN = 5
 MOST_JOBS = 8
 POLL_SECONDS = 0.2
 GRACE_SECONDS = 10.0
+LOCK_SECONDS = 10.0
 PACKAGE_ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -85,7 +84,7 @@ def run_suite(
 
     Raises:
         UserError: runs are stale; each is named with its reason. Nothing has been started.
-        KeyboardInterrupt: interrupted.
+        Interrupted: SIGTERM or Ctrl-C; the runs under way were stopped, each with a checkpoint.
     """
     stale = [f"  {run.label}: {run.reason}" for run in plan if run.state is State.STALE]
     if stale:
@@ -107,7 +106,7 @@ def run_suite(
         "PYTHONUNBUFFERED": "1",
     }
     shown = NullProgress() if progress is None else progress
-    with _sigterm_interrupts(), shown.task("runs", len(plan), done=len(plan) - len(todo)) as work:
+    with finishing_step(), shown.task("runs", len(plan), done=len(plan) - len(todo)) as work:
         return _Suite(todo, jobs, modules, environment, work).run()
 
 
@@ -146,6 +145,8 @@ class _Suite:
                 for child in [child for child in self._running if child.has_ended()]:
                     self._running.remove(child)
                     self._file(child)
+                if number := stop_requested():
+                    raise Interrupted(number)
                 time.sleep(POLL_SECONDS)
         except BaseException:
             self._stop()
@@ -203,7 +204,7 @@ class _Child:
                 _lock(log)
         config = run.settings.model_dump(mode="json")
         if run.state is State.UNFINISHED:  # the plan has compared what matters
-            stored = json.loads((self._directory / CONFIG_FILE).read_text(encoding="utf-8"))
+            stored = read_config(self._directory)
             open_run(self._directory, config, resume=True, free=differences(stored, config))
         else:
             open_run(self._directory, config, force=run.replace)
@@ -266,24 +267,11 @@ def _vectors(run: PlannedRun) -> tuple[str, str] | None:
 def _lock(log: IO[bytes]) -> None:
     if fcntl is None:
         return
-    try:
-        fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        raise UserError("another suite is at this run just now") from None
-
-
-@contextmanager
-def _sigterm_interrupts() -> Iterator[None]:
-    """Let SIGTERM end this process as Ctrl-C does, so that no run is left alone."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def interrupt(*_: Any) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
+    end = time.monotonic() + LOCK_SECONDS  # the run of a suite that was killed takes a moment to end
+    while True:
+        try:
+            return fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            if time.monotonic() > end:
+                raise UserError("another suite is at this run just now") from None
+            time.sleep(POLL_SECONDS)

@@ -10,8 +10,15 @@ from hypothesis import strategies as st
 
 from elmo_xlstm.config import ConfigError, apply_overrides
 
-keys = st.text(st.characters(exclude_characters=".=", exclude_categories=["Cs"]), min_size=1, max_size=5)
-plain = st.none() | st.booleans() | st.integers(-(10**9), 10**9) | st.floats(allow_nan=False) | st.text(max_size=8)
+writable = st.characters(exclude_characters="\0", exclude_categories=["Cs"])
+keys = st.text(st.characters(exclude_characters=".=\0", exclude_categories=["Cs"]), min_size=1, max_size=5)
+plain = (
+    st.none()
+    | st.booleans()
+    | st.integers(-(10**9), 10**9)
+    | st.floats(allow_nan=False)
+    | st.text(writable, max_size=8)
+)
 values = st.recursive(plain, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(keys, inner, max_size=3))
 
 

@@ -23,12 +23,13 @@ def random_model(**sizes) -> BiXLSTM:
 def assert_same_layers(model: BiXLSTM, input_ids: torch.Tensor, mask: torch.Tensor) -> None:
     with torch.inference_mode():
         expected = model.encode_layers(input_ids, mask)
-        found = FrozenModel(model, "fp32").encode_layers(input_ids, mask)
-    assert torch.equal(found.embeddings, expected.embeddings)
-    for ours, theirs in ((found.forward, expected.forward), (found.backward, expected.backward)):
-        assert len(ours) == len(theirs) == model.config.num_blocks
-        for one, other in zip(ours, theirs, strict=True):
-            assert (one[mask] - other[mask]).norm() / other[mask].norm() < 3e-5
+        forms = [FrozenModel(model, "fp32", native).encode_layers(input_ids, mask) for native in (False, True)]
+    for found in forms:
+        assert torch.equal(found.embeddings, expected.embeddings)
+        for ours, theirs in ((found.forward, expected.forward), (found.backward, expected.backward)):
+            assert len(ours) == len(theirs) == model.config.num_blocks
+            for one, other in zip(ours, theirs, strict=True):
+                assert (one[mask] - other[mask]).norm() / other[mask].norm() < 3e-5
 
 
 @settings(max_examples=20, deadline=None)

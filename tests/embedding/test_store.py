@@ -3,6 +3,8 @@ from __future__ import annotations
 import json
 import logging
 import multiprocessing
+import os
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,7 @@ import torch
 
 from elmo_xlstm.embedding import ElmoEmbedder, EmbedderSettings, FeatureStore, store
 from elmo_xlstm.embedding.store import sentence_key
+from elmo_xlstm.interruption import Interrupted
 
 SENTENCES = [["Siti", "tiba", "di", "Surabaya"], ["Budi"], ["rumah", "tetangga", "."], ["pagi", "hari"] * 5]
 
@@ -219,6 +222,7 @@ def test_results_that_round_differently_live_side_by_side(embedder, tmp_path, mo
         patch.setattr(
             ElmoEmbedder, "stream", lambda self, batch: ((i, layers * 1.001) for i, layers in stream(self, batch))
         )
+        patch.setattr(FeatureStore, "_find_segments", lambda self: None)  # it looked a moment before
         other.features(SENTENCES)
     assert len(files(tmp_path, "*.bin")) == 2
     assert_right(one_features, embedder)  # the map of the first still shows what it was
@@ -252,3 +256,45 @@ def test_processes_at_once(embedder, tmp_path, monkeypatch, caplog) -> None:
     assert len(files(tmp_path, "*.json")) > 10
     assert_right(FeatureStore(tmp_path, embedder).features(MANY), embedder, MANY)
     assert not caplog.records and not files(tmp_path, ".*.partial")
+
+
+def test_a_signal_stores_what_was_computed(embedder, asked, tmp_path) -> None:
+    opened = FeatureStore(tmp_path, embedder)
+    stream = embedder.stream
+
+    def interrupted(sentences):
+        for number, found in enumerate(stream(sentences)):
+            if number == 2:
+                os.kill(os.getpid(), signal.SIGTERM)
+            yield found
+
+    embedder.stream = interrupted
+    with pytest.raises(Interrupted, match=f"the vectors of 3 of {len(MANY)} sentences are kept"):
+        opened.features(MANY)
+    del embedder.stream
+    again = FeatureStore(tmp_path, embedder)
+    del asked[:]
+    assert_right(again.features(MANY), embedder, MANY)
+    assert len(files(tmp_path, "*.bin")) == 2 and not files(tmp_path, ".*.partial")
+
+
+def test_what_killed_processes_left_is_removed(embedder, tmp_path) -> None:
+    FeatureStore(tmp_path, embedder).features(SENTENCES)
+    (directory,) = tmp_path.iterdir()
+    (directory / "orphan.bin").write_bytes(b"x" * 64)  # killed before its index was written
+    (directory / ".half.partial").write_bytes(b"x")
+    writer = FeatureStore(tmp_path, embedder)
+    assert not (directory / "orphan.bin").exists() and not (directory / ".half.partial").exists()
+    with writer._lock(exclusive=False):  # somebody who lives is writing
+        (directory / ".live.partial").write_bytes(b"x")
+        FeatureStore(tmp_path, embedder)
+        assert (directory / ".live.partial").exists()
+
+
+def test_what_another_process_has_stored_is_found(embedder, asked, tmp_path) -> None:
+    early = FeatureStore(tmp_path, embedder)
+    FeatureStore(tmp_path, embedder).features(SENTENCES)
+    del asked[:]
+    found = early.features(SENTENCES)
+    assert asked == []
+    assert_right(found, embedder)

@@ -133,7 +133,7 @@ def test_confusion_curve_and_outcomes_are_kept(labels, tmp_path):
 def test_files_of_before_these_were_kept_still_load(result, tmp_path):
     path = result().write(tmp_path)
     values = json.loads(path.read_text())
-    for key in ("confusion", "curve", "outcomes"):
+    for key in ("confusion", "curve", "outcomes", "sha256"):
         del values[key]
     path.write_text(json.dumps(values))
     [loaded] = load_results(tmp_path)

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import torch
@@ -17,10 +17,20 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from elmo_xlstm.config import apply_overrides, validate
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.lm import BiXLSTMConfig, compilation
-from elmo_xlstm.lm.compilation import SECONDS_PER_BLOCK, Tier, choose_tier, compiler_problem, matrix_rate, try_stack
+from elmo_xlstm.lm.compilation import (
+    SECONDS_PER_BLOCK,
+    Compile,
+    Tier,
+    choose_tier,
+    compiler_problem,
+    matrix_rate,
+    try_stack,
+)
+from elmo_xlstm.lm.kernels import Kernel
 from elmo_xlstm.lm.layer import MLSTMStack
+from elmo_xlstm.lm.native import library_problem
 from elmo_xlstm.lm.pretraining import Pretraining, describe_pretraining, run_pretraining
-from elmo_xlstm.lm.pretraining_settings import FREE_ON_RESUME, PretrainSettings
+from elmo_xlstm.lm.pretraining_settings import FREE_ON_RESUME, PretrainSettings, TrainingSettings
 from elmo_xlstm.run_directory import open_run
 from elmo_xlstm.text import prepare_corpus
 
@@ -52,7 +62,7 @@ def make_settings(vocabulary_file: Path, text_file: Path, corpus_directory: Path
             },
             "corpus_directory": str(corpus_directory),
             "model": {"embedding_dim": 16, "num_blocks": 1, "num_heads": 2, "dropout": 0.1, "context_length": 16},
-            "training": {"max_steps": 3, "batch_size": 4, "precision": "fp32"},
+            "training": {"max_steps": 3, "batch_size": 4, "precision": "fp32", "kernel": "torch"},
             "output": str(tmp_path / "run"),
         }
         return validate(PretrainSettings, apply_overrides(values, list(overrides)))
@@ -85,24 +95,53 @@ def compile_with(monkeypatch: pytest.MonkeyPatch, backend: Callable[..., Any]) -
     monkeypatch.setattr(compilation, "compiler_problem", lambda device: None)
 
 
+def choose(setting: Compile, total_flops: float, kernel: Kernel | Literal["auto"] = "torch") -> Tier:
+    config = BiXLSTMConfig(vocab_size=9, embedding_dim=32, num_blocks=2, num_heads=2)
+    return choose_tier(setting, kernel, config, CPU, torch.float32, total_flops)
+
+
+def test_compiled_kernels_are_taken_where_they_can_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compilation, "native_problem", lambda config, device: None)
+    monkeypatch.setattr(compilation, "compiler_problem", lambda device: None)
+    tier = choose("auto", 1e30, "auto")
+    assert (tier.kernel, tier.compiled, str(tier)) == (
+        "native",
+        False,
+        "our compiled kernels (training.kernel is auto)",
+    )
+    assert choose(False, 1e30, "auto").kernel == "native"
+    assert choose(True, 1e30, "auto") == Tier(True, "training.compile is true")
+    monkeypatch.setattr(compilation, "native_problem", lambda config, device: "no C++ compiler (g++)")
+    assert choose(False, 1e30, "auto").kernel == "torch"
+    with pytest.raises(UserError, match=r'"native" cannot be used: no C\+\+ compiler'):
+        choose("auto", 1.0, "native")
+
+
+def test_compiled_kernels_are_for_fp32() -> None:
+    config = BiXLSTMConfig(vocab_size=9, embedding_dim=32, num_blocks=2, num_heads=2)
+    assert choose_tier(False, "auto", config, CPU, torch.bfloat16, 1.0).kernel == "torch"
+    with pytest.raises(UserError, match="they compute in fp32"):
+        choose_tier(False, "native", config, CPU, torch.bfloat16, 1.0)
+
+
 def test_auto_compiles_what_is_long_enough(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compilation, "compiler_problem", lambda device: None)
     monkeypatch.setattr(compilation, "matrix_rate", lambda device, dtype: 1e11)
     # In plain torch 0.6e11 operations a second, of which compiling saves a fifth.
     pays = SECONDS_PER_BLOCK * 4 / 0.2 * 0.6e11
-    assert choose_tier("auto", CPU, torch.float32, 1.1 * pays, 4).compiled
-    short = choose_tier("auto", CPU, torch.float32, 0.9 * pays, 4)
+    assert choose("auto", 1.1 * pays).compiled
+    short = choose("auto", 0.9 * pays)
     assert not short.compiled and not short.refused
     assert str(short) == "plain torch (compiling would take about 32 s to save 29 s)"
 
 
 def test_a_wish_is_followed_where_it_can_be(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compilation, "compiler_problem", lambda device: None)
-    assert choose_tier(True, CPU, torch.float32, 1.0, 4) == Tier(True, "training.compile is true")
-    assert choose_tier(False, CPU, torch.float32, 1e30, 4) == Tier(False, "training.compile is false")
+    assert choose(True, 1.0) == Tier(True, "training.compile is true")
+    assert choose(False, 1e30) == Tier(False, "training.compile is false")
     monkeypatch.setattr(compilation, "compiler_problem", lambda device: "no compiler")
-    assert choose_tier(True, CPU, torch.float32, 1.0, 4) == Tier(False, "no compiler", refused=True)
-    assert choose_tier("auto", CPU, torch.float32, 1e30, 4) == Tier(False, "no compiler")
+    assert choose(True, 1.0) == Tier(False, "no compiler", refused=True)
+    assert choose("auto", 1e30) == Tier(False, "no compiler")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a shell script stands for the compiler")
@@ -127,7 +166,7 @@ def test_the_rate_is_measured_without_random_numbers() -> None:
 
 def test_short_runs_stay_plain_and_say_so(make_settings: MakeSettings, caplog: pytest.LogCaptureFixture) -> None:
     settings = make_settings()
-    assert settings.training.compile == "auto" and settings.training.kernel == "torch"
+    assert settings.training.compile == TrainingSettings(max_steps=1).compile == "auto"
     with caplog.at_level(logging.INFO):
         train(settings)
     assert [r.levelname for r in caplog.records if "the stacks run with plain torch (compiling would" in r.message] == [
@@ -135,6 +174,20 @@ def test_short_runs_stay_plain_and_say_so(make_settings: MakeSettings, caplog: p
     ]
     assert describe_pretraining(make_settings())["stacks run with"].startswith("plain torch")
     assert {"training.compile", "training.kernel"} <= FREE_ON_RESUME
+
+
+@pytest.mark.skipif(library_problem() is not None, reason=f"no compiled kernels: {library_problem()}")
+def test_runs_on_a_cpu_take_the_compiled_kernels(
+    make_settings: MakeSettings, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert TrainingSettings(max_steps=1).kernel == "auto"
+    losses = []
+    with caplog.at_level(logging.INFO):
+        for kernel in ("auto", "torch"):
+            output = f"output={tmp_path / kernel}"
+            losses.append(train(make_settings(f"training.kernel={kernel}", "model.dropout=0", output)))
+    assert "the stacks run with our compiled kernels (training.kernel is auto)" in caplog.text
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
 
 
 @pytest.mark.filterwarnings("ignore")  # torch.compile warns about itself
@@ -235,7 +288,7 @@ def test_a_training_step_never_waits_for_the_device(bf16: bool, make_settings: M
     pretraining = Pretraining(settings, tokenizer, corpus, Path(settings.output))
     pretraining._step(pretraining._read(0))
     with _Waits() as waits, torch.autocast("cpu", torch.bfloat16, enabled=bf16):
-        loss = pretraining._step(pretraining._read(1))
+        loss, _ = pretraining._step(pretraining._read(1))
         assert waits.operations > 100 and waits.found == []
         loss.item()
     assert waits.found == ["_local_scalar_dense"]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -24,10 +25,12 @@ from safetensors.torch import load_file
 
 from elmo_xlstm.config import apply_overrides, validate
 from elmo_xlstm.errors import UserError
+from elmo_xlstm.interruption import Interrupted
 from elmo_xlstm.lm import BiXLSTM, BiXLSTMConfig
 from elmo_xlstm.lm.distributed import Processes
 from elmo_xlstm.lm.pretraining import Pretraining, run_pretraining
 from elmo_xlstm.lm.pretraining_settings import FREE_ON_RESUME, PretrainSettings
+from elmo_xlstm.lm.step_guard import StepGuard
 from elmo_xlstm.lm.validation import validate_model
 from elmo_xlstm.run_directory import open_run
 from elmo_xlstm.text.shards import TokenStream
@@ -45,8 +48,14 @@ def start(program: list[str]) -> subprocess.CompletedProcess[str]:
     return subprocess.run([*launcher, *program], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
 
 
-def train(values: dict[str, Any], resume: bool = False) -> None:
-    """What the command does; each process also leaves the windows that it has read, beside the run."""
+def train(values: dict[str, Any], resume: bool = False, fault: str = "") -> None:
+    """What the command does; each process also leaves the windows that it has read, beside the run.
+
+    Args:
+        values: settings.
+        resume: go on.
+        fault: what happens to the second process in its fifth step: ``signal``, or ``loss`` that is no number.
+    """
     processes = Processes()
     settings = validate(PretrainSettings, values)
     run, stored = Path(settings.output), settings.model_dump(mode="json")
@@ -59,9 +68,24 @@ def train(values: dict[str, Any], resume: bool = False) -> None:
         seen[step] = windows.tolist()
         return windows
 
+    judge = StepGuard.judge
+
+    def faulty_judge(self: StepGuard, loss: torch.Tensor, norm: torch.Tensor, step: int) -> torch.Tensor:
+        strikes = processes.index == 1 and step == 4
+        if strikes and fault == "signal":
+            os.kill(os.getpid(), signal.SIGTERM)
+        return judge(self, loss * float("nan") if strikes and fault == "loss" else loss, norm, step)
+
+    end = ""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Pretraining, "_read", recording_read)
-        run_pretraining(settings, run, resume)
+        patch.setattr(StepGuard, "judge", faulty_judge)
+        try:
+            run_pretraining(settings, run, resume)
+        except Interrupted as stop:
+            end = f"{stop.code}: {stop.saved}"
+    if fault:
+        run.with_suffix(f".first-{processes.index}").write_text(end)
     run.with_suffix(f".windows-{processes.index}.json").write_text(json.dumps(seen))
 
 
@@ -142,11 +166,18 @@ def jobs(experiment: dict[str, Any], alone: Path, tmp_path_factory: pytest.TempP
         "sharded-resumed": [*sharded, "training.activation_checkpointing=true"],
         "adaptive": [ADAPTIVE, "training.batch_size=2"],
         "adaptive-sharded": [ADAPTIVE, *sharded],
+        "bad": ["training.batch_size=2"],
+        "bad-sharded": sharded,
     }
     todo = []
+    stopped = apply_overrides(experiment, [f"output={directory / 'stopped'}", *accumulated])
+    todo += [{"values": stopped, "resume": False, "fault": "signal"}, {"values": stopped, "resume": True}]
     for name, changes in overrides.items():
         values = apply_overrides(experiment, [f"output={directory / name}", *changes])
         resume = "resumed" in name
+        if name.startswith("bad"):
+            todo.append({"values": values, "fault": "loss"})
+            continue
         if resume:
             killed_after_step_4(alone, directory / name)
         todo.append({"values": values, "resume": resume})
@@ -223,6 +254,22 @@ def test_sharding_can_begin_and_end_at_any_checkpoint(
     run = killed_after_step_4(jobs / "sharded", tmp_path / "run")
     train({**experiment, "output": str(run)}, resume=True)
     assert losses(run) == pytest.approx(losses(alone), rel=1e-5)
+
+
+def test_a_signal_to_one_process_stops_all_after_the_same_step(alone: Path, jobs: Path) -> None:
+    ends = [(jobs / f"stopped.first-{process}").read_text() for process in (0, 1)]
+    assert ends[0] == ends[1] and ends[0].startswith("143: ") and ends[0].endswith("was written after step 6"), ends
+    assert losses(jobs / "stopped") == pytest.approx(losses(alone), rel=1e-5)
+    assert not (jobs / "stopped" / "checkpoints" / "step-00000006").exists()
+
+
+@pytest.mark.parametrize("name", ["bad", "bad-sharded"])
+def test_a_bad_loss_in_one_process_is_left_out_in_all(jobs: Path, name: str) -> None:
+    state = load_file(jobs / name / "checkpoints" / "step-00000008" / "optimizer.safetensors")
+    assert {int(value) for key, value in state.items() if key.endswith(".step")} == {STEPS - 1}
+    lines = map(json.loads, (jobs / name / "metrics.jsonl").read_text().splitlines())
+    assert [line["skipped_steps"] for line in lines if line["kind"] == "train"][-1] == 1
+    assert all(torch.isfinite(weight).all() for weight in load_file(jobs / name / "model/model.safetensors").values())
 
 
 def test_an_adaptive_soft_max_is_trained_by_two_processes_as_by_one(

@@ -222,7 +222,7 @@ def test_dropout_is_on_the_output_of_every_block_in_training_alone() -> None:
     first = stack(inputs)[0]
     # A dropped output leaves the residual stream as it was.
     assert (first == inputs).float().mean().item() == pytest.approx(0.5, abs=0.08)
-    assert [block.xlstm.dropout.p for block in stack.blocks] == [0.5, 0.5]
+    assert [block.dropout.p for block in stack.blocks] == [0.5, 0.5]
 
 
 @settings(max_examples=20, deadline=None, derandomize=True)

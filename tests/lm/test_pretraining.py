@@ -146,11 +146,14 @@ def test_resume_with_another_configuration_is_refused(make_settings: MakeSetting
         train(make_settings("training.max_steps=4"))
 
 
-def test_resume_before_the_first_checkpoint_says_what_to_do(make_settings: MakeSettings, tmp_path: Path) -> None:
-    settings = make_settings()
+def test_resume_before_the_first_checkpoint_starts_from_the_beginning(
+    make_settings: MakeSettings, tmp_path: Path
+) -> None:
+    settings = make_settings("training.max_steps=4")
     open_run(tmp_path / "run", settings.model_dump(mode="json"))
-    with pytest.raises(UserError, match="no complete checkpoint to resume from.*--force"):
-        train(settings, resume=True)
+    (tmp_path / "run" / "metrics.jsonl").write_text('{"step": 3, "kind": "train"}\n{"step"')
+    assert train(settings, resume=True) == train(make_settings("training.max_steps=4", f"output={tmp_path / 'b'}"))
+    assert [line["step"] for line in metrics(tmp_path / "run", "train")] == [3, 4]
 
 
 def test_training_that_diverged_ends_with_a_message(make_settings: MakeSettings, tmp_path: Path) -> None:

@@ -187,7 +187,7 @@ class _Hub:
         self.backend = backend
         self.asked: list[tuple[str, str]] = []
 
-    def from_pretrained(self, name: str, revision: str, use_fast: bool) -> object:
+    def from_pretrained(self, name: str, revision: str, use_fast: bool, trust_remote_code: bool) -> object:
         self.asked.append((name, revision))
         if self.backend is None:
             raise OSError("We couldn't connect to the hub.\nCheck your connection.")

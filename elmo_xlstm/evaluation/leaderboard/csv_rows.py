@@ -23,6 +23,7 @@ HEADER = (
     "parameters",
     "source",
 )
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 def render_csv(board: Board) -> str:
@@ -36,11 +37,18 @@ def render_csv(board: Board) -> str:
                 cell = row.cells.get(column)
                 if cell is not None:
                     numbers = _numbers(cell, board.against)
-                    writer.writerow((row.model, column.task, column.metric, *numbers, row.source or ""))
+                    names = map(_plain, (row.model, column.task, column.metric))
+                    writer.writerow((*names, *numbers, _plain(row.source or "")))
             if row.average is not None:
                 numbers = _numbers(Cell(row.average, None, 0), None)
-                writer.writerow((row.model, f"average, {section.title}", "macro_f1", *numbers, row.source or ""))
+                names = map(_plain, (row.model, f"average, {section.title}", "macro_f1"))
+                writer.writerow((*names, *numbers, _plain(row.source or "")))
     return text.getvalue()
+
+
+def _plain(text: str) -> str:
+    """A text that no program for tables takes for a formula: an apostrophe goes before what would begin one."""
+    return f"'{text}" if text.startswith(FORMULA) else text
 
 
 def _numbers(cell: Cell, against: str | None) -> tuple[str, ...]:
@@ -51,7 +59,7 @@ def _numbers(cell: Cell, against: str | None) -> tuple[str, ...]:
         str(cell.seeds or ""),
         f"{interval.low:.2f}" if interval else "",
         f"{interval.high:.2f}" if interval else "",
-        against or "" if test else "",
+        _plain(against or "") if test else "",
         f"{test.difference:.2f}" if test else "",
         f"{test.p_value:.4f}" if test else "",
         f"{test.corrected:.4f}" if test else "",

@@ -10,6 +10,7 @@ from elmo_xlstm.evaluation.leaderboard.details import detail_tables
 from elmo_xlstm.evaluation.leaderboard.pictures import Picture
 from elmo_xlstm.evaluation.leaderboard.tables import Table, Text, column_title, legend, main_table
 
+CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f]")
 MARKS = {"": "", "best": "**", "best measured": "*"}
 
 
@@ -30,7 +31,8 @@ def render_markdown(board: Board, pictures: Sequence[Picture]) -> str:
 
 def escape(text: str) -> str:
     """Keep what has a meaning in Markdown tables from having it."""
-    return re.sub(r"([\\`*_\[\]<>|])", r"\\\1", re.sub(r"\s+", " ", text))
+    text = CONTROLS.sub("\N{REPLACEMENT CHARACTER}", re.sub(r"\s+", " ", text))
+    return re.sub(r"([\\`*_\[\]<>|&~])", r"\\\1", text)
 
 
 def _link(picture: Picture) -> str:

@@ -123,13 +123,13 @@ def _picture(board: Board, column: Column, kind: str, title: str, content: Any) 
     name = column.task
     if sum(other.task == column.task for other in board.columns) > 1:
         name += "-" + re.sub(r"[^A-Za-z0-9]+", "_", column.metric)
-    return Picture(f"{name}-{kind}", f"{column_title(column, board)}: {title}", column, content)
+    return Picture(f"{name}-{kind}", f"{readable(column_title(column, board), 3 * LONGEST)}: {title}", column, content)
 
 
 def _of_task(board: Board, column: Column) -> list[tuple[str, str, Any]]:
     runs = board.runs(column)
     order = sorted(runs, key=lambda model: (-board.cell(model, column).mean, model))
-    metric = metric_title(column.metric)
+    metric = readable(metric_title(column.metric), 2 * LONGEST)
     return [
         ("curves", "training", _curves({m: runs[m] for m in order}, metric, board.against)),
         ("types", "F1 of each type", _bars({m: runs[m] for m in order}, board.against)),

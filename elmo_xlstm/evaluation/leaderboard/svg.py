@@ -20,6 +20,7 @@ METADATA = re.compile(rf"<metadata>{MADE_BY} data ([0-9a-f]{{64}}) drawing ([0-9
 SVG = re.compile(r"<svg\b.*?</svg>", re.DOTALL)
 NAMESPACE = "http://www.w3.org/2000/svg"
 FONTS = "DejaVu Sans, Verdana, sans-serif"
+ELEMENTS = frozenset("svg metadata g path text tspan use defs clipPath rect".split())
 COORDINATES = ("d", "x", "y", "width", "height", "transform")
 
 
@@ -79,13 +80,37 @@ def placeholder(digest: str) -> str:
 
 
 def data_digest(svg: str) -> str | None:
-    """The digest of the data that a picture shows; ``None`` if it was changed since, or made by something else."""
+    """The digest of the data that a picture shows; ``None`` if it was changed since, or made by something else.
+
+    What has parts that do more than show something was made by something else, whatever its digests say.
+    """
     found = METADATA.search(svg)
     if found is None:
         return None
     drawing = svg[: found.start()] + svg[found.end() :].rstrip("\n")
-    intact = hashlib.sha256(drawing.encode()).hexdigest() == found[2]
-    return found[1] if intact else None
+    intact = hashlib.sha256(drawing.encode(errors="replace")).hexdigest() == found[2]
+    return found[1] if intact and _only_shows(svg) else None
+
+
+def _only_shows(svg: str) -> bool:
+    """Whether a picture has only shapes and text: it becomes part of a page, in which anything else would run.
+
+    Digests cannot tell: whoever makes another picture can make its digests as well.
+    """
+    try:
+        root = ElementTree.fromstring(svg)
+    except ElementTree.ParseError:
+        return False
+    for element in root.iter():
+        if element.tag.removeprefix(f"{{{NAMESPACE}}}") not in ELEMENTS:
+            return False
+        for name, value in element.attrib.items():
+            name = name.rpartition("}")[2].lower()
+            if name.startswith("on") or (name == "href" and not value.startswith("#")):
+                return False
+            if name != "aria-label" and ("url(" in value.replace("url(#", "") or "\\" in value):
+                return False
+    return True
 
 
 def is_ours(svg: str) -> bool:

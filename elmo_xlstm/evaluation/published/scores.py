@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+
+from elmo_xlstm.errors import UserError
 
 GROUPS: dict[str, tuple[str, ...]] = {
     "classification": ("emot", "smsa", "casa", "hoasa", "wrete"),
@@ -43,31 +46,53 @@ class PublishedScore:
     parameters: int | None = None
 
 
-def read_published() -> list[PublishedScore]:
-    """All published scores that the package carries, in the order of their files."""
-    return [*_read_table5(HERE / "indonlu_table5.csv"), *_read_other(HERE / "other.csv")]
+def read_published(directory: Path = HERE) -> list[PublishedScore]:
+    """All published scores that the package carries, in the order of their files.
+
+    Args:
+        directory: of the two tables.
+
+    Raises:
+        UserError: a table is missing or damaged; names file and line.
+    """
+    return [*_read(directory / "indonlu_table5.csv", _of_table5), *_read(directory / "other.csv", _of_other)]
 
 
-def _read_table5(path: Path) -> list[PublishedScore]:
+def _of_table5(row: dict[str, str]) -> list[PublishedScore]:
     tasks = [task for group in GROUPS.values() for task in group]
-    scores = []
-    for row in _rows(path):
-        parameters = round(float(row["params_million"]) * 1e6) if row["params_million"] else None
-        for task in tasks:
-            score = PublishedScore(task, MACRO_F1, row["model"], float(row[task]), row["source"], parameters)
-            scores.append(score)
+    parameters = round(_number(row["params_million"]) * 1e6) if row["params_million"] else None
+    return [
+        PublishedScore(task, MACRO_F1, row["model"], _number(row[task]), row["source"], parameters) for task in tasks
+    ]
+
+
+def _of_other(row: dict[str, str]) -> list[PublishedScore]:
+    model = f"{row['model']} ({row['setting']})" if row["setting"] else row["model"]
+    metric = METRICS.get(row["metric"], row["metric"])
+    return [PublishedScore(row["task"], metric, model, _number(row["value"]), row["source"])]
+
+
+def _number(text: str) -> float:
+    number = float(text)
+    if not 0 <= number < 1e12:
+        raise ValueError(f"{text[:40]!r} is no score or size")
+    return number
+
+
+def _read(path: Path, parse: Callable[[dict[str, str]], list[PublishedScore]]) -> list[PublishedScore]:
+    """The scores of each row."""
+    scores: list[PublishedScore] = []
+    line = 1
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            rows = csv.DictReader(file, restval="", strict=True)
+            for row in rows:
+                line = rows.line_num
+                if None in row:
+                    raise ValueError("more columns than the header has")
+                scores += parse(row)
+    except KeyError as error:
+        raise UserError(f"{path}:{line}: no column {error}; restore the file") from None
+    except (OSError, ValueError, csv.Error) as error:
+        raise UserError(f"{path}:{line}: cannot be read ({str(error)[:200]}); restore the file") from None
     return scores
-
-
-def _read_other(path: Path) -> list[PublishedScore]:
-    scores = []
-    for row in _rows(path):
-        model = f"{row['model']} ({row['setting']})" if row["setting"] else row["model"]
-        metric = METRICS.get(row["metric"], row["metric"])
-        scores.append(PublishedScore(row["task"], metric, model, float(row["value"]), row["source"]))
-    return scores
-
-
-def _rows(path: Path) -> list[dict[str, str]]:
-    with path.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))

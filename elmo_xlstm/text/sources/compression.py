@@ -18,6 +18,13 @@ from elmo_xlstm.errors import UserError
 
 SUFFIXES = (".gz", ".bz2", ".xz", ".zst")
 CHUNK_BYTES = 2**17
+FRAME_BYTES = 2**12
+"""Compressed bytes that are unpacked at once: Zstandard makes up to 32,768 times as many of them."""
+UNPACKED_BYTES = 2**26
+RATIO = 200
+"""A file that unpacks to more than 64 MiB and 200 times its size is no text: text packs 3 to 20 times."""
+LINE_BYTES = 2**26
+"""A line is held in memory whole."""
 
 
 @contextmanager
@@ -36,6 +43,33 @@ def open_binary(path: Path) -> Iterator[IO[bytes]]:
         if path.suffix == ".bz2" and error.errno is None:
             raise UserError(f"{path}: is damaged or cut off ({error}); fetch or compress it again") from None
         raise UserError(f"{path}: cannot be read ({error.strerror or error})") from None
+
+
+def read_at_most(file: IO[bytes], path: Path) -> bytes:
+    """All that a compressed file holds.
+
+    Raises:
+        UserError: it unpacks to far more than text does, as files made to fill a memory do.
+    """
+    limit = max(UNPACKED_BYTES, RATIO * path.stat().st_size)
+    content = file.read(limit + 1)
+    if len(content) > limit:
+        raise UserError(f"{path}: unpacks to more than {limit >> 20} MiB, over {RATIO} times its size; see what it is")
+    return content
+
+
+def read_lines_of(file: IO[bytes], path: Path) -> Iterator[tuple[int, bytes]]:
+    """Numbered lines with their ends.
+
+    Raises:
+        UserError: one is longer than 64 MiB.
+    """
+    number = 0
+    while line := file.readline(LINE_BYTES + 1):
+        number += 1
+        if len(line) > LINE_BYTES:
+            raise UserError(f"{path}:{number}: a line of more than {LINE_BYTES >> 20} MiB; break it into lines")
+        yield number, line
 
 
 def _open(path: Path) -> IO[bytes]:
@@ -66,7 +100,7 @@ class _ZstandardFile(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         while not self._plain:
-            self._compressed = self._compressed or self._file.read(CHUNK_BYTES)
+            self._compressed = self._compressed or self._file.read(FRAME_BYTES)
             if not self._compressed:
                 if self._frame is not None:
                     raise EOFError("the last frame has no end")

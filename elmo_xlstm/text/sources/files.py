@@ -49,9 +49,16 @@ def fingerprint_files(paths: Iterable[Path]) -> list[dict[str, Any]]:
 
 
 def hash_file(path: Path) -> str:
-    """The SHA-256 of a file, in hex."""
+    """The SHA-256 of a file, in hex.
+
+    Raises:
+        UserError: it cannot be read.
+    """
     digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        while chunk := file.read(2**20):
-            digest.update(chunk)
+    try:
+        with open(path, "rb") as file:
+            while chunk := file.read(2**20):
+                digest.update(chunk)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror or error}); check its permissions") from None
     return digest.hexdigest()

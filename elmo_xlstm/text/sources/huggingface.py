@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import inspect
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
@@ -90,4 +91,10 @@ class HuggingFaceSource:
             split=config.split,
             streaming=config.streaming,
             revision=config.revision,
+            **no_foreign_code(load_dataset),
         )
+
+
+def no_foreign_code(load_dataset: Callable[..., Any]) -> dict[str, Any]:
+    """Options by which the library runs no code of a data set's author: version 3 would ask, later ones never do."""
+    return {"trust_remote_code": False} if "trust_remote_code" in inspect.signature(load_dataset).parameters else {}

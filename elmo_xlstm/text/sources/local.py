@@ -11,7 +11,7 @@ from pydantic import Field
 
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.text.document import Document
-from elmo_xlstm.text.sources.compression import open_binary
+from elmo_xlstm.text.sources.compression import open_binary, read_lines_of
 from elmo_xlstm.text.sources.files import find_files, fingerprint_files
 from elmo_xlstm.text.sources.registry import sources
 from elmo_xlstm.text.sources.settings import SourceSettings, file_label
@@ -106,8 +106,12 @@ class LocalSource:
                 row = json.loads(line)
             except ValueError as error:
                 raise UserError(f"{where}: is no valid JSON ({error}); expected one object a line") from None
+            except RecursionError:
+                raise UserError(f"{where}: is nested too deeply; expected one object a line") from None
             if not isinstance(row, dict) or not isinstance(row.get(key), str):
-                found = f"the keys {', '.join(row)}" if isinstance(row, dict) else f"a {type(row).__name__}"
+                found = (
+                    f"the keys {', '.join(row)[:300] or 'none'}" if isinstance(row, dict) else f"a {type(row).__name__}"
+                )
                 raise UserError(
                     f"{where}: expected an object with a string at '{key}', found {found}; "
                     "set text_field to the key of the text"
@@ -122,7 +126,7 @@ class LocalSource:
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
     """Numbered lines without their ends."""
     with open_binary(path) as file:
-        for number, raw in enumerate(file, start=1):
+        for number, raw in read_lines_of(file, path):
             try:
                 line = raw.decode("utf-8-sig" if number == 1 else "utf-8")
             except UnicodeDecodeError as error:

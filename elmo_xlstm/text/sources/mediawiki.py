@@ -6,7 +6,7 @@ import re
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import IO, Any, Literal
 
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.text.document import Document
@@ -15,6 +15,8 @@ from elmo_xlstm.text.sources.files import find_files, fingerprint_files
 from elmo_xlstm.text.sources.registry import sources
 from elmo_xlstm.text.sources.settings import SourceSettings, file_label
 
+PAGE_BYTES = 2**28
+"""The largest pages of wikis have 2 MiB; a dump of all revisions, which is none of articles, has larger ones."""
 _REDIRECT = re.compile(r"\s*#\s*(?:redirect|alih)\b", re.IGNORECASE)
 
 
@@ -56,13 +58,15 @@ class MediaWikiSource:
         """
         pages = 0
         with open_binary(self.path) as file:
+            bounded = _PageReader(file, self.path)
             try:
                 root: Any = None
-                for event, element in ElementTree.iterparse(file, events=("start", "end")):
+                for event, element in ElementTree.iterparse(bounded, events=("start", "end")):
                     if root is None:
                         root = element
                     if event == "end" and _local_name(element) == "page":
                         pages += 1
+                        bounded.since_page = 0
                         document = self._article(element)
                         root.clear()  # the tree would grow to the size of the dump
                         if document is not None:
@@ -73,6 +77,8 @@ class MediaWikiSource:
                     f"{self.path}:{line}: is no well-formed XML at column {column + 1} ({error.args[0]}); "
                     "fetch the dump again, it may be cut off"
                 ) from None
+            except (ValueError, LookupError) as error:  # of the declared encoding
+                raise UserError(f"{self.path}:1: cannot be read as XML ({error}); expected a dump in UTF-8") from None
         if not pages:
             raise UserError(
                 f"{self.path}: has no <page>; expected a MediaWiki dump such as idwiki-…-pages-articles.xml.bz2"
@@ -97,6 +103,30 @@ class MediaWikiSource:
         if namespace != "0" or _REDIRECT.match(text):
             return None
         return Document(text, f"{self.path.name}: {title}", markup="wikitext")
+
+
+class _PageReader:
+    """Reads a dump as long as pages end: memory holds one page.
+
+    Args:
+        file: decompressed.
+        path: for messages.
+    """
+
+    def __init__(self, file: IO[bytes], path: Path) -> None:
+        self.since_page = 0
+        self._file = file
+        self._path = path
+
+    def read(self, size: int = -1, /) -> bytes:
+        chunk = self._file.read(size)
+        self.since_page += len(chunk)
+        if self.since_page > PAGE_BYTES:
+            raise UserError(
+                f"{self._path}: a page of more than {PAGE_BYTES >> 20} MiB; expected a dump of articles, such as "
+                "idwiki-…-pages-articles.xml.bz2"
+            )
+        return chunk
 
 
 def _single(paths: list[Path], pattern: str) -> list[Path]:

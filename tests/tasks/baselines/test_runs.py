@@ -67,7 +67,7 @@ def test_result_file(finished, case) -> None:
     assert history["epochs"] == [] and 0 <= history["best_value"] <= 1
     assert {path.name for path in (directory / "run").iterdir()} == {
         *("config.json", "head.safetensors", "labels.json", "vocabulary.json"),
-        *("history.json", "predictions-test.jsonl", "result.json"),
+        *("checksums.json", "history.json", "predictions-test.jsonl", "result.json"),
     }
 
 
@@ -105,6 +105,11 @@ def test_damaged_runs_are_refused(name, finished, case, tmp_path) -> None:
         damages = [b""]  # there are no strings
     else:
         damages = [b"", text[: len(text) // 2], b'{"labels": ["pos"], "aspects": []}', b"{}"]
+    for damage in damages:
+        (run / name).write_bytes(damage)
+        with pytest.raises(UserError, match="damaged: .* finetune with --resume"):
+            FinishedRun(run)
+    (run / "checksums.json").unlink()  # as in runs from before there were checksums
     for damage in damages:
         (run / name).write_bytes(damage)
         with pytest.raises(UserError, match="no trained head there"):

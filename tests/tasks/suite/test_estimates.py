@@ -30,7 +30,7 @@ def test_epochs() -> None:
 def test_other_models_on_the_task() -> None:
     earlier = [result("a", "y", 10), result("b", "y", 100), result("b", "x", 300)]
     assert estimate_seconds(run("a", "x"), earlier) == pytest.approx(30)  # x takes three times y's time
-    assert estimate_seconds(run("a", "z"), earlier) == 10
+    assert estimate_seconds(run("a", "z"), earlier) is None  # what has met no other on any task
 
 
 def test_unknown() -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.evaluation.results import load_results
+from elmo_xlstm.interruption import Interrupted
 from tasks.suite import running
 from tasks.suite.planning import PlannedRun, State
 from tasks.suite.running import LOG_FILE, Failure, default_jobs, refuse_failures, run_suite
@@ -126,9 +127,10 @@ def when(condition: Callable[[], bool], action: Callable[[], None]) -> threading
     return thread
 
 
-def test_processes(make_plan, tmp_path, caplog) -> None:
+def test_processes(make_plan, tmp_path, caplog, monkeypatch) -> None:
     """Real ones: a failing run and an interruption; the next start goes on, and a third finds all done."""
     caplog.set_level("INFO")
+    monkeypatch.setattr(running, "LOCK_SECONDS", 0.1)
     moved = tmp_path / "moved.conll"
 
     def plan() -> list[PlannedRun]:
@@ -148,9 +150,10 @@ def test_processes(make_plan, tmp_path, caplog) -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
     thread = when(lambda: checkpoint.is_file() and "exit status" in caplog.text, second_suite_then_stop)
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(Interrupted) as ended:
         run_suite([long, broken], 2)
     thread.join()
+    assert ended.value.code == 128 + signal.SIGTERM
     assert [failure.reason for failure in refused] == ["another suite is at this run just now"]
     assert "tiny no-bilm seed 0: exit status 1" in caplog.text and "moved.conll: no such file" in caplog.text
     assert "stopped: tiny bilm seed 0" in caplog.text

@@ -1,0 +1,126 @@
+"""Checksums kept beside and inside files, so that a changed or cut one is never used unnoticed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+import torch
+from safetensors import SafetensorError
+from torch import Tensor
+
+CHECKSUMS_FILE = "checksums.json"
+SEAL = "sha256"
+_CHUNK = 2**20
+
+
+def write_checksums(directory: Path, names: Collection[str] | None = None) -> None:
+    """List size and SHA-256 of files of a directory in its ``checksums.json``.
+
+    Args:
+        directory: whose files are complete.
+        names: of files directly in it; by default all below it. A directory inside with a list of its own is stood
+            for by that list.
+    """
+    paths = _files(directory) if names is None else [directory / name for name in sorted(names)]
+    files = {
+        path.relative_to(directory).as_posix(): {"bytes": path.stat().st_size, "sha256": _hash(path)} for path in paths
+    }
+    (directory / CHECKSUMS_FILE).write_text(json.dumps({"format": 1, "files": files}, indent=2) + "\n")
+
+
+def _files(directory: Path) -> list[Path]:
+    found = []
+    for path in sorted(directory.iterdir()):
+        if path.is_dir():
+            listed = path / CHECKSUMS_FILE
+            found += [listed] if listed.is_file() else _files(path)
+        elif path.name != CHECKSUMS_FILE:
+            found.append(path)
+    return found
+
+
+def find_damage(directory: Path) -> list[str]:
+    """What is wrong with the files of a directory, a line for each; empty if nothing is.
+
+    A directory without a list, written before lists were, has its JSON and safetensors files opened instead, which
+    finds those that were cut.
+    """
+    listed = directory / CHECKSUMS_FILE
+    if not listed.is_file():
+        return [line for path in _files(directory) if (line := _unreadable(path))]
+    try:
+        files: dict[str, dict[str, Any]] = json.loads(listed.read_text(encoding="utf-8"))["files"]
+        lines = [line for name, entry in files.items() if (line := _difference(directory / name, entry))]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        return [f"{listed}: damaged ({type(error).__name__}: {error})"]
+    for name in files:
+        inner = directory / name
+        if inner.name == CHECKSUMS_FILE and inner.is_file():
+            lines += find_damage(inner.parent)
+    return lines
+
+
+def _difference(path: Path, entry: Mapping[str, Any]) -> str:
+    if not path.is_file():
+        return f"{path}: is missing"
+    size = path.stat().st_size
+    if size != entry["bytes"]:
+        return f"{path}: has {size} bytes instead of {entry['bytes']}"
+    return "" if _hash(path) == entry["sha256"] else f"{path}: its content is not what was written (SHA-256 differs)"
+
+
+def _unreadable(path: Path) -> str:
+    try:
+        if path.suffix == ".json":
+            json.loads(path.read_text(encoding="utf-8"))
+        elif path.suffix == ".safetensors":
+            with safetensors.safe_open(path, framework="pt"):
+                pass
+    except (OSError, ValueError, SafetensorError) as error:
+        return f"{path}: cannot be read ({error})"
+    return ""
+
+
+def _hash(path: Path) -> str:
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while chunk := file.read(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def seal(tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None) -> bytes:
+    """A safetensors file that carries the SHA-256 of its content in its own metadata."""
+    metadata = dict(metadata or {})
+    return safetensors.torch.save(dict(tensors), metadata={**metadata, SEAL: _digest(tensors, metadata)})
+
+
+def open_sealed(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Tensors and metadata of a file that :func:`seal` made; one without a checksum is older and believed.
+
+    Raises:
+        OSError: the file cannot be read.
+        SafetensorError: it is cut or no safetensors file.
+        ValueError: its content is not what was written.
+    """
+    with safetensors.safe_open(path, framework="pt") as file:
+        metadata = dict(file.metadata() or {})
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
+    expected = metadata.pop(SEAL, None)
+    if expected is not None and _digest(tensors, metadata) != expected:
+        raise ValueError("its content is not what was written, SHA-256 differs")
+    return tensors, metadata
+
+
+def _digest(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> str:
+    digest = hashlib.sha256(json.dumps(sorted(metadata.items())).encode())
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"\n{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
+    return digest.hexdigest()

@@ -1,0 +1,175 @@
+"""A pretrained model as a small directory for embedding: 16-bit numbers, and no soft-max weights.
+
+The directory is loaded like every other (``ElmoEmbedder.from_pretrained``); computation is in float32. It says what it
+was made from (``provenance.json``), and its files are compared with their checksums (``checksums.json``) whenever it is
+loaded.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from elmo_xlstm.checkpoints import publish_directory
+from elmo_xlstm.checksums import write_checksums
+from elmo_xlstm.embedding.embedder import ElmoEmbedder
+from elmo_xlstm.errors import UserError
+from elmo_xlstm.lm.model import BiXLSTM
+from elmo_xlstm.lm.model_files import WEIGHTS_FILE, save_model
+from elmo_xlstm.lm.pretraining_record import read_record
+from elmo_xlstm.lm.provenance import write_provenance
+from elmo_xlstm.lm.scoring import score_paths
+from elmo_xlstm.lm.validation import Validation
+from elmo_xlstm.pretrained import PROVENANCE_FILE
+from elmo_xlstm.text import Tokenizer
+
+STORAGE_FORMATS: dict[str, torch.dtype] = {"fp16": torch.float16, "fp32": torch.float32}
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How far two embedders' vectors of the same words are apart, as shares of the first one's vectors' lengths.
+
+    Attributes:
+        largest: over all words and layers.
+        mean: over all words and layers.
+    """
+
+    largest: float
+    mean: float
+
+
+@dataclass(frozen=True)
+class Export:
+    """What was written.
+
+    Attributes:
+        parameters: stored numbers.
+        bytes: of the weights' file.
+        difference: what storing the weights changes in word vectors.
+        scores: of the weights as they are stored, with the soft-max that is left out, on each text.
+    """
+
+    parameters: int
+    bytes: int
+    difference: Difference
+    scores: dict[str, Validation]
+
+
+def export_model(
+    run: Path,
+    target: Path,
+    sentences: Sequence[Sequence[str]],
+    storage: str = "fp16",
+    step: int | None = None,
+    texts: Sequence[Path] = (),
+    facts: Mapping[str, Any] | None = None,
+    force: bool = False,
+) -> Export:
+    """Write a pretraining run's model for embedding.
+
+    Matrices are stored in the format asked for; vectors (gate biases, norms, skips), which are a thousandth of all
+    numbers and act on every step, in float32. The same run gives the same files.
+
+    Args:
+        run: directory of the pretraining run.
+        target: the new model directory.
+        sentences: words to compare the stored model's vectors with the run's on.
+        storage: of matrices, one of :data:`STORAGE_FORMATS`.
+        step: of the checkpoint to take; the run's best by default.
+        texts: files to score the model on, a document a line, for its provenance; named by their stems.
+        facts: of the export, such as its command, for the provenance.
+        force: replace a model at ``target``.
+
+    Raises:
+        UserError: there is no such model or text, the target is not to be replaced, or a weight does not fit into
+            the format.
+    """
+    _refuse_target(target, force)
+    record = read_record(run, step)
+    model, tokenizer = BiXLSTM.from_pretrained(record.model), Tokenizer.load(record.model)
+    stored = {
+        name: _stored(name, tensor, storage)
+        for name, tensor in model.state_dict().items()
+        if name.startswith(("token_embedding.", "forward_stack.", "backward_stack."))
+    }
+    with publish_directory(target) as directory:
+        save_model(_without_softmax(model, stored), tokenizer, directory)
+        loaded = ElmoEmbedder.from_pretrained(directory, device="cpu")
+        difference = vector_difference(ElmoEmbedder(model, tokenizer), loaded, sentences)
+        model.load_state_dict(loaded.model.state_dict(), strict=False)
+        scores = {Path(path).stem: score for path, score in score_paths(model, tokenizer, texts).items()}
+        export = Export(
+            sum(tensor.numel() for tensor in stored.values()),
+            (directory / WEIGHTS_FILE).stat().st_size,
+            difference,
+            scores,
+        )
+        write_provenance(
+            directory,
+            {
+                "weights": {
+                    "storage": storage,
+                    "parameters": export.parameters,
+                    "left_out": "soft-max",
+                    "relative_difference_of_word_vectors": asdict(difference),
+                },
+                "steps": record.step,
+                "validation": record.validation,
+                "validation_by_text": {name: score.as_dict() for name, score in scores.items()},
+                "corpus": record.corpus,
+                "recipe": record.recipe,
+                **(facts or {}),
+            },
+        )
+        write_checksums(directory)
+    return export
+
+
+def vector_difference(one: ElmoEmbedder, other: ElmoEmbedder, sentences: Sequence[Sequence[str]]) -> Difference:
+    """Compare two embedders of the same shape on sentences.
+
+    Args:
+        one: the vectors that the difference is measured by.
+        other: those that differ.
+        sentences: words of each; at least one word in all.
+    """
+    shares = []
+    for exact, changed in zip(one(sentences), other(sentences), strict=True):
+        lengths = np.linalg.norm(exact, axis=-1)  # (words, layers)
+        shares.append((np.linalg.norm(changed - exact, axis=-1) / np.maximum(lengths, 1e-12)).ravel())
+    found = np.concatenate(shares)
+    return Difference(float(found.max()), float(found.mean()))
+
+
+def _refuse_target(target: Path, force: bool) -> None:
+    if not target.exists() or (target.is_dir() and not any(target.iterdir())):
+        return
+    if not force:
+        raise UserError(f"{target}: is there already; replace it with --force, or choose another directory")
+    if not any((target / name).is_file() for name in (PROVENANCE_FILE, WEIGHTS_FILE)):
+        raise UserError(f"{target}: is no model directory; it is not deleted by --force")
+
+
+def _stored(name: str, tensor: Tensor, storage: str) -> Tensor:
+    converted = tensor.to(STORAGE_FORMATS[storage] if tensor.ndim > 1 else torch.float32)
+    if not bool(torch.isfinite(converted).all()):
+        raise UserError(f"{name}: has weights that {storage} cannot hold; export with --format fp32")
+    return converted
+
+
+def _without_softmax(model: BiXLSTM, stored: dict[str, Tensor]) -> BiXLSTM:
+    """A model over the stored tensors themselves."""
+    config = copy.deepcopy(model.config)
+    config.softmax, config.softmax_clusters = "none", None
+    with torch.device("meta"):
+        headless = BiXLSTM(config)
+    headless.load_state_dict(stored, assign=True)
+    return headless

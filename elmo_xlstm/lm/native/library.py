@@ -1,0 +1,123 @@
+"""The compiled kernels: built once per source, compiler and kind of processor, kept in the user's cache."""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from elmo_xlstm.errors import UserError
+
+OFF = "ELMO_XLSTM_NATIVE"  # "0" in the environment turns the kernels off
+OPTIONS = ("-O3", "-march=native", "-fno-math-errno", "-fopenmp", "-std=c++17", "-shared", "-fPIC")
+_SIGNATURES: dict[str, str] = {  # q int64, i int32, u uint32, f float, p pointer to float32
+    "elmo_mix_forward": "qqqq" + "p" * 13 + "i",
+    "elmo_mix_backward": "qqqq" + "p" * 22 + "i",
+    "elmo_decay_forward": "qqqqf" + "p" * 4 + "i",
+    "elmo_decay_backward": "qqqqf" + "p" * 7 + "i",
+    "elmo_output_forward": "qqqq" + "p" * 8 + "i",
+    "elmo_output_backward": "qqqq" + "p" * 14 + "i",
+    "elmo_dropout": "qfuu" + "p" * 3 + "i",
+}
+_TYPES: dict[str, Any] = {
+    "q": ctypes.c_int64,
+    "i": ctypes.c_int32,
+    "u": ctypes.c_uint32,
+    "f": ctypes.c_float,
+    "p": ctypes.c_void_p,
+}
+
+
+def library_problem() -> str | None:
+    """Why there are no compiled kernels here, or ``None`` if there are; compiles them if need be, in some seconds."""
+    if os.environ.get(OFF) == "0":
+        return f"{OFF} is 0"
+    loaded = _load()
+    return loaded if isinstance(loaded, str) else None
+
+
+def call(name: str, *arguments: Tensor | float | None) -> None:
+    """Call a kernel with torch's number of threads.
+
+    Args:
+        name: of the kernel.
+        arguments: tensors are float32, contiguous and on the CPU.
+
+    Raises:
+        UserError: there are no compiled kernels here.
+    """
+    library = _load()
+    if isinstance(library, str):
+        raise UserError(f"no compiled kernels: {library}")
+    plain = [argument.data_ptr() if isinstance(argument, Tensor) else argument for argument in arguments]
+    getattr(library, name)(*plain, torch.get_num_threads())
+
+
+@cache
+def _load() -> ctypes.CDLL | str:
+    """The library, or why there is none."""
+    if sys.platform == "win32":
+        return "kernels are not built on Windows"
+    compiler = os.environ.get("CXX") or ("clang++" if sys.platform == "darwin" else "g++")
+    found = shutil.which(compiler)
+    if found is None:
+        return f"no C++ compiler ({compiler})"
+    source = resources.files(__package__).joinpath("kernels.cpp").read_bytes()
+    try:
+        path = _directory() / f"{_key(source, found)}.so"
+        if not path.exists():
+            _build(found, source, path)
+        library = ctypes.CDLL(str(path))
+    except subprocess.CalledProcessError as error:
+        lines = error.stderr.strip().splitlines() or [f"status {error.returncode}"]
+        return f"{compiler} cannot compile them: {lines[0]}"
+    except OSError as error:
+        return str(error)
+    for name, signature in _SIGNATURES.items():
+        function = getattr(library, name)
+        function.argtypes = [_TYPES[letter] for letter in signature]
+        function.restype = None
+    return library
+
+
+def _directory() -> Path:
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "elmo_xlstm" / "kernels"
+
+
+def _key(source: bytes, compiler: str) -> str:
+    """Names what a build depends on: a cache may be shared by machines with other processors."""
+    version = subprocess.run([compiler, "--version"], capture_output=True, text=True, check=True).stdout
+    parts = (source.decode(), version, *OPTIONS, platform.machine(), _processor())
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
+
+
+def _processor() -> str:
+    """What the processor can do."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    return next((line for line in lines if line.startswith(("flags", "Features"))), "")
+
+
+def _build(compiler: str, source: bytes, path: Path) -> None:
+    """Compile beside ``path`` and move there, so that another process never loads half a library."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with tempfile.TemporaryDirectory(dir=path.parent) as scratch:
+        unit, built = Path(scratch) / "kernels.cpp", Path(scratch) / "kernels.so"
+        unit.write_bytes(source)
+        subprocess.run([compiler, *OPTIONS, "-o", str(built), str(unit)], capture_output=True, text=True, check=True)
+        os.replace(built, path)

@@ -1,0 +1,295 @@
+"""The pretraining loop."""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from accelerate.utils import DistributedDataParallelKwargs, set_seed
+
+from elmo_xlstm.errors import UserError
+from elmo_xlstm.interruption import Interrupted, finishing_step, stop_requested
+from elmo_xlstm.lm.activation_checkpointing import checkpoint_activations
+from elmo_xlstm.lm.compilation import Tier, choose_tier, compile_model, computing
+from elmo_xlstm.lm.configuration import BiXLSTMConfig
+from elmo_xlstm.lm.cost import training_flops_per_token
+from elmo_xlstm.lm.distributed import Agreement, Processes
+from elmo_xlstm.lm.kernels import use_kernel
+from elmo_xlstm.lm.model import BiXLSTM
+from elmo_xlstm.lm.model_files import MODEL_DIRECTORY
+from elmo_xlstm.lm.prefetch import WindowPrefetcher
+from elmo_xlstm.lm.pretraining_settings import PretrainSettings
+from elmo_xlstm.lm.sharding import local_gradients, shard
+from elmo_xlstm.lm.step_guard import StepGuard, tell_bad_numbers
+from elmo_xlstm.lm.training_checkpoints import Position, TrainingCheckpoints
+from elmo_xlstm.lm.training_log import TrainingLog
+from elmo_xlstm.lm.validation import Validation, validate_model
+from elmo_xlstm.lm.windows import WindowSampler
+from elmo_xlstm.progress import NullProgress, Progress, Work
+from elmo_xlstm.text import Corpus, Tokenizer
+
+logger = logging.getLogger(__name__)
+
+
+class Pretraining:
+    """Trains one model in one run directory, together with the other processes of the launch.
+
+    Args:
+        settings: of the experiment.
+        tokenizer: of the corpus; saved with every checkpoint.
+        corpus: tokenised text.
+        directory: of the run.
+
+    Raises:
+        UserError: the corpus is too small for one step, or one process is to shard the model.
+    """
+
+    def __init__(self, settings: PretrainSettings, tokenizer: Tokenizer, corpus: Corpus, directory: Path) -> None:
+        self.settings = settings
+        self.corpus = corpus
+        self.directory = directory
+        training = settings.training
+        self.processes = Processes()
+        self.accelerator = Accelerator(
+            mixed_precision=mixed_precision(training.precision),
+            kwargs_handlers=[DistributedDataParallelKwargs(gradient_as_bucket_view=True)],  # or else a second copy
+        )
+        self.global_batch = training.batch_size * training.gradient_accumulation * self.processes.count
+        self.sampler = WindowSampler(corpus.train, settings.model.context_length, self.global_batch, settings.seed)
+        self.total_steps = self._total_steps()
+        self.softmax_loss = settings.softmax_loss.build(corpus.token_counts)
+        set_seed(settings.seed)  # all processes start from the same weights
+        model = BiXLSTM(settings.architecture(tokenizer))
+        model.order_vocabulary(corpus.token_counts)
+        self.model, self.optimizer = self._prepare(model)
+        if not self.processes.is_main:
+            set_seed(settings.seed, device_specific=True)  # and draw dropout and samples of their own
+        self.checkpoints = TrainingCheckpoints(
+            directory / "checkpoints",
+            training.keep_checkpoints,
+            self.processes,
+            tokenizer,
+            self.global_batch,
+            settings.seed,
+        )
+        self.position = Position()
+        self.guard = self._guard()
+        self.log = TrainingLog(directory, self.processes.is_main)
+        self._saved: int | None = None
+        self._losses: list[tuple[torch.Tensor, torch.Tensor]] = []  # of the steps since the last log line
+
+    def _guard(self) -> StepGuard:
+        """Counts the bad steps from the position on."""
+        position = self.position
+        most = self.settings.training.max_skipped_steps
+        optimizer = self.optimizer.optimizer
+        return StepGuard(optimizer, self.accelerator, most, position.skipped, position.skipped_in_a_row)
+
+    def _prepare(self, model: BiXLSTM) -> tuple[Any, Any]:
+        """Bring a model and its optimizer to the devices."""
+        training = self.settings.training
+        sharded = training.sharding == "full"
+        with self.processes.together():
+            tier = self._choose_tier(model.config)
+            use_kernel(model, tier.kernel, self.accelerator.device)
+        compiled = all(other.compiled for other in self.processes.gather(tier))  # everywhere or nowhere
+        self.tier = replace(tier, compiled=compiled)
+        if self.tier.compiled:
+            compile_model(model, by_block=sharded or training.activation_checkpointing)
+        if training.activation_checkpointing:
+            checkpoint_activations(model)
+        if sharded:
+            shard(model, self.accelerator.device, self.processes.count)
+            return model, self.accelerator.prepare(self.settings.optimizer.build(model))
+        return self.accelerator.prepare(model, self.settings.optimizer.build(model))
+
+    def _choose_tier(self, config: BiXLSTMConfig) -> Tier:
+        """What computes the stacks in this process."""
+        bf16 = self.accelerator.mixed_precision == "bf16"
+        tokens = self.total_steps * self.global_batch / self.processes.count * config.context_length
+        return choose_tier(
+            self.settings.training.compile,
+            self.settings.training.kernel,
+            config,
+            self.accelerator.device,
+            torch.bfloat16 if bf16 else torch.float32,
+            tokens * training_flops_per_token(config, softmax_classes=0),
+        )
+
+    @property
+    def bare_model(self) -> BiXLSTM:
+        """The model without what Accelerate wraps around it."""
+        return self.accelerator.unwrap_model(self.model)
+
+    def _total_steps(self) -> int:
+        training = self.settings.training
+        limits = []
+        if training.epochs is not None:
+            limits.append(max(1, round(training.epochs * self.sampler.steps_per_epoch)))
+        if training.max_steps is not None:
+            limits.append(training.max_steps)
+        return min(limits)
+
+    def run(self, resume: bool = False, progress: Progress | None = None) -> Validation:
+        """Train to the end.
+
+        Args:
+            resume: go on from the newest checkpoint.
+            progress: shows how far it is.
+
+        Returns:
+            The validation of the best checkpoint, whose model then lies in ``model/``.
+
+        Raises:
+            Interrupted: SIGTERM or Ctrl-C; a checkpoint was written first.
+            UserError: too many steps in a row were not finite, or the disk is full.
+        """
+        if resume:
+            self.position = self.checkpoints.load(self.bare_model, self.optimizer.optimizer)
+            self.log.forget_after(self.position.step)
+            logger.info("resuming after step %d of %d", self.position.step, self.total_steps)
+        training = self.settings.training
+        position = self.position
+        self.guard = self._guard()
+        agreement = Agreement(self.processes)
+        with finishing_step():
+            with (
+                computing(self.tier, self.bare_model, training, self.accelerator, self.processes),
+                (progress or NullProgress()).task("pretrain", self.total_steps, position.step) as work,
+                WindowPrefetcher(self._read, self.accelerator.device, self.total_steps) as prefetcher,
+            ):
+                started, waited = time.monotonic(), 0.0
+                while position.step < self.total_steps:
+                    before = time.monotonic()
+                    windows = prefetcher.windows(position.step)
+                    waited += time.monotonic() - before
+                    self._losses.append(self._step(windows))
+                    position.step += 1
+                    work.advance()
+                    is_last = position.step == self.total_steps
+                    if position.step % training.log_every == 0 or is_last:
+                        self._log_steps(work, time.monotonic() - started, waited)
+                        started, waited = time.monotonic(), 0.0
+                    elif self.accelerator.device.type == "cpu":  # where looking costs nothing
+                        self._refuse_bad_numbers()
+                    if position.step % training.validate_every == 0 or is_last:
+                        self._validate_and_save()
+                        started, waited = time.monotonic(), 0.0
+                    if number := agreement.vote(stop_requested()):
+                        self._save_and_stop(number)
+            return self._finish()
+
+    def _read(self, step: int) -> torch.Tensor:
+        """This process's windows of a step."""
+        return self.sampler.batch(step, self.processes.index, self.processes.count)
+
+    def _step(self, windows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """One optimizer step; the mean loss of its windows on this process, and whether it was left out."""
+        factor = self.settings.schedule.factor(self.position.step, self.total_steps)
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.settings.optimizer.learning_rate * factor
+        self.model.train()
+        passes = windows.split(self.settings.training.batch_size)
+        total = torch.zeros((), device=self.accelerator.device)
+        for index, part in enumerate(passes):
+            with self._keep_gradients() if index < len(passes) - 1 else nullcontext():
+                with self.accelerator.autocast():
+                    output = self.model(part, softmax_loss=self.softmax_loss)
+                self.accelerator.backward(output.loss / len(passes))
+            total += output.loss.detach() / len(passes)
+        norm = self.accelerator.clip_grad_norm_(self.model.parameters(), self.settings.optimizer.gradient_clip)
+        skipped = self.guard.judge(total, norm, self.position.step)
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        return total, skipped
+
+    def _keep_gradients(self) -> AbstractContextManager[None]:
+        """For all passes of a step but the last, in which gradients are averaged over processes."""
+        sharded = self.settings.training.sharding == "full"
+        return local_gradients(self.model) if sharded else self.accelerator.no_sync(self.model)
+
+    def _log_steps(self, work: Work, seconds: float, waited: float) -> None:
+        """Tell of the steps since the last time: the only place where the host waits for the device."""
+        steps = len(self._losses)
+        losses, skipped = (torch.stack(values) for values in zip(*self._losses, strict=True))
+        self._losses = []
+        mean = torch.where(skipped, 0.0, losses).sum() / (~skipped).sum()  # NaN if none is left
+        loss = self.accelerator.reduce(mean, reduction="mean").item()
+        count = self._refuse_bad_numbers()
+        tokens = steps * self.global_batch * self.settings.model.context_length
+        entry = {
+            "loss": round(loss, 6) if math.isfinite(loss) else None,
+            "learning_rate": self.optimizer.param_groups[0]["lr"],
+            "tokens_per_second": round(tokens / seconds, 1),
+            "data_share": round(waited / seconds, 4),
+            "skipped_steps": count,
+        }
+        self.log.add(self.position.step, "train", entry)
+        shown = {"skipped": str(count)} if count else {}
+        work.advance(0, loss=f"{loss:.4f}", tokens=f"{entry['tokens_per_second']:.0f}/s", **shown)
+
+    def _refuse_bad_numbers(self) -> int:
+        """Count the steps that were left out, and stop if too many in a row were.
+
+        Raises:
+            UserError: says which, and what is left.
+        """
+        skipped = self.guard.read()
+        self.position.skipped, self.position.skipped_in_a_row = skipped.total, skipped.in_a_row
+        if self.guard.is_lost(skipped):
+            with self.processes.together():
+                kept = self.checkpoints.newest() if self.processes.is_main else None
+                starts, text = self.sampler.starts(skipped.first), self.corpus.directory
+                raise UserError(f"{self.directory}: {tell_bad_numbers(skipped, starts, text, kept)}")
+        return skipped.total
+
+    def _validate_and_save(self) -> None:
+        training = self.settings.training
+        self._refuse_bad_numbers()
+        with torch.compiler.set_stance("force_eager"):  # its last window has another shape
+            stream, batch_size, limit = self.corpus.validation, training.batch_size, training.validation_tokens
+            validation = validate_model(self.bare_model, stream, batch_size, limit, self.accelerator)
+        self.log.add(self.position.step, "validation", validation.as_dict())
+        if validation.loss < self.position.best_loss:
+            self.position.best_loss, self.position.best_step = validation.loss, self.position.step
+        self.checkpoints.save(self.bare_model, self.optimizer.optimizer, self.position, validation)
+        self._saved = self.position.step
+
+    def _save_and_stop(self, number: int) -> None:
+        """Write a checkpoint, unless that of a validation was written just now.
+
+        Raises:
+            Interrupted: always.
+        """
+        if self._saved != self.position.step:
+            self._refuse_bad_numbers()
+            self.checkpoints.save(self.bare_model, self.optimizer.optimizer, self.position, validation=None)
+        raise Interrupted(number, f"{self.directory}: a checkpoint was written after step {self.position.step}")
+
+    def _finish(self) -> Validation:
+        """Publish the best checkpoint's model as the run's model.
+
+        Raises:
+            UserError: training diverged before the first validation.
+        """
+        with self.processes.together():
+            if self.position.best_step is None:
+                raise UserError(
+                    f"{self.directory}: training diverged, no validation loss was a number; "
+                    "lower optimizer.learning_rate or optimizer.gradient_clip, or raise schedule.warmup_steps"
+                )
+        return self.checkpoints.publish(self.position.best_step, self.directory / MODEL_DIRECTORY)
+
+
+def mixed_precision(precision: str) -> str:
+    """Accelerate's name for a precision setting."""
+    if precision == "auto":
+        precision = "bf16" if torch.cuda.is_available() and torch.cuda.is_bf16_supported() else "fp32"
+    return "no" if precision == "fp32" else precision

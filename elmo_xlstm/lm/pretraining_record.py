@@ -1,0 +1,135 @@
+"""What the directory of a pretraining run tells of its models: recipe, corpus, steps and validation."""
+
+from __future__ import annotations
+
+import json
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from elmo_xlstm.checkpoints import CheckpointDirectory
+from elmo_xlstm.config import validate
+from elmo_xlstm.errors import UserError
+from elmo_xlstm.lm.model_files import MODEL_DIRECTORY, WEIGHTS_FILE
+from elmo_xlstm.lm.pretraining import METRICS_FILE
+from elmo_xlstm.lm.pretraining_settings import PretrainSettings
+from elmo_xlstm.run_directory import CONFIG_FILE
+from elmo_xlstm.text import Tokenizer
+from elmo_xlstm.text.corpus_building import MANIFEST_FILE
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class PretrainingRecord:
+    """One model of a run.
+
+    Attributes:
+        model: its directory.
+        step: optimizer steps it was trained for; ``None`` if the run's metrics are gone.
+        validation: what the run measured then, as :class:`~elmo_xlstm.lm.validation.Validation` names it.
+        recipe: the run's settings; of a place on the machine only the last name is kept.
+        corpus: digest, sizes and sources of the text; ``None`` if it is not found any more.
+    """
+
+    model: Path
+    step: int | None
+    validation: dict[str, float] | None
+    recipe: dict[str, Any]
+    corpus: dict[str, Any] | None
+
+
+def read_record(run: Path, step: int | None = None) -> PretrainingRecord:
+    """Read the record of a run's model.
+
+    Args:
+        run: directory of the run.
+        step: of the checkpoint that is meant; the finished run's model by default, its best.
+
+    Raises:
+        UserError: there is no pretraining run, or it has no such model.
+    """
+    stored = run / CONFIG_FILE
+    try:
+        values = json.loads(stored.read_text(encoding="utf-8"))
+        is_run = "training" in values
+    except (OSError, ValueError, TypeError):
+        is_run = False
+    if not is_run:
+        raise UserError(f"{run}: no pretraining run there (expected its {CONFIG_FILE}, with the run's settings)")
+    settings = validate(PretrainSettings, values, origin=str(stored))
+    model = _model_directory(run, step)
+    measured = _validations(run / METRICS_FILE)
+    if step is None and measured:
+        step = min(measured, key=lambda at: measured[at]["loss"])  # as the run chose
+    return PretrainingRecord(
+        model,
+        step,
+        measured.get(step) if step is not None else None,
+        portable(settings.model_dump(mode="json")),
+        _find_corpus(settings, Tokenizer.load(model)),
+    )
+
+
+def portable(value: Any) -> Any:
+    """A copy of nested settings in which absolute paths are their last names: what tells of a machine is left out."""
+    if isinstance(value, dict):
+        return {key: portable(entry) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [portable(entry) for entry in value]
+    return Path(value).name if isinstance(value, str) and value.startswith(("/", "~")) else value
+
+
+def _model_directory(run: Path, step: int | None) -> Path:
+    checkpoints = CheckpointDirectory(run / "checkpoints", keep=1)
+    model = (run if step is None else checkpoints.path(step)) / MODEL_DIRECTORY
+    if (model / WEIGHTS_FILE).is_file():
+        return model
+    steps = ", ".join(map(str, checkpoints.steps())) or "none"
+    if step is None:
+        raise UserError(
+            f"{run}: has no {MODEL_DIRECTORY}/ yet, which the end of training writes; finish it with --resume, or "
+            f"export a checkpoint: --step (there are: {steps})"
+        )
+    raise UserError(f"{run}: has no checkpoint of step {step} (there are: {steps})")
+
+
+def _validations(path: Path) -> dict[int, dict[str, float]]:
+    """Scores by step; of a step that was measured twice, the later ones."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        return {}
+    entries = [json.loads(line) for line in lines if line.endswith("}")]
+    return {
+        entry["step"]: {name: value for name, value in entry.items() if name not in ("step", "kind")}
+        for entry in entries
+        if entry["kind"] == "validation"
+    }
+
+
+def _find_corpus(settings: PretrainSettings, tokenizer: Tokenizer) -> dict[str, Any] | None:
+    """The one corpus below the run's corpus directory that its settings and its tokenizer made."""
+    wanted = [(source.shown, source.share, source.repeat) for source in settings.corpus.sources]
+    found = []
+    for path in sorted(Path(settings.corpus_directory).glob(f"*/{MANIFEST_FILE}")):
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+        sources = [(s.get("label"), s.get("share"), s.get("repeat")) for s in manifest["sources"]]
+        cleaning = {**settings.corpus.cleaning.model_dump(), "exclude": manifest["cleaning"].get("exclude")}
+        if (
+            sources == wanted
+            and manifest["tokenizer"]["fingerprint"] == tokenizer.fingerprint
+            and manifest["cleaning"] == cleaning
+        ):
+            found.append(manifest)
+    if len(found) != 1:
+        problem = "several corpora" if found else "no corpus"
+        logger.warning("%s: %s of this run's settings; the model goes without", settings.corpus_directory, problem)
+        return None
+    (manifest,) = found
+    counts = {
+        part: {name: manifest[part][name] for name in ("tokens", "documents", "characters")}
+        for part in ("train", "validation")
+    }
+    return {"digest": manifest["digest"], **counts, "sources": portable(manifest["sources"])}

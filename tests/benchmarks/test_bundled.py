@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks.bundled import BERT_BASE, BERT_BASE_BF16, measure_bundled
+from benchmarks.contenders import OURS
+from benchmarks.embedding import OURS_BF16, OURS_INT8
+from benchmarks.report import write_report
+from benchmarks.results import table_rows
+from benchmarks.sentences import read_sentences
+from benchmarks.session import Session
+from elmo_xlstm import BiXLSTM
+from elmo_xlstm.pretrained import bundled_model
+
+
+def test_sizes_stand_beside_speeds(session: Session, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(Session, "precisions", lambda self: ["fp32", "bf16"])
+    sentences = read_sentences(None)[:4]
+    result = measure_bundled(session, sentences, 3, beside=session.size)
+    assert [m.contender for m in result.measurements] == [OURS, OURS_BF16, OURS_INT8, BERT_BASE, BERT_BASE_BF16]
+    ours, *_, beside, _ = result.measurements
+    assert ours.parameters == BiXLSTM.from_pretrained(bundled_model()).num_parameters()
+    assert ours.scores["MB"] == (bundled_model() / "model.safetensors").stat().st_size / 1e6
+    assert beside.parameters is not None and beside.scores["MB"] == 4 * beside.parameters / 1e6
+    assert ours.work["words"] == sum(len(words) for words in (sentences[0], sentences[1], sentences[2]))
+    headings, rows = table_rows(result)
+    assert {"words/s", "M parameters", "MB", f"speed against {BERT_BASE}"} <= set(headings)
+    assert len(rows) == 5
+    write_report([result], tmp_path / "page.md")
+    assert "## The bundled model: tiny, cpu" in (tmp_path / "page.md").read_text(encoding="utf-8")

@@ -1,0 +1,169 @@
+"""Every reader of task data, given two thousand bad files."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from elmo_xlstm.config import validate
+from elmo_xlstm.heads.vector_file import read_vectors
+from tasks.absa_e2e import AspectTripletReader
+from tasks.aspects.own_data import AspectsFiles
+from tasks.classification.own_data import ClassificationFiles, ClassificationHub
+from tasks.indonlu import dataset
+from tasks.indonlu.load_labelled import table_reader
+from tasks.own_data import hub
+from tasks.pairs.own_data import PairsFiles
+from tasks.readers.conll import ConllReader
+from tasks.readers.predict_input import read_predict_input
+from tasks.readers.predict_texts import read_pairs, read_texts
+from tasks.readers.questions import read_question_input, read_questions
+from tasks.tagging.own_data import ConllFiles, TaggedHub, TaggedJsonFiles
+
+NER = "Siti\tB-PER\ntiba\tO\ndi\tO\nKota\tB-LOC\nBatu\tI-LOC\n\nhari\tO\nini\tO\n\nBudi\tB-PER\n\nmakan\tO\nnasi\tO\n"
+CONLLU = (
+    "# sent_id = 1\n1\tSiti\tsiti\tPROPN\n2-3\tdi rumah\t_\t_\n2\tdi\tdi\tADP\n3\trumah\trumah\tNOUN\n\n1\tYa\tya\tX\n"
+)
+TEXTS = 'text,label\nkamar bersih,positive\n"mahal, katanya",negative\nbiasa saja,neutral\nenak 2 kali,positive\n'
+JSON_TEXTS = "".join(
+    json.dumps({"text": text, "label": label}) + "\n"
+    for text, label in (("enak sekali", "positif"), ("tidak enak", "negatif"), ("biasa 2 kali", 0), ("ya", "positif"))
+)
+JSON_TAGGED = "".join(
+    json.dumps({"words": words.split(), "tags": tags.split()}) + "\n"
+    for words, tags in (("Siti tiba di Bogor", "B-PER O O B-LOC"), ("hari ini", "O O"), ("Budi", "B-PER"), ("ya", "O"))
+)
+ASPECTS = "sentence,fuel,machine,others,part,price,service\nirit,positive,neutral,neutral,neutral,neutral,negative\n"
+OWN_ASPECTS = "sentence,fuel,price\nirit,positive,neutral\nboros,negative,neutral\nmahal,neutral,negative\nya,x,x\n"
+OWN_PAIRS = "first,second,label\nsatu,dua,ya\ntiga,empat,tidak\nlima,enam,ya\ntujuh,tujuh,ya\n"
+PAIRS = "category,sent_A,sent_B,label\nx,Siti tiba,dia tiba,Entail_or_Paraphrase\ny,hujan,panas,NotEntail\n"
+QUESTIONS = (
+    "question,passage,seq_label\n"
+    "\"['siapa', 'tiba', '?']\",\"['Siti', 'tiba', '.']\",\"['B', 'O', 'O']\"\n"
+    "\"['di', 'mana']\",\"['di', 'Kota', 'Batu']\",\"['O', 'B', 'I']\"\n"
+)
+TRIPLETS = (
+    "kamar bersih .####[([0], [1], 'POS')]\nair panas mati####[([0, 1], [2], 'NEG')]\n"
+    "baik####[([-1], [0], 'POS')]\nya####[]\n"
+)
+INPUT = '{"words": ["Siti", "tiba"]}\n{"text": "hari ini 30%"}\n{"text": "ya", "id": 3}\n'
+VECTORS = "4 3\nsiti 0.1 -2e-3 3\ntiba 1 2 3\nkota batu 4 5 6\n<unk> 0 0 0\n"
+
+CASES_OF_ANOTHER_WAY = 300
+"""Of a reader that is given its two thousand under another name."""
+HELD_OUT: dict[str, Any] = {"valid_fraction": 0.25, "test_fraction": 0.25}
+
+
+def own(settings: type[Any], **values: Any) -> Callable[[Path], Any]:
+    """Reads a whole data set whose training file is given."""
+    return lambda path: validate(settings, {"train": str(path), **HELD_OUT, **values}).load()
+
+
+def indonlu(name: str) -> Callable[[Path], Any]:
+    chosen = dataset(name)
+    return lambda path: table_reader(chosen).read(path, chosen.labels)
+
+
+READERS: dict[str, tuple[str, str, Callable[[Path], Any]]] = {
+    "indonlu tsv": ("test.tsv", 'kamar bersih\tpositive\n"mahal\tnegative\nya\tneutral\n', indonlu("smsa")),
+    "indonlu csv": ("test.csv", 'label,tweet\nhappy,"asyik, 2 hari"\nanger,huh\n', indonlu("emot")),
+    "indonlu aspects": ("test.csv", ASPECTS, indonlu("casa")),
+    "indonlu pairs": ("test.csv", PAIRS, indonlu("wrete")),
+    "indonlu tagging": (
+        "test.txt",
+        NER.replace("-PER", "-PPL").replace("-LOC", "-PLC"),
+        lambda path: ConllReader.Config(columns=2).build().read(path, dataset("nerp").labels),
+    ),
+    "indonlu questions": ("test.csv", QUESTIONS, lambda path: read_questions(path, ("O", "B", "I"))),
+    "absa_e2e": ("test.txt", TRIPLETS, lambda path: AspectTripletReader().read(path)),
+    "own conll": ("own.conll", NER, own(ConllFiles)),
+    "own conll, lenient": ("own.conll", NER, own(ConllFiles, on_bad_row="skip")),
+    "own conll-u": (
+        "own.conllu",
+        CONLLU * 3 + "\n1\tHari\thari\tNOUN\n",
+        own(ConllFiles, format={"word_column": 1, "tag_column": 3, "id_column": 0, "comment": "# "}),
+    ),
+    "own conll, any white space": ("own.conll", NER, own(ConllFiles, format={"separator": None, "tag_column": -1})),
+    "own tagged json": ("own.jsonl", JSON_TAGGED, own(TaggedJsonFiles)),
+    "own csv": ("own.csv", TEXTS, own(ClassificationFiles)),
+    "own csv, lenient": ("own.csv", TEXTS, own(ClassificationFiles, on_bad_row="skip")),
+    "own tsv": ("own.tsv", TEXTS.replace(", katanya", "").replace(",", "\t"), own(ClassificationFiles)),
+    "own csv, without header": (
+        "own.csv",
+        TEXTS.partition("\n")[2],
+        own(ClassificationFiles, header=False, text=0, label=-1, quoted=True),
+    ),
+    "own json": ("own.jsonl", JSON_TEXTS, own(ClassificationFiles, label_names={"0": "netral"})),
+    "own aspects": ("own.csv", OWN_ASPECTS, own(AspectsFiles, text="sentence", aspects=["fuel", "price"])),
+    "own pairs": ("own.csv", OWN_PAIRS, own(PairsFiles)),
+    "predict sentences": ("input.txt", "Siti tiba di Bogor.\n\nhari ini 30%\n", read_predict_input),
+    "predict json sentences": ("input.jsonl", INPUT, read_predict_input),
+    "predict texts": ("input.txt", "kamar bersih\n\nmahal\n", read_texts),
+    "predict json texts": ("input.jsonl", '{"text": "kamar bersih"}\n{"text": "mahal", "id": [1]}\n', read_texts),
+    "predict pairs": ("input.tsv", "satu dua\ttiga\nya\ttidak\n", read_pairs),
+    "predict json pairs": ("input.jsonl", '{"first": "satu", "second": "dua"}\n', read_pairs),
+    "predict questions": (
+        "input.jsonl",
+        '{"question": "siapa?", "passage": ["Siti", "tiba"]}\n{"question": ["di"], "passage": "di rumah"}\n',
+        read_question_input,
+    ),
+    "word vectors": ("cc.vec", VECTORS, lambda path: list(read_vectors(path, 3))),
+    "word vectors, without header": ("glove.txt", VECTORS.partition("\n")[2], lambda path: list(read_vectors(path, 3))),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_ends_in_a_result_or_one_error(fuzz, tmp_path: Path, name: str) -> None:
+    file, valid, read = READERS[name]
+    another_way = {"count": CASES_OF_ANOTHER_WAY} if "," in name else {}
+    fuzz(read, tmp_path / file, valid.encode(), seed=len(name), **another_way)
+
+
+class Rows:
+    """Stands for a data set of the ``datasets`` library."""
+
+    def __init__(self, rows: list[dict[str, Any]]) -> None:
+        self.rows = rows
+        self.column_names = list(rows[0])
+        self.features = dict.fromkeys(self.column_names)
+
+    def select_columns(self, columns: list[str]) -> Rows:
+        return Rows([{column: row[column] for column in columns} for row in self.rows])
+
+    def with_format(self, _: None) -> list[dict[str, Any]]:
+        return self.rows
+
+
+ODD_VALUES = (
+    *(None, True, 0, -1, 3.0, 1e300, float("nan"), float("inf"), 10**400, b"bytes", "", " ", "\0", "\ud800"),
+    *("ya" * 10**5, "\u200b", "e\u0301" * 50, "\u202eمرحبا", [], {}, ["ya"], ["ya", None], [["ya"]], {"a": "b"}),
+    *(["\ud800"], [""], [1, 2]),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("on_bad_row", ["refuse", "skip"])
+@pytest.mark.parametrize("kind", ["texts", "tags"])
+def test_hub_rows(end_well, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, on_bad_row: str) -> None:
+    columns = {"texts": ("text", "label"), "tags": ("tokens", "ner_tags")}[kind]
+    settings = {"texts": ClassificationHub, "tags": TaggedHub}[kind]
+    chance = random.Random(kind + on_bad_row)
+    data = {"name": str(tmp_path), **HELD_OUT, "on_bad_row": on_bad_row}
+    made: list[dict[str, Any]] = []
+    monkeypatch.setattr(hub, "_load", lambda *_: Rows(made))
+    outcomes = set()
+    for number in range(1000):
+        made.clear()
+        for words in ("satu dua", "tiga empat", "lima enam", "tujuh delapan"):
+            good = (words, "ya") if kind == "texts" else (words.split(), ["O", "B-X"])
+            made.append(dict(zip(columns, good, strict=True)))
+        for row in made[: chance.randint(0, 3)]:
+            row[chance.choice(columns)] = chance.choice(ODD_VALUES)
+        if number % 50 == 0:
+            made[:] = [{"other": row[columns[0]]} for row in made]
+        outcomes.add(end_well(lambda _: validate(settings, data).load(), tmp_path, f"rows {number}: {made}"))
+    assert outcomes == {"result", "error"}

@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import ctypes
+import stat
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from elmo_xlstm.lm.native import library, library_problem
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="kernels are not built on Windows")
+
+
+@pytest.fixture(autouse=True)
+def fresh(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """An empty cache, and nothing loaded in this process."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    library._load.cache_clear()
+    yield
+    library._load.cache_clear()
+
+
+def fake_compiler(path: Path, body: str) -> Path:
+    path.write_text(f'#!/bin/sh\n[ "$1" = --version ] && {{ echo fake 1.0; exit 0; }}\n{body}\n')
+    path.chmod(stat.S_IRWXU)
+    return path
+
+
+def test_can_be_turned_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ELMO_XLSTM_NATIVE", "0")
+    assert library_problem() == "ELMO_XLSTM_NATIVE is 0"
+
+
+def test_without_a_compiler_the_reason_is_given(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("CXX", str(tmp_path / "none"))
+    assert library_problem() == f"no C++ compiler ({tmp_path / 'none'})"
+
+
+def test_a_failing_compiler_is_quoted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    compiler = fake_compiler(tmp_path / "cc", "echo 'error: no such option' >&2; exit 1")
+    monkeypatch.setenv("CXX", str(compiler))
+    assert library_problem() == f"{compiler} cannot compile them: error: no such option"
+    assert not list((tmp_path / "cache").rglob("*.so"))
+
+
+def test_a_cache_that_cannot_be_written_is_no_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "cache").write_text("a file where a directory should be")
+    monkeypatch.setenv("CXX", str(fake_compiler(tmp_path / "cc", "exit 0")))
+    problem = library_problem()
+    assert problem is not None and "cache" in problem
+
+
+def test_what_was_built_is_found_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    counter = tmp_path / "calls"
+    # Stands for a compiler: writes its last argument but two, the output, and counts.
+    compiler = fake_compiler(
+        tmp_path / "cc",
+        f'echo x >> {counter}\nwhile [ "$1" != -o ]; do shift; done\necho built > "$2"',
+    )
+    monkeypatch.setenv("CXX", str(compiler))
+    monkeypatch.setattr(library.ctypes, "CDLL", lambda path: _Library(Path(path)))
+    for _ in range(2):
+        assert library_problem() is None
+        library._load.cache_clear()
+    assert counter.read_text().count("x") == 1
+    assert len(list((tmp_path / "cache").rglob("*"))) == 3  # two directories and the library, nothing half-built
+
+
+class _Library:
+    def __init__(self, path: Path) -> None:
+        assert path.read_text() == "built\n"
+
+    def __getattr__(self, name: str) -> ctypes._SimpleCData[int]:
+        function = type("Function", (), {})()
+        self.__dict__[name] = function
+        return function
