@@ -42,7 +42,8 @@ METHOD = """\
   all logits, PyTorch's default AdamW. For embedding its stacks stand in our embedder: pooling and tokenizer are the
   same; sentences come in random padded batches of 32.
 - **ours**: `BiXLSTM` with the chunked exact soft-max, or the sampled one, and fused AdamW, in the tier that pretraining
-  takes by itself: on a CPU in fp32 our compiled kernels (`elmo_xlstm/lm/native`). *Plain torch*: without them.
+  takes by itself: on a CPU in fp32 our compiled kernels (`elmo_xlstm/lm/native`). *Plain torch*: without them, as is
+  *ours* in tables of the commits 779b169 and a0231e7, which are older than the kernels.
   *Compiled*: the two stacks under `torch.compile` instead. Embedding runs the stacks with folded weights, one batch a
   core; sentences are sorted into batches of a token budget, or, *random batches*, not. *bf16* and *int8* convert the
   projections alone, while bf16 of the package and of BERT is autocast.
