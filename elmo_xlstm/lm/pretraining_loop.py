@@ -183,7 +183,9 @@ class Pretraining:
                         self._validate_and_save()
                         started, waited = time.monotonic(), 0.0
                     if number := agreement.vote(stop_requested()):
+                        agreement.settle()
                         self._save_and_stop(number)
+                agreement.settle()
             return self._finish()
 
     def _read(self, step: int) -> torch.Tensor:
