@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from elmo_xlstm.embedding.precision import PROJECTIONS, Precision
-from elmo_xlstm.lm.cell import EPSILON, PARALLEL_LENGTH, mlstm
+from elmo_xlstm.lm.cell import EPSILON, PARALLEL_LENGTH, gate_sums, mlstm
 from elmo_xlstm.lm.kernels import native_problem
 from elmo_xlstm.lm.layer import BlockDiagonalLinear, MLSTMBlock, MLSTMLayer, MLSTMStack
 from elmo_xlstm.lm.model import BiXLSTM, Encoding, reversal
@@ -35,7 +35,7 @@ class FrozenModel:
     """Both directions of a :class:`~elmo_xlstm.lm.model.BiXLSTM`; changes to its weights are not seen afterwards.
 
     Args:
-        model: on a CPU. A stack of another kind than ours is used as it is.
+        model: on a CPU; not to be changed afterwards. A stack of another kind than ours is used as it is.
         precision: of the projections.
         native: use our compiled kernels where they can run.
     """
@@ -145,10 +145,7 @@ class FrozenLayer:
             return mlstm(q, k, v, input_gates, forget_gates)[0].transpose(1, 2)
 
         # See elmo_xlstm.lm.cell for the symbols.
-        decay = F.logsigmoid(forget_gates).cumsum(dim=-1)  # F: (batch, heads, length)
-        weight = input_gates - decay  # a
-        running = weight.cummax(dim=-1).values  # A
-        floor = torch.exp(-(decay + running).clamp_(min=-80.0))
+        weight, running, _, floor = gate_sums(input_gates, F.logsigmoid(forget_gates))  # (batch, heads, length) each
         decayed = weight.unsqueeze(2) - running.unsqueeze(3)  # (batch, heads, length, length)
         future = torch.ones(length, length, dtype=torch.bool).triu_(1)
         decayed = decayed.masked_fill_(future, -torch.inf).exp_()

@@ -77,6 +77,40 @@ def mlstm(
         return torch.cat(outputs, dim=2), state
 
 
+class GateSums(NamedTuple):
+    """What the gates of a sequence come to, from an empty state; each (batch, heads, length), float32."""
+
+    weight: Tensor  # a
+    running: Tensor  # A
+    source: Tensor  # the position that A comes from, int64
+    floor: Tensor  # exp(-m)
+
+
+def gate_sums(input_gates: Tensor, log_forget: Tensor) -> GateSums:
+    """Running sums and maxima of (batch, heads, length) input gates and log forget gates."""
+    decay = log_forget.cumsum(dim=-1)  # F
+    weight = input_gates - decay
+    running, source = weight.cummax(dim=-1)
+    return GateSums(weight, running, source, _floor(decay + running))
+
+
+def gate_gradients(
+    grad_weight: Tensor, row_sums: Tensor, grad_log_floor: Tensor, source: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Gradients of input gates and log forget gates behind :func:`gate_sums`.
+
+    Args:
+        grad_weight: of ``weight`` where it stands for a column of the decay matrix; overwritten.
+        row_sums: of the exponents' gradients in each row: minus the gradient of ``running``.
+        grad_log_floor: of the logarithm of ``floor``.
+        source: see :class:`GateSums`.
+    """
+    # A is a running maximum: its gradient belongs to the position that it was taken from. floor = exp(-(F + A)).
+    grad_weight.scatter_add_(-1, source, -row_sums - grad_log_floor)
+    grad_decay = -grad_log_floor - grad_weight  # a = i - F
+    return grad_weight, grad_decay.flip(-1).cumsum(dim=-1).flip(-1)
+
+
 class _ParallelForm(torch.autograd.Function):
     """A whole sequence from an empty state, by blocks of rows, with a backward pass by hand.
 
@@ -88,13 +122,10 @@ class _ParallelForm(torch.autograd.Function):
     def forward(
         ctx: Any, queries: Tensor, keys: Tensor, values: Tensor, input_gates: Tensor, log_forget: Tensor
     ) -> Tensor:
-        decay = log_forget.cumsum(dim=-1)  # F: (batch, heads, length)
-        weight = input_gates - decay  # a
-        running, source = weight.cummax(dim=-1)  # A, and the position it comes from
-        floor = _floor(decay + running)  # exp(-m)
+        weight, running, source, floor = gate_sums(input_gates, log_forget)
         hidden = torch.empty_like(values)
         denominator = torch.empty_like(floor)
-        for rows, columns in _row_blocks(queries.shape[2]):
+        for rows, columns in row_blocks(queries.shape[2]):
             scores = queries[:, :, rows] @ keys[:, :, columns].transpose(-1, -2)
             scores *= _decay_matrix(weight, running, rows, queries.dtype)
             denominator[:, :, rows] = scores.sum(dim=-1, dtype=torch.float32)
@@ -122,7 +153,7 @@ class _ParallelForm(torch.autograd.Function):
         grad_log_floor = torch.where(above, 0.0, grad_scale * floor)
         grad_numerator = (grad_hidden / scale.unsqueeze(-1)).to(queries.dtype)
 
-        for rows, columns in _row_blocks(queries.shape[2]):
+        for rows, columns in row_blocks(queries.shape[2]):
             # scores = (q k) * decayed, decayed[t, s] = exp(a[s] - A[t])
             decayed = _decay_matrix(weight, running, rows, queries.dtype)
             scores = (queries[:, :, rows] @ keys[:, :, columns].transpose(-1, -2)).mul_(decayed)
@@ -136,14 +167,10 @@ class _ParallelForm(torch.autograd.Function):
             grad_queries[:, :, rows] = grad_products @ keys[:, :, columns]
             grad_keys[:, :, columns] += grad_products.transpose(-1, -2) @ queries[:, :, rows]
 
-        # A is a running maximum: its gradient belongs to the position that it was taken from. floor = exp(-(F + A)).
-        grad_weight.scatter_add_(-1, source, -row_sums - grad_log_floor)
-        grad_decay = -grad_log_floor - grad_weight  # a = i - F
-        grad_log_forget = grad_decay.flip(-1).cumsum(dim=-1).flip(-1)
-        return grad_queries, grad_keys, grad_values, grad_weight, grad_log_forget
+        return grad_queries, grad_keys, grad_values, *gate_gradients(grad_weight, row_sums, grad_log_floor, source)
 
 
-def _row_blocks(length: int) -> Iterator[tuple[slice, slice]]:
+def row_blocks(length: int) -> Iterator[tuple[slice, slice]]:
     """Blocks of rows, each with the columns up to its last row: what comes later has no weight."""
     for start in range(0, length, ROW_BLOCK):
         stop = min(start + ROW_BLOCK, length)

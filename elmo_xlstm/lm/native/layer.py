@@ -7,14 +7,13 @@ numerator: everything else is cheap to compute again.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from elmo_xlstm.lm.cell import PARALLEL_LENGTH, ROW_BLOCK
+from elmo_xlstm.lm.cell import PARALLEL_LENGTH, gate_gradients, gate_sums, row_blocks
 from elmo_xlstm.lm.configuration import BiXLSTMConfig
 from elmo_xlstm.lm.native.library import call
 
@@ -117,28 +116,25 @@ class _FusedMLSTM(torch.autograd.Function):
         )
 
         input_gates, forget_gates = gates.chunk(2, dim=1)
-        decay = F.logsigmoid(forget_gates).cumsum(dim=-1)
-        weight = input_gates - decay  # (batch, heads, length)
-        running, source = weight.cummax(dim=-1)
-        floor = torch.exp(-(decay + running).clamp_(min=-80.0))
+        weight, running, source, floor = gate_sums(input_gates, F.logsigmoid(forget_gates))
         denominator = torch.empty_like(floor)
         numerator = torch.empty_like(values)
         factor = shape[-1] ** -0.5
-        for start, stop in _row_blocks(length):
-            scores = torch.bmm(queries[:, start:stop], keys[:, :stop].transpose(1, 2))
+        for rows, columns in row_blocks(length):
+            scores = torch.bmm(queries[:, rows], keys[:, columns].transpose(1, 2))
             call(
                 "elmo_decay_forward",
                 batch * heads,
                 length,
-                start,
-                stop - start,
+                rows.start,
+                rows.stop - rows.start,
                 factor,
                 weight,
                 running,
                 scores,
                 denominator,
             )
-            torch.bmm(scores, values[:, :stop], out=numerator[:, start:stop])
+            torch.bmm(scores, values[:, columns], out=numerator[:, rows])
         outputs = torch.empty_like(convolved)
         call("elmo_output_forward", *shape, numerator, denominator, floor, convolved, up, scale, skip, outputs)
         ctx.save_for_backward(
@@ -200,16 +196,15 @@ class _FusedMLSTM(torch.autograd.Function):
 
         grad_queries, grad_keys, grad_values = (torch.empty_like(queries) for _ in range(3))
         grad_weight, grad_rows = torch.zeros_like(weight), torch.empty_like(weight)
-        for start, stop in reversed(list(_row_blocks(length))):  # the first of them writes all keys and values
-            rows, columns = slice(start, stop), slice(0, stop)
+        for rows, columns in reversed(list(row_blocks(length))):  # the first of them writes all keys and values
             scores = torch.bmm(queries[:, rows], keys[:, columns].transpose(1, 2))
             grad_scores = torch.bmm(grad_numerator[:, rows], values[:, columns].transpose(1, 2))
             call(
                 "elmo_decay_backward",
                 batch * heads,
                 length,
-                start,
-                stop - start,
+                rows.start,
+                rows.stop - rows.start,
                 shape[-1] ** -0.5,
                 weight,
                 running,
@@ -220,14 +215,12 @@ class _FusedMLSTM(torch.autograd.Function):
                 grad_rows,
             )
             torch.bmm(grad_scores, keys[:, columns], out=grad_queries[:, rows])
-            _add_product(grad_values, scores, grad_numerator[:, rows], stop == length)
-            _add_product(grad_keys, grad_scores, queries[:, rows], stop == length)
+            _add_product(grad_values, scores, grad_numerator[:, rows], rows.stop == length)
+            _add_product(grad_keys, grad_scores, queries[:, rows], rows.stop == length)
 
-        # A is a running maximum: its gradient belongs to the position that it was taken from. floor = exp(-(F + A)).
-        grad_weight.scatter_add_(-1, source, -grad_rows - grad_log_floor)
-        grad_decay = -grad_log_floor - grad_weight  # a = i - F
-        grad_forget = grad_decay.flip(-1).cumsum(dim=-1).flip(-1) * torch.sigmoid(-forget_gates)
-        grad_gates = torch.cat([grad_weight, grad_forget], dim=1)  # (batch, 2 heads, length)
+        grad_input, grad_log_forget = gate_gradients(grad_weight, grad_rows, grad_log_floor, source)
+        grad_forget = grad_log_forget * torch.sigmoid(-forget_gates)
+        grad_gates = torch.cat([grad_input, grad_forget], dim=1)  # (batch, 2 heads, length)
 
         grad_taps, grad_bias = up.new_empty(TAPS, inner), torch.empty_like(conv_bias)
         grad_blocks = up.new_empty(3, BLOCK_SIZE, inner)
@@ -261,12 +254,6 @@ class _FusedMLSTM(torch.autograd.Function):
             grad_gates.sum(dim=(0, 2)),
             *grad_scales.sum(dim=0),
         )
-
-
-def _row_blocks(length: int) -> Iterator[tuple[int, int]]:
-    """Blocks of rows; each needs the columns up to its last row only."""
-    for start in range(0, length, ROW_BLOCK):
-        yield start, min(start + ROW_BLOCK, length)
 
 
 def _add_product(total: Tensor, left: Tensor, right: Tensor, is_first: bool) -> None:
