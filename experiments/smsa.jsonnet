@@ -9,4 +9,4 @@ labels.experiment('classification', 'smsa', {
   pooling: { methods: ['attention', 'max', 'mean'] },
   hidden_size: null,
   output_dropout: 0.3,
-}, { epochs: 8, batch_size: 32, learning_rate: 1e-3, patience: null, schedule: { type: 'linear', warmup: 0.1 } })
+}, { epochs: 6, batch_size: 32, learning_rate: 1e-3, patience: null, schedule: { type: 'linear', warmup: 0.1 } })
