@@ -9,6 +9,8 @@ from benchmarks.contenders import LSTM, OURS, PACKAGE, SAMPLED, Contenders
 from benchmarks.results import Measurement, Result, make_result
 from benchmarks.session import Session
 from benchmarks.sizes import Size
+from benchmarks.training import KEPT
+from elmo_xlstm.allocator import keep_freed_memory
 
 CHOSEN = (OURS, SAMPLED, PACKAGE, LSTM)
 
@@ -16,8 +18,10 @@ CHOSEN = (OURS, SAMPLED, PACKAGE, LSTM)
 def measure_batches(session: Session) -> Result:
     """Each batch size in turn, the contenders interleaved; the package only where it fits into free memory."""
     size = session.size
-    contenders = Contenders(session).build(tuple(name for name in CHOSEN if session.wants(name)))
-    measurements, notes = [], []
+    kept = session.device.type == "cpu" and keep_freed_memory()
+    contenders = Contenders(session, kept).build(tuple(name for name in CHOSEN if session.wants(name)))
+    measurements: list[Measurement] = []
+    notes = [KEPT] if kept else []
     for batch in size.batches:
         input_ids = session.pieces(batch, size.length)
         runs: dict[str, Callable[[], object]] = {}

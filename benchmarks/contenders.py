@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks import flops
+from benchmarks.allocation import large_blocks_given_back
 from benchmarks.lstm_models import LSTMLanguageModel, PlainLSTM, ProjectedLSTM, cells_for
 from benchmarks.package_model import PackageLanguageModel
 from benchmarks.session import Session
@@ -28,14 +29,15 @@ PLAIN = "ours, plain torch"
 COMPILED = "ours, compiled"
 COMPILED_SAMPLED = "ours, compiled, sampled soft-max"
 PACKAGE = "xlstm package"
+PACKAGE_KEPT = "xlstm package, freed memory kept"  # with our pretraining's setting of the allocator
 ELMO = "ELMo's LSTM, sampled soft-max"
 LSTM = "LSTM, equal parameters"
 GRAPHS = "ours, compiled, CUDA graphs"
 KERNELS = "ours, Triton kernels"
-CONTENDERS = (OURS, SAMPLED, PLAIN, COMPILED, COMPILED_SAMPLED, PACKAGE, ELMO, LSTM)
+CONTENDERS = (OURS, SAMPLED, PLAIN, COMPILED, COMPILED_SAMPLED, PACKAGE, PACKAGE_KEPT, ELMO, LSTM)
 OUR_TRAINING = (OURS, SAMPLED, PLAIN, COMPILED, COMPILED_SAMPLED)
 ON_GPU = (GRAPHS, KERNELS)  # to be built alone: they change the model that the others of ours share
-EAGER = (OURS, SAMPLED, PLAIN, PACKAGE, ELMO, LSTM)
+EAGER = (OURS, SAMPLED, PLAIN, PACKAGE, PACKAGE_KEPT, ELMO, LSTM)
 
 COMPILE_BACKEND = "inductor"
 GRADIENT_CLIP = 1.0
@@ -81,14 +83,16 @@ class Contender:
 
 
 class Contenders:
-    """Builds contenders of one size; the four of ours share one model and optimizer, so that all fit into memory.
+    """Builds contenders of one size; those of ours share a model and optimizer, as do those of the package.
 
     Args:
         session: gives size and device.
+        memory_kept: whether the process keeps freed memory, which ours do in pretraining and the package does not.
     """
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, memory_kept: bool = False) -> None:
         self.session = session
+        self.memory_kept = memory_kept
         self.config = session.size.config()
         self._compiled = False
 
@@ -112,10 +116,11 @@ class Contenders:
 
     def _build(self, name: str) -> Contender:
         size = self.session.size
-        if name == PACKAGE:
-            model = self.session.place(PackageLanguageModel(self.config))
-            optimizer = torch.optim.AdamW(model.parameters(), lr=LEARNING_RATE)
-            return Contender(name, model, model, optimizer, self._flops(sampled=False))
+        if name in (PACKAGE, PACKAGE_KEPT):
+            model, optimizer = self._package
+            as_it_comes = self.memory_kept and name == PACKAGE
+            allocation = large_blocks_given_back if as_it_comes else nullcontext
+            return Contender(name, model, model, optimizer, self._flops(sampled=False), allocation)
         if name == ELMO:
             dim = size.elmo_projection
             projected = [ProjectedLSTM(size.elmo_cells, dim) for _ in range(2)]
@@ -170,6 +175,11 @@ class Contenders:
     @cached_property
     def _optimizer(self) -> torch.optim.Optimizer:
         return OptimizerSettings(learning_rate=LEARNING_RATE).build(self._ours)
+
+    @cached_property
+    def _package(self) -> tuple[PackageLanguageModel, torch.optim.Optimizer]:
+        model = self.session.place(PackageLanguageModel(self.config))
+        return model, torch.optim.AdamW(model.parameters(), lr=LEARNING_RATE)
 
     @cached_property
     def _sampled(self) -> SampledSoftmax:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.contenders import CONTENDERS, OUR_TRAINING, PACKAGE, Contenders
+from benchmarks.contenders import CONTENDERS, OUR_TRAINING, PACKAGE, PACKAGE_KEPT, Contenders
 from benchmarks.results import Measurement, Result, make_result
 from benchmarks.session import Session
 from benchmarks.sizes import SIZES
@@ -57,7 +57,7 @@ def in_own_process(session: Session, contender: str) -> tuple[float, float]:
 
 def in_this_process(session: Session, contender: str) -> tuple[float, float]:
     """As :func:`in_own_process`, in this one."""
-    if contender in OUR_TRAINING and session.device.type == "cpu":
+    if contender in (*OUR_TRAINING, PACKAGE_KEPT) and session.device.type == "cpu":
         keep_freed_memory()  # as our pretraining does
     [built] = Contenders(session).build((contender,))
     input_ids = session.pieces(session.size.batch, session.size.length)

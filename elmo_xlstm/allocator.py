@@ -5,9 +5,11 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
+from collections.abc import Mapping
 
 # Of glibc's malloc.h
 M_TRIM_THRESHOLD = -1
+M_MMAP_THRESHOLD = -3
 M_MMAP_MAX = -4
 NEVER = -1
 
@@ -34,7 +36,16 @@ def keep_freed_memory() -> bool:
     Returns:
         Whether this is such a system; on others nothing is changed.
     """
+    return set_malloc_options({M_MMAP_MAX: 0, M_TRIM_THRESHOLD: NEVER})
+
+
+def set_malloc_options(options: Mapping[int, int]) -> bool:
+    """Call glibc's ``mallopt`` (man 3 mallopt) for each option.
+
+    Returns:
+        Whether this is a system that has it and takes all of them; on others nothing is changed.
+    """
     if not sys.platform.startswith("linux"):
         return False
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    return mallopt is not None and all([mallopt(M_MMAP_MAX, 0), mallopt(M_TRIM_THRESHOLD, NEVER)])
+    return mallopt is not None and all([mallopt(option, value) for option, value in options.items()])

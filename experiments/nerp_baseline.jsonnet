@@ -1,9 +1,4 @@
 // NERP without the language model: the head of nerp.jsonnet on character CNN and trained word vectors alone, so that
 // the language model's worth is the difference of the two.
 //   python cli.py finetune experiments/nerp_baseline.jsonnet
-local nerp = import 'nerp.jsonnet';
-nerp {
-  model: 'no-bilm',
-  embedder: null,
-  task+: { head+: { mix: null } },
-}
+(import 'nerp.jsonnet') + (import 'shared/without_bilm.libsonnet')

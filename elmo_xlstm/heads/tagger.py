@@ -5,19 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from pydantic import Field
 from torch import Tensor, nn
 
 from elmo_xlstm.heads.batch import WordBatch
-from elmo_xlstm.heads.bilstm import BiLSTM
 from elmo_xlstm.heads.crf import CRF
 from elmo_xlstm.heads.features import WordFeatures, needed, parameter_counts
 from elmo_xlstm.heads.tag_scheme import SchemeName, TagScheme
+from elmo_xlstm.heads.text_encoder import TextEncoder
 from elmo_xlstm.heads.vocabulary import Vocabulary
 
 
 class Tagger(nn.Module):
-    """Word features → dropout → BiLSTM → linear → CRF (Peters et al. 2018, section 4; Ma & Hovy 2016).
+    """Word features → encoder → linear → CRF (Peters et al. 2018, section 4; Ma & Hovy 2016).
 
     Args:
         config: see :class:`Config`.
@@ -25,13 +24,9 @@ class Tagger(nn.Module):
         features: what words are read by.
     """
 
-    class Config(WordFeatures.Config):
+    class Config(TextEncoder.Config):
         """Settings of :class:`Tagger`."""
 
-        encoder: BiLSTM.Config = Field(default_factory=BiLSTM.Config)
-        """The BiLSTM over the features."""
-        dropout: float = Field(default=0.5, ge=0.0, lt=1.0)
-        """Dropout of the concatenated features."""
         crf: bool = True
         """Whether tags are scored as sequences (CRF) or each on its own (soft-max)."""
         scheme: SchemeName = "bio"
@@ -65,11 +60,14 @@ class Tagger(nn.Module):
         super().__init__()
         self.config = config
         self.scheme = scheme
-        self.features = features
-        self.dropout = nn.Dropout(config.dropout)
-        self.encoder = config.encoder.build(features.output_dim)
-        self.projection = nn.Linear(self.encoder.output_dim, len(scheme))
+        self.text = config.build_encoder(features)
+        self.projection = nn.Linear(self.text.output_dim, len(scheme))
         self.crf = CRF(scheme) if config.crf else None
+
+    @property
+    def features(self) -> WordFeatures:
+        """What words are read by."""
+        return self.text.features
 
     def forward(self, batch: WordBatch) -> Tensor:
         """Emission scores.
@@ -80,8 +78,7 @@ class Tagger(nn.Module):
         Raises:
             ValueError: the batch lacks a feature, its mask is not right-padded, or a sentence is empty.
         """
-        hidden = self.encoder(self.dropout(self.features(batch)), batch.mask)  # (B, L, 2H)
-        logits: Tensor = self.projection(hidden)
+        logits: Tensor = self.projection(self.text(batch))
         return logits
 
     def loss(self, batch: WordBatch) -> Tensor:

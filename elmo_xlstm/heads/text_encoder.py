@@ -1,4 +1,4 @@
-"""Contextual vectors of a text's words, for heads that judge whole texts."""
+"""Contextual vectors of a text's words, for heads."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class TextEncoder(nn.Module):
     """
 
     class Config(WordFeatures.Config):
-        """Settings of :class:`TextEncoder`; the settings of heads that judge texts begin with these."""
+        """Settings of :class:`TextEncoder`; the settings of most heads begin with these."""
 
         dropout: float = Field(default=0.5, ge=0.0, lt=1.0)
         """Dropout of the concatenated features."""
