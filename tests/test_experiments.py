@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from elmo_xlstm.config import Settings, evaluate_jsonnet, validate
+from elmo_xlstm.evaluation.leaderboard.amounts import family
 from elmo_xlstm.heads import TagScheme
 from elmo_xlstm.lm.pretraining_settings import PretrainSettings
 from elmo_xlstm.text.tokenizer_experiment import TokenizerSettings
@@ -99,6 +100,22 @@ def test_ablations_change_what_they_are_named_for_and_nothing_else() -> None:
         assert differences(whole[name[0]], experiment.model_dump()) - {"model"} == changes[name[1]], name
         seen.add(name)
     assert seen == {(task, model) for task in whole for model in changes}
+
+
+def test_shares_of_the_data_change_the_share_and_the_epochs_and_nothing_else() -> None:
+    suite = load(ROOT / "experiments/data_efficiency.jsonnet")
+    whole = {
+        (e.task.name, e.model): e
+        for e in load(ROOT / "experiments/indonlu.jsonnet").experiments  # all data: the curve's last point
+    }
+    shares: dict[tuple[str, str], list[float]] = {}
+    for experiment in suite.experiments:
+        key = (experiment.task.name, family(experiment.model))
+        changed = differences(whole[key].model_dump(), experiment.model_dump())
+        assert changed == {"model", "task.train_fraction", "trainer.epochs"}
+        shares.setdefault(key, []).append(experiment.task.train_fraction)
+    assert {task for task, _ in shares} == {"hoasa", "casa", "terma"} and len(shares) == 6
+    assert all(found == [0.1, 0.25, 0.5] for found in shares.values())
 
 
 def differences(one: Any, other: Any, path: str = "") -> set[str]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.evaluation.bootstrap import Interval
+from elmo_xlstm.evaluation.leaderboard.amounts import train_fraction
 from elmo_xlstm.evaluation.leaderboard.evidence import compare_over_seeds, holm, interval_over_seeds
 from elmo_xlstm.evaluation.published import GROUPS, PublishedScore, read_published
 from elmo_xlstm.evaluation.results import RunResult
@@ -112,12 +113,14 @@ class Board:
     Attributes:
         sections: the benchmark's groups, then other tasks; those that have a column.
         results: the measured results on test, which the details are made of.
+        partial: those of runs on a share of the training data, which stand in no table.
         published: the published scores.
         against: the row that others were tested against, if there is one.
     """
 
     sections: tuple[Section, ...]
     results: tuple[RunResult, ...]
+    partial: tuple[RunResult, ...]
     published: tuple[PublishedScore, ...]
     against: str | None
 
@@ -129,6 +132,10 @@ class Board:
     def runs(self, column: Column) -> dict[str, list[RunResult]]:
         """The measured results of a column by model, in the order of models and seeds."""
         return _runs(self.results, column)
+
+    def all_runs(self, column: Column) -> list[RunResult]:
+        """The measured results of a column, those on a share of the training data among them."""
+        return [r for r in (*self.results, *self.partial) if Column(r.task, r.main_metric) == column]
 
     def cell(self, model: str, column: Column) -> Cell:
         """The score of a system measured here."""
@@ -153,7 +160,9 @@ def build_board(
     Raises:
         UserError: nothing was measured by the name of ``against``, or recorded outcomes are damaged.
     """
-    results = tuple(result for result in results if result.split == "test")
+    tested = [result for result in results if result.split == "test"]
+    results = tuple(result for result in tested if train_fraction(result) == 1)
+    partial = tuple(result for result in tested if train_fraction(result) < 1)
     published = tuple(read_published() if published is None else published)
     measured = sorted({result.model for result in results})
     if against is not None and against not in measured:
@@ -170,7 +179,7 @@ def build_board(
             rows = [*_measured_rows(results, mine, complete, against), *_published_rows(published, mine, complete)]
             rows.sort(key=lambda r: (-len(r.cells), -statistics.fmean(c.mean for c in r.cells.values()), r.model))
             sections.append(Section(title, mine, complete, tuple(_correct(rows))))
-    return Board(tuple(sections), results, published, against)
+    return Board(tuple(sections), results, partial, published, against)
 
 
 def summarise(values: Sequence[float]) -> Cell:

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 
+from elmo_xlstm.evaluation.leaderboard.amounts import Amount, amounts
 from elmo_xlstm.evaluation.leaderboard.board import Board, Cell, Column, best, summarise
 from elmo_xlstm.evaluation.leaderboard.tables import (
     Entry,
@@ -25,14 +26,29 @@ NO_OUTCOMES = "Rows without an interval have results that did not record their o
 
 
 def detail_tables(board: Board, column: Column) -> list[Table]:
-    """The tables of one task: scores, F1 of each type, learned layer weights; those that there are."""
+    """The tables of one task: scores, F1 of each type, layer weights, amounts of data; those that there are."""
     runs = board.runs(column)
     tables = [_metrics_table(board, column, runs)]
     if any(run.types for group in runs.values() for run in group):
         tables.append(_types_table(runs))
     if any(run.mix for group in runs.values() for run in group):
         tables.append(_mix_table(runs))
+    if curves := amounts(board.all_runs(column)):
+        tables.append(_amounts_table(curves))
     return tables
+
+
+def _amounts_table(curves: dict[str, list[Amount]]) -> Table:
+    shares = sorted({amount.share for curve in curves.values() for amount in curve})
+    entries = [
+        Entry(model, False, {_percent(a.share): Cell(a.mean, a.sd, a.seeds) for a in curve}, (), ())
+        for model, curve in curves.items()
+    ]
+    return score_table("Score by share of the training data", entries, list(map(_percent, shares)), ())
+
+
+def _percent(share: float) -> str:
+    return f"{share:g} %"
 
 
 def _metrics_table(board: Board, column: Column, runs: dict[str, list[RunResult]]) -> Table:

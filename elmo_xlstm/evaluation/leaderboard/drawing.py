@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from elmo_xlstm.evaluation.leaderboard.pictures import (
+    AmountCurves,
     Bars,
     ConfusionPanel,
     Confusions,
@@ -70,6 +71,8 @@ def draw(picture: Picture) -> str:
             _draw_curves(figure, content)
         elif isinstance(content, Bars):
             _draw_bars(figure, content)
+        elif isinstance(content, AmountCurves):
+            _draw_amounts(figure, content)
         else:
             _draw_confusions(figure, content)
         figure.suptitle(picture.title, fontsize=11)
@@ -187,6 +190,28 @@ def _draw_curves(figure: Figure, content: Curves) -> None:
         axes.locator_params(nbins=6)
         axes.locator_params(axis="x", integer=True)
     figure.legend(handles, labels, loc="outside lower center", ncols=min(len(labels), 3), frameon=False)
+
+
+def _draw_amounts(figure: Figure, content: AmountCurves) -> None:
+    figure.set_size_inches(5, 3.6)
+    axes = figure.add_subplot()
+    shares = sorted({amount.share for curve in content.models.values() for amount in curve})
+    for (model, curve), (color, dashes) in zip(
+        content.models.items(), _styles(list(content.models), content.against), strict=True
+    ):
+        x, mean = [amount.share for amount in curve], [amount.mean for amount in curve]
+        sd = [0.0 if amount.sd is None else amount.sd for amount in curve]
+        axes.errorbar(
+            x, mean, yerr=sd, color=color, linestyle=dashes, marker="o", markersize=4, capsize=3, label=readable(model)
+        )
+    axes.set_xscale("log")
+    axes.set_xticks(shares, [f"{share:g}" for share in shares])
+    axes.minorticks_off()
+    axes.set_xlabel("share of the training data, % (logarithmic)")
+    axes.set_ylabel(f"{content.metric}, %; line: sd over seeds")
+    axes.grid(color="#dddddd", linewidth=0.6)
+    axes.tick_params(length=0)
+    figure.legend(loc="outside lower center", ncols=min(len(content.models), 3), frameon=False)
 
 
 def _draw_bars(figure: Figure, content: Bars) -> None:

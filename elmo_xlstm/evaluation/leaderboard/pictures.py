@@ -8,9 +8,10 @@ import re
 import statistics
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from elmo_xlstm.evaluation.leaderboard.amounts import Amount, amounts
 from elmo_xlstm.evaluation.leaderboard.board import Board, Column
 from elmo_xlstm.evaluation.leaderboard.details import type_f1
 from elmo_xlstm.evaluation.leaderboard.tables import column_title, metric_title
@@ -82,6 +83,15 @@ class Bars:
 
 
 @dataclass(frozen=True)
+class AmountCurves:
+    """Scores by share of the training data, by model; the chosen row is named."""
+
+    metric: str
+    models: dict[str, list[Amount]]
+    against: str | None
+
+
+@dataclass(frozen=True)
 class Picture:
     """One picture.
 
@@ -95,7 +105,7 @@ class Picture:
     name: str
     title: str
     column: Column | None
-    content: HeatMap | Curves | Confusions | Bars
+    content: HeatMap | Curves | Confusions | Bars | AmountCurves
 
     @property
     def digest(self) -> str:
@@ -134,6 +144,7 @@ def _of_task(board: Board, column: Column) -> list[tuple[str, str, Any]]:
         ("curves", "training", _curves({m: runs[m] for m in order}, metric, board.against)),
         ("types", "F1 of each type", _bars({m: runs[m] for m in order}, board.against)),
         ("confusion", "confusion", _confusions({m: runs[m] for m in order}, board.against)),
+        ("amounts", "score by amount of training data", _amounts(board, column, metric)),
     ]
 
 
@@ -179,6 +190,19 @@ def _curves(runs: dict[str, list[RunResult]], metric: str, against: str | None) 
         for model in chosen
     }
     return Curves(metric, curves, against)
+
+
+def _amounts(board: Board, column: Column, metric: str) -> AmountCurves | None:
+    found = {
+        model: [
+            replace(a, share=_rounded(a.share), mean=_rounded(a.mean), sd=None if a.sd is None else _rounded(a.sd))
+            for a in curve
+        ]
+        for model, curve in amounts(board.all_runs(column)).items()
+    }
+    best = sorted(found, key=lambda model: -found[model][-1].mean)
+    chosen = _chosen(best, CURVE_MODELS, board.against)
+    return AmountCurves(metric, {model: found[model] for model in chosen}, board.against) if chosen else None
 
 
 def _bars(runs: dict[str, list[RunResult]], against: str | None) -> Bars | None:

@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import pytest
+
+from elmo_xlstm.evaluation.leaderboard.amounts import Amount, amounts, family, train_fraction
+from elmo_xlstm.evaluation.leaderboard.board import Column, build_board
+from elmo_xlstm.evaluation.leaderboard.details import detail_tables
+from elmo_xlstm.evaluation.leaderboard.drawing import draw
+from elmo_xlstm.evaluation.leaderboard.markdown import render_markdown
+from elmo_xlstm.evaluation.leaderboard.pictures import pictures
+
+NERP = Column("nerp", "macro_f1")
+
+
+def on(share, **values):
+    return {"config": {"task": {"train_fraction": share}}, **values}
+
+
+@pytest.fixture
+def runs(result):
+    return [
+        result(0.8),
+        result(0.7, seed=1),
+        result(0.5, model="bilm-25pct", **on(0.25)),
+        result(0.3, model="bilm-25pct", seed=1, **on(0.25)),
+        result(0.6, model="no-bilm"),
+        result(0.1, model="no-bilm-25pct", **on(0.25)),
+        result(0.9, model="alone"),
+    ]
+
+
+@pytest.mark.parametrize("config", [{}, {"task": None}, {"task": {}}, *({"task": {"train_fraction": x}} for x in "1")])
+def test_a_run_that_does_not_say_had_all_data(result, config):
+    assert train_fraction(result(config=config)) == 1
+
+
+def test_shares_of_one_model_are_one_curve(runs):
+    curves = amounts(runs)
+    assert list(curves) == ["bilm", "no-bilm"]  # a model on one amount has no curve
+    assert curves["bilm"] == [
+        Amount(25.0, pytest.approx(40.0), pytest.approx(14.142, abs=1e-3), 2),
+        Amount(100.0, pytest.approx(75.0), pytest.approx(7.071, abs=1e-3), 2),
+    ]
+    assert [(a.share, a.sd) for a in curves["no-bilm"]] == [(25.0, None), (100.0, None)]
+
+
+def test_only_the_ending_is_the_share():
+    assert family("bilm-12.5pct") == "bilm"
+    assert family("bilm-25pct-wide") == "bilm-25pct-wide"
+
+
+def test_shares_stand_in_no_main_table(runs):
+    board = build_board(runs, [])
+    assert {row.model for section in board.sections for row in section.rows} == {"bilm", "no-bilm", "alone"}
+    assert set(board.runs(NERP)) == {"bilm", "no-bilm", "alone"}
+
+
+def test_they_have_a_table_and_a_picture(runs):
+    board = build_board(runs, [])
+    table = detail_tables(board, NERP)[-1]
+    assert table.header == ("model", "seeds", "25 %", "100 %")
+    assert [cell.text for cell in table.rows[0].cells] == ["bilm", "2", "40.00 ± 14.14", "75.00 ± 7.07"]
+    [picture] = [picture for picture in pictures(board) if picture.name == "nerp-amounts"]
+    svg = draw(picture)
+    assert all(text in svg for text in ("bilm", "no-bilm", "25", "100", "share of the training data"))
+    assert "alone" not in svg
+    assert "plots/nerp-amounts.svg" in render_markdown(board, [picture])
+
+
+def test_there_is_none_without_shares(result):
+    board = build_board([result(0.8)], [])
+    assert [table.title for table in detail_tables(board, NERP)] == ["Scores"]
+    assert not [picture for picture in pictures(board) if picture.name.endswith("amounts")]
