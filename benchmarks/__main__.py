@@ -16,6 +16,8 @@ from rich.table import Table
 
 from benchmarks.batch import measure_batches
 from benchmarks.bundled import measure_bundled
+from benchmarks.cost import assumed_speed, costs, measured_speed
+from benchmarks.cost import told as told_costs
 from benchmarks.crf import measure_crf
 from benchmarks.embedding import measure_embedding
 from benchmarks.gpu import measure_gpu
@@ -211,6 +213,26 @@ def gpu(
     _show(result, output)
     if not passed:
         raise UserError("a check failed; the timings say nothing until it passes")
+
+
+@app.command()
+def cost(
+    size: SizeOption = BASE,
+    peak: Annotated[float, typer.Option(help="Peak of one GPU in TFLOP/s; an H100's in bf16 without sparsity.")] = 989,
+    mfu: Annotated[float, typer.Option(min=0.01, max=1, help="Fraction of the peak that is assumed.")] = 0.3,
+    efficiency: Annotated[float, typer.Option(min=0.01, max=1, help="Of several GPUs, assumed.")] = 0.9,
+    output: OutputOption = RESULTS,
+) -> None:
+    """Hours of pretraining by tokens and devices: by this machine's measured speed, and by an assumed one of GPUs."""
+    console, model = Console(), SIZES[size.value]
+    measured = measured_speed(read_results(output), model)
+    tables = [("this CPU, measured", costs(measured, 1.0, [1]))] if measured else []
+    speed = assumed_speed(model, peak * 1e12, mfu)
+    tables.append(
+        (f"GPUs of {peak:g} TFLOP/s at {mfu:.0%} of it, {efficiency:.0%} on several", costs(speed, efficiency))
+    )
+    for title, rows in tables:
+        console.print("\n".join([f"\n{title}:\n", *told_costs(rows)]), markup=False, highlight=False, soft_wrap=True)
 
 
 @app.command("soak")

@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from benchmarks.__main__ import app
+from benchmarks.cost import assumed_speed, costs, measured_speed, told
+from benchmarks.results import read_results
+from benchmarks.sizes import SIZES
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_hours_follow_from_speed_and_devices() -> None:
+    one, eight = costs(1e6 / 3.6, efficiency=0.5, devices=[1, 8])  # a billion tokens an hour
+    assert one.hours == pytest.approx((1.0, 10.0, 100.0))
+    assert eight.tokens_per_second == pytest.approx(4 * one.tokens_per_second)
+    assert eight.hours == pytest.approx((0.25, 2.5, 25.0))
+
+
+def test_the_assumed_speed_is_that_share_of_the_peak() -> None:
+    base = SIZES["base"]
+    assert assumed_speed(base, peak=716e6 * 1000, mfu=0.5) == pytest.approx(500, rel=1e-3)  # 716 MFLOP a token
+
+
+def test_the_measured_speed_is_that_of_the_stored_table(tmp_path: Path) -> None:
+    assert measured_speed([], SIZES["base"]) is None
+    speed = measured_speed(read_results(ROOT / "benchmarks/results"), SIZES["base"])
+    assert speed is not None and 50 < speed < 5000
+
+
+def test_durations_are_readable() -> None:
+    assert told(costs(1e6 / 3.6, 1.0, [1]))[-1] == "| 1 | 277,778 | 1.0 h | 10.0 h | 4 days |"
+    assert told(costs(100, 1.0, [1]))[-1] == "| 1 | 100 | 116 days | 3.2 years | 31.7 years |"
+
+
+def test_the_page_on_scaling_shows_what_the_command_prints() -> None:
+    done = CliRunner().invoke(app, ["cost", "--output", str(ROOT / "benchmarks/results")])
+    assert done.exit_code == 0
+    page = (ROOT / "docs/scaling.md").read_text(encoding="utf-8")
+    tables = re.findall(r"(?:^\|.*\n)+", done.output, flags=re.MULTILINE)
+    assert len(tables) == 2
+    for table in tables:
+        assert table in page
