@@ -24,6 +24,7 @@ from benchmarks.gpu import measure_gpu
 from benchmarks.length import measure_lengths
 from benchmarks.machine import measure_machine
 from benchmarks.memory import measure_memory
+from benchmarks.preparation import measure_preparation
 from benchmarks.quality import Training, measure_quality, read_corpus
 from benchmarks.report import write_report
 from benchmarks.results import Result, read_results, table_rows, write_result
@@ -120,6 +121,7 @@ _add("softmax", measure_softmax, "The exact soft-max loss alone, beside other pa
 _add("memory", measure_memory, "Peak memory of that step, each contender in its own process.", default_repeats=3)
 _add("batch", measure_batches, "Optimizer steps by batch size.")
 _add("length", measure_lengths, "Encoding by length of the input.")
+_add("preparation", measure_preparation, "Corpus preparation by one process and by one a core.")
 _add("crf", measure_crf, "The CRF against pytorch-crf.")
 
 

@@ -40,11 +40,8 @@ def in_own_process(session: Session, contender: str) -> tuple[float, float]:
         UserError: the process failed, for example because memory ran out.
     """
     arguments = json.dumps([session.size.name, contender, str(session.device), session.threads])
-    root = Path(__file__).parents[1]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(root), os.environ.get("PYTHONPATH", "")])}
-    done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.memory", arguments], capture_output=True, text=True, env=environment
-    )
+    command = [sys.executable, "-m", "benchmarks.memory", arguments]
+    done = subprocess.run(command, capture_output=True, text=True, env=benchmark_environment())
     if done.returncode:
         last = done.stderr.strip().splitlines()[-1:] or ["no message"]
         raise UserError(
@@ -53,6 +50,12 @@ def in_own_process(session: Session, contender: str) -> tuple[float, float]:
         )
     peak, built = json.loads(done.stdout.splitlines()[-1])
     return peak, built
+
+
+def benchmark_environment() -> dict[str, str]:
+    """For a process that imports this checkout."""
+    root = str(Path(__file__).parents[1])
+    return {**os.environ, "PYTHONPATH": os.pathsep.join([root, os.environ.get("PYTHONPATH", "")])}
 
 
 def in_this_process(session: Session, contender: str) -> tuple[float, float]:
@@ -79,6 +82,11 @@ def _held(device: torch.device) -> float:
 def _peak(device: torch.device) -> float:
     if device.type == "cuda":
         return float(torch.cuda.max_memory_allocated(device))
+    return highest_resident()
+
+
+def highest_resident() -> float:
+    """Bytes that this process has held at most."""
     # Linux hands ru_maxrss on to a new process from the one that started it; VmHWM begins anew with the program.
     return _status("VmHWM:") or _highest()
 

@@ -27,6 +27,7 @@ This page is generated from stored measurements: `python -m benchmarks report`. 
 | `bundled` | the model that the package carries, beside BERT of base size |
 | `length` | encoding by length of the input |
 | `crf` | the CRF against pytorch-crf |
+| `preparation` | cleaning and tokenising text by one process and by one a core, and its memory by size of the text |
 | `store` | the feature store against embedding afresh; epochs of fine-tuning |
 | `gpu` | checks of results on an accelerator, then training with tuned batches (`benchmarks/gpu.sh`) |
 
@@ -61,11 +62,13 @@ METHOD = """\
 - **Memory** is the highest resident memory of a process over two steps (VmHWM, where Linux has it, else ru_maxrss) less
   what it held after imports and model building. So it contains gradients, optimizer state and activations, not weights;
   for a compiled contender also the compiler. On a GPU: allocated tensors.
-- **Freed memory** is kept by the process in `training`, for all contenders, and in `memory` for ours, as our
-  pretraining does it: glibc's allocator otherwise fetches every large block anew, page by page. On the machine of these
-  tables that was 2.3 to 4.3 million page faults and 22 to 51 s of system time in a step of the package at size base,
-  and 1.6 to 3 million in one of ours in plain torch; kept, there are none. What it is worth depends on how dear a page
-  fault is; virtual machines that return memory to their host pay most.
+- **Freed memory** is kept by our pretraining (`elmo_xlstm/allocator.py`): glibc's allocator otherwise fetches every
+  large block anew, page by page, and clears each page. In `training`, `batch` and `memory` *ours* and the LSTMs run
+  with that setting, and *xlstm package* without it, as with its README; *xlstm package, freed memory kept* has it too,
+  which shows the allocator's part in the difference. What it is worth depends on how dear a page fault is; virtual
+  machines that return memory to their host pay most. (`memory`: in ours and that row only.)
+- **Corpus preparation** reads documents of lines of the bundled text in a fresh process each time; the start of worker
+  processes counts. Memory is the highest resident memory of the process that held most.
 - **Inputs** are random pieces, as unevenly frequent as words; weights are random. bf16 is measured only where the
   processor multiplies bf16 in hardware, as autocast over fp32 weights.
 """
@@ -237,6 +240,7 @@ TITLES = {
     "length": "Encoding by length",
     "crf": "CRF",
     "store": "Feature store",
+    "preparation": "Corpus preparation",
     "gpu": "Training on an accelerator",
 }
 FINDINGS: dict[str, Callable[[Result], list[str]]] = {

@@ -25,6 +25,7 @@ class Size:
         bert_layers: of the BERT beside us, which has the same width.
         lengths: of the measurements by length.
         batches: of the measurements by batch size.
+        texts: megabytes of text, of corpus preparation.
         matrix: rows and columns of the matrix product that counts as the machine's peak.
     """
 
@@ -41,6 +42,7 @@ class Size:
     bert_layers: int
     lengths: tuple[int, ...]
     batches: tuple[int, ...]
+    texts: tuple[float, ...]
     matrix: int
 
     def config(self, vocab_size: int | None = None, context_length: int | None = None) -> BiXLSTMConfig:
@@ -57,13 +59,14 @@ class Size:
 
 _LENGTHS = tuple(2**power for power in range(6, 15))  # 64 ... 16,384
 _BATCHES = (1, 2, 4, 8, 16, 32, 64)
+_TEXTS = (2.5, 10.0)
 
 SIZES = {
     size.name: size
     for size in (
-        Size("tiny", 32, 2, 300, 2, 16, 0.0, 64, 64, 16, 2, (8, 16, 32), (1, 2), 64),
-        Size("mini", 128, 1, 16_000, 8, 128, 0.0, 1024, 692, 86, 2, _LENGTHS, _BATCHES, 1024),
-        Size("small", 320, 2, 16_000, 32, 128, 0.0, 4096, 1728, 216, 4, _LENGTHS, _BATCHES, 2048),
-        Size("base", 768, 8, 32_000, 16, 256, 0.1, 8192, 4096, 512, 12, _LENGTHS, _BATCHES, 4096),
+        Size("tiny", 32, 2, 300, 2, 16, 0.0, 64, 64, 16, 2, (8, 16, 32), (1, 2), (0.05,), 64),
+        Size("mini", 128, 1, 16_000, 8, 128, 0.0, 1024, 692, 86, 2, _LENGTHS, _BATCHES, _TEXTS, 1024),
+        Size("small", 320, 2, 16_000, 32, 128, 0.0, 4096, 1728, 216, 4, _LENGTHS, _BATCHES, _TEXTS, 2048),
+        Size("base", 768, 8, 32_000, 16, 256, 0.1, 8192, 4096, 512, 12, _LENGTHS, _BATCHES, _TEXTS, 4096),
     )
 }
