@@ -58,8 +58,8 @@ class Size:
 
 
 _LENGTHS = tuple(2**power for power in range(6, 15))  # 64 ... 16,384
-_BATCHES = (1, 2, 4, 8, 16, 32, 64)
-_TEXTS = (2.5, 10.0)
+_BATCHES = (1, 4, 16, 64)
+_TEXTS = (2.0, 8.0)
 
 SIZES = {
     size.name: size
