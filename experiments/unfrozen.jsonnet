@@ -1,0 +1,15 @@
+// The language model trained with the head, against the frozen one of the tasks' own experiments; nothing else differs.
+//   python cli.py suite experiments/unfrozen.jsonnet
+local fine_tune = { learning_rate: 3e-4, dropout: 0.1 };
+local experiments = [
+  import 'nerp.jsonnet',
+  import 'smsa.jsonnet',
+  import 'casa.jsonnet',
+];
+{
+  experiments: [
+    experiment { model: 'unfrozen-bilm', embedder+: { fine_tune: fine_tune } }
+    for experiment in experiments
+  ],
+  seeds: 3,
+}
