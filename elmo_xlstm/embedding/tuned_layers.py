@@ -30,7 +30,7 @@ class TunedLayers(nn.Module):
     class Config(Settings):
         """How a language model is trained with a head."""
 
-        learning_rate: Annotated[float, Field(gt=0)] = 3e-4
+        learning_rate: Annotated[float, Field(gt=0)] = 1e-3
         """Of the language model, apart from ``trainer.learning_rate``, which is the rest's: what is pretrained wants
         smaller steps than what is new (discriminative fine-tuning; Howard & Ruder 2018, section 3.2). The trainer's
         schedule changes both alike."""
