@@ -46,7 +46,7 @@ class FinetuneSettings(Settings):
     """The row of the leaderboard."""
     task: Annotated[Any, tasks]
     embedder: EmbedderSettings | None = None
-    """The frozen language model, for heads that read one."""
+    """The language model, for heads that read one."""
     trainer: Trainer.Config = Trainer.Config()
     output: str | None = None
     """Directory of the run; runs/<task>/<model>/seed-<seed> by default."""
@@ -74,7 +74,7 @@ def describe_finetuning(settings: FinetuneSettings) -> dict[str, Any]:
     """Build everything and train nothing: data sizes and parameter counts, for a dry run."""
     embedder = settings.embedder.build() if settings.embedder else None
     sizes: dict[str, Any] = settings.task.build(embedder).prepare()
-    if embedder is not None:
+    if embedder is not None and embedder.fine_tune is None:
         sizes["frozen language model"] = _count(embedder)
     return sizes
 
@@ -120,7 +120,7 @@ def _run(
     scores = task.score(test, store, progress)
     task.write_predictions(directory / "predictions-test.jsonl", test, scores)
     total, trainable = task.parameters()
-    frozen = _count(embedder) if embedder is not None else 0
+    frozen = _count(embedder) if embedder is not None and embedder.fine_tune is None else 0
     result = RunResult(
         model=settings.model,
         task=settings.task.name,
@@ -209,7 +209,10 @@ def _keep_model(name: str, target: Path) -> None:
 
 
 def _kept_embedder(settings: FinetuneSettings, directory: Path) -> ElmoEmbedder | None:
-    """The language model that the run keeps: the one named may have changed or gone since the run began."""
+    """The language model that the run keeps: the one named may have changed or gone since the run began.
+
+    One that is fine-tuned begins with these weights; what became of them is among the head's.
+    """
     if settings.embedder is None:
         return None
     return settings.embedder.build(directory / EMBEDDER_DIRECTORY)

@@ -33,7 +33,7 @@ class TaskModel(Predictor):
     Args:
         config: of the head.
         space: what can be predicted.
-        embedder: needed if the head mixes its layers.
+        embedder: needed if the head mixes its layers; a copy of one that is to be fine-tuned becomes part of the head.
         vocabularies: of word vectors and character CNN, if the head has them.
         lower_case: lower-case words before anything reads them.
         initialise: read files of pretrained word vectors; not wanted when weights are loaded next.
@@ -56,7 +56,11 @@ class TaskModel(Predictor):
         self.embedder = embedder
         self.vocabularies = vocabularies
         self.lower_case = lower_case
-        self.head: Any = self.build_head(config, layers, initialise).to(default_device())
+        head: Any = self.build_head(config, layers, initialise)
+        self.tuned = embedder.trainable_layers() if embedder is not None else None
+        if self.tuned is not None:
+            head.features.compute_layers(self.tuned)
+        self.head: Any = head.to(default_device())
         self.collate = self.build_collator()
 
     @abstractmethod
@@ -72,7 +76,7 @@ class TaskModel(Predictor):
         """What the collator takes.
 
         Args:
-            texts: words and layers.
+            texts: words, and layers or pieces.
             target: what the head should say of them, in training.
         """
 
@@ -109,6 +113,7 @@ class TaskModel(Predictor):
             progress=training.progress,
             resume=training.resume,
             seed=training.seed,
+            own_rates=[(self.tuned, self.tuned.learning_rate)] if self.tuned is not None else [],
         )
 
     def predict_texts(
@@ -128,28 +133,37 @@ class TaskModel(Predictor):
         store: FeatureStore | None = None,
         progress: Progress | None = None,
     ) -> list[Any]:
-        """Examples with the vectors that the head needs.
+        """Examples with what the head needs of the language model: vectors, or pieces to compute them from.
 
         Args:
             texts: words of each.
             targets: what the head should say of each, for training.
-            store: keeps the vectors; they are computed and not kept without one.
+            store: keeps vectors; they are computed and not kept without one.
             progress: shows the embedding.
         """
         if self.lower_case:
             texts = [tuple(_lower(words) for words in parts) for parts in texts]
         sentences = [words for parts in texts for words in parts]
-        layers: Sequence[np.ndarray | None] = [None] * len(sentences)
-        if self.embedder is not None and store is not None:
-            layers = store.features(sentences, progress)
-        elif self.embedder is not None:
-            # As in a store, so that a score does not depend on where vectors come from.
-            layers = [vectors.astype(np.float16) for vectors in self.embedder(sentences)]
-        read = (Sentence(words, None, vectors) for words, vectors in zip(sentences, layers, strict=True))
+        read = iter(self._sentences(sentences, store, progress))
         known = targets if targets is not None else [None] * len(texts)
         return [
             self.example(tuple(next(read) for _ in parts), target) for parts, target in zip(texts, known, strict=True)
         ]
+
+    def _sentences(
+        self, sentences: Sequence[Words], store: FeatureStore | None, progress: Progress | None
+    ) -> list[Sentence]:
+        if self.embedder is None:
+            return [Sentence(words) for words in sentences]
+        if self.tuned is not None:
+            return [Sentence(words, pieces=self.embedder.pieces(words)) for words in sentences]
+        layers: Sequence[np.ndarray]
+        if store is not None:
+            layers = store.features(sentences, progress)
+        else:
+            # As in a store, so that a score does not depend on where vectors come from.
+            layers = [vectors.astype(np.float16) for vectors in self.embedder(sentences)]
+        return [Sentence(words, None, vectors) for words, vectors in zip(sentences, layers, strict=True)]
 
     def length(self, example: Any) -> int:
         """Words of an example; those of similar length share a batch."""
@@ -189,7 +203,7 @@ class TaskModel(Predictor):
         return {} if mix is None else {"head": MixWeights(weights=mix.normalized_weights(), gamma=mix.gamma.item())}
 
     def save(self, directory: Path) -> None:
-        """Write weights, labels and vocabularies; the language model is written by itself."""
+        """Write weights, labels and vocabularies; a frozen language model is written by itself."""
         weights = {name: tensor.detach().cpu().contiguous() for name, tensor in self.head.state_dict().items()}
         save_file(weights, directory / WEIGHTS_FILE)
         space = {"labels": self.space.labels, "aspects": self.space.aspects}

@@ -118,6 +118,15 @@ def test_shares_of_the_data_change_the_share_and_the_epochs_and_nothing_else() -
     assert all(found == [0.1, 0.25, 0.5] for found in shares.values())
 
 
+def test_unfrozen_experiments_train_the_language_model_and_nothing_else_is_new() -> None:
+    suite = load(ROOT / "experiments/unfrozen.jsonnet")
+    assert suite.seeds == 3 and len(suite.experiments) == 3
+    for experiment in suite.experiments:
+        frozen = load(ROOT / f"experiments/{experiment.task.name}.jsonnet").model_dump()
+        assert differences(frozen, experiment.model_dump()) == {"model", "embedder.fine_tune"}
+        assert experiment.model == "unfrozen-bilm" and experiment.embedder.fine_tune is not None
+
+
 def differences(one: Any, other: Any, path: str = "") -> set[str]:
     if isinstance(one, dict) and isinstance(other, dict):
         return {

@@ -1,4 +1,4 @@
-"""Word vectors from the frozen language model."""
+"""Word vectors from the language model, frozen or learning with a head."""
 
 from elmo_xlstm.embedding.embedder import ElmoEmbedder
 from elmo_xlstm.embedding.scalar_mix import ScalarMix

@@ -15,8 +15,10 @@ from torch import Tensor, nn
 from elmo_xlstm.device import default_device
 from elmo_xlstm.embedding.frozen_model import FrozenModel
 from elmo_xlstm.embedding.parallel import map_on_cores
-from elmo_xlstm.embedding.pooling import Pooling, pool_words
+from elmo_xlstm.embedding.pieces import PieceBatch, sentence_pieces
+from elmo_xlstm.embedding.pooling import Pooling
 from elmo_xlstm.embedding.precision import Precision, warn_if_slow
+from elmo_xlstm.embedding.tuned_layers import TunedLayers
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.lm.configuration import BiXLSTMConfig
 from elmo_xlstm.lm.model import BiXLSTM, Encoding
@@ -44,6 +46,7 @@ class ElmoEmbedder(nn.Module):
             :mod:`elmo_xlstm.embedding.precision`).
 
     Attributes:
+        fine_tune: how heads that read this embedder train a copy of the model; None where they read its vectors.
         num_layers: the token layer and one per block.
         dim: width of a layer, both directions.
 
@@ -64,6 +67,7 @@ class ElmoEmbedder(nn.Module):
         self.tokenizer = tokenizer
         self.pooling: Pooling = pooling
         self.precision: Precision = precision
+        self.fine_tune: TunedLayers.Config | None = None
         self.num_layers = model.config.num_blocks + 1
         self.dim = model.config.hidden_size
         self._frozen: tuple[object, FrozenModel] | None = None
@@ -129,6 +133,14 @@ class ElmoEmbedder(nn.Module):
             digest.update(f" {self.precision}".encode())
         return digest.hexdigest()
 
+    def pieces(self, words: Sequence[str]) -> WordPieces:
+        """What the model reads of a sentence."""
+        return sentence_pieces(words, self.tokenizer)
+
+    def trainable_layers(self) -> TunedLayers | None:
+        """A copy of the model that learns with a head, as ``fine_tune`` says; none if it stays frozen."""
+        return None if self.fine_tune is None else TunedLayers(self.model, self.pooling, self.fine_tune)
+
     def forward(self, sentences: Sequence[Sequence[str]]) -> list[npt.NDArray[np.float32]]:
         """Embed sentences, in their order.
 
@@ -153,9 +165,9 @@ class ElmoEmbedder(nn.Module):
         Yields:
             The index of a sentence and its (words, layers, dim).
         """
-        pieces = [self.tokenizer.encode_words(sentence) for sentence in sentences]
+        pieces = [self.pieces(sentence) for sentence in sentences]
         on_cpu = self.model.device.type == "cpu"
-        lengths = [len(p.input_ids) + 2 for p in pieces]
+        lengths = [len(p.input_ids) for p in pieces]
         batches = token_budget_batches(lengths, TOKEN_BUDGET if on_cpu else TOKEN_BUDGET_GPU)
 
         def embed(batch: list[int]) -> list[npt.NDArray[np.float32]]:
@@ -168,29 +180,11 @@ class ElmoEmbedder(nn.Module):
         ):
             yield from zip(batch, vectors, strict=True)
 
-    def _embed(self, batch: Sequence[WordPieces]) -> list[npt.NDArray[np.float32]]:
+    def _embed(self, sentences: Sequence[WordPieces]) -> list[npt.NDArray[np.float32]]:
         """One padded batch; the arrays of its sentences are parts of one."""
-        bos, eos = self.tokenizer.bos_id, self.tokenizer.eos_id
-        lengths = np.array([len(pieces.input_ids) + 2 for pieces in batch])
-        input_ids = np.full((len(batch), lengths.max()), self.tokenizer.pad_id)
-        for row, pieces in zip(input_ids, batch, strict=True):
-            row[: len(pieces.input_ids) + 2] = [bos, *pieces.input_ids, eos]
-        mask = np.arange(lengths.max()) < lengths[:, None]
-        words = np.array([len(pieces.first) for pieces in batch])
-        starts = np.repeat(np.arange(len(batch)) * lengths.max() + 1, words)  # after the begin of each sentence
-        first = starts + np.array([piece for pieces in batch for piece in pieces.first], dtype=np.int64)
-        last = starts + np.array([piece for pieces in batch for piece in pieces.last], dtype=np.int64)
-        ids, attention, first_pieces, last_pieces = (
-            torch.from_numpy(array).to(self.model.device) for array in (input_ids, mask, first, last)
-        )
-        encoding = self._encode(ids, attention)
-        pooled = pool_words(
-            [encoding.embeddings, *encoding.forward],
-            [encoding.embeddings, *encoding.backward],
-            first_pieces,
-            last_pieces,
-            self.pooling,
-        )
+        batch = PieceBatch.of(sentences).to(self.model.device)
+        pooled = batch.words(self._encode(batch.input_ids, batch.mask), self.pooling)
+        words = np.array([len(pieces.first) for pieces in sentences])
         return np.split(pooled.float().cpu().numpy(), words.cumsum()[:-1])
 
     def _encode(self, input_ids: Tensor, attention_mask: Tensor) -> Encoding:

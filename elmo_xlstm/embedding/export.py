@@ -7,7 +7,6 @@ loaded.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ from elmo_xlstm.checkpoints import publish_directory
 from elmo_xlstm.checksums import write_checksums
 from elmo_xlstm.embedding.embedder import ElmoEmbedder
 from elmo_xlstm.errors import UserError
+from elmo_xlstm.lm.encoder import encoder_weights, make_encoder
 from elmo_xlstm.lm.model import BiXLSTM
 from elmo_xlstm.lm.model_files import WEIGHTS_FILE, save_model
 from elmo_xlstm.lm.pretraining_record import read_record
@@ -95,13 +95,9 @@ def export_model(
     _refuse_target(target, force)
     record = read_record(run, step)
     model, tokenizer = BiXLSTM.from_pretrained(record.model), Tokenizer.load(record.model)
-    stored = {
-        name: _stored(name, tensor, storage)
-        for name, tensor in model.state_dict().items()
-        if name.startswith(("token_embedding.", "forward_stack.", "backward_stack."))
-    }
+    stored = {name: _stored(name, tensor, storage) for name, tensor in encoder_weights(model).items()}
     with publish_directory(target) as directory:
-        save_model(_without_softmax(model, stored), tokenizer, directory)
+        save_model(make_encoder(model, stored), tokenizer, directory)
         loaded = ElmoEmbedder.from_pretrained(directory, device="cpu")
         difference = vector_difference(ElmoEmbedder(model, tokenizer), loaded, sentences)
         model.load_state_dict(loaded.model.state_dict(), strict=False)
@@ -163,13 +159,3 @@ def _stored(name: str, tensor: Tensor, storage: str) -> Tensor:
     if not bool(torch.isfinite(converted).all()):
         raise UserError(f"{name}: has weights that {storage} cannot hold; export with --format fp32")
     return converted
-
-
-def _without_softmax(model: BiXLSTM, stored: dict[str, Tensor]) -> BiXLSTM:
-    """A model over the stored tensors themselves."""
-    config = copy.deepcopy(model.config)
-    config.softmax, config.softmax_clusters = "none", None
-    with torch.device("meta"):
-        headless = BiXLSTM(config)
-    headless.load_state_dict(stored, assign=True)
-    return headless

@@ -32,7 +32,8 @@ def pool_words(
     width = forward[0].shape[-1]
     pooled = forward[0].new_empty(len(first), len(forward), 2 * width)
     chosen = {"boundary": (last, first), "first": (first, first), "last": (last, last), "mean": (first, first)}[pooling]
-    for half, layers, pieces in zip(pooled.split(width, dim=-1), (forward, backward), chosen, strict=True):
+    halves = pooled[..., :width], pooled[..., width:]  # not split(), whose parts autograd lets nobody write into
+    for half, layers, pieces in zip(halves, (forward, backward), chosen, strict=True):
         for index, layer in enumerate(layers):
             rows = layer.flatten(0, 1)  # (batch * pieces, width)
             half[:, index] = _means(rows, first, last) if pooling == "mean" else rows[pieces]

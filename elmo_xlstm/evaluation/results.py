@@ -103,7 +103,7 @@ class ParameterCounts(Settings):
     total: Count
     trainable: Count
     frozen_bilm: Count
-    """Those of the frozen language model; 0 without one."""
+    """Those of the frozen language model; 0 without one, and where it is trained with the head."""
 
 
 class RunResult(Settings):

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from elmo_xlstm.embedding.pieces import PieceBatch
+
 
 def sentence_lengths(mask: Tensor) -> Tensor:
     """Words per sentence of a right-padded mask.
@@ -39,12 +41,14 @@ class WordBatch:
     Attributes:
         mask: (B, L) bool, true at words.
         layers: (B, L, num_layers, D) vectors of a frozen language model, or None.
+        pieces: what a language model that learns reads of the B sentences, or None.
         words: (B, L) int64 word ids, padding 0, or None.
         characters: (B, L, C) int64 character ids, padding 0, or None.
         tags: (B, L) int64 tag ids, padding 0, or None.
 
     Raises:
-        ValueError: a tensor does not begin with (B, L) or has the wrong number of dimensions.
+        ValueError: a tensor does not begin with (B, L) or has the wrong number of dimensions, or the pieces are of
+            another number of sentences.
     """
 
     mask: Tensor
@@ -52,6 +56,7 @@ class WordBatch:
     words: Tensor | None = None
     characters: Tensor | None = None
     tags: Tensor | None = None
+    pieces: PieceBatch | None = None
 
     def __post_init__(self) -> None:
         dimensions = {"layers": 4, "words": 2, "characters": 3, "tags": 2}
@@ -64,6 +69,8 @@ class WordBatch:
                     f"{name} has shape {tuple(tensor.shape)}; expected {count} dimensions that begin with "
                     f"{tuple(self.mask.shape)}, as the mask has"
                 )
+        if self.pieces is not None and len(self.pieces) != len(self):
+            raise ValueError(f"pieces of {len(self.pieces)} sentences, but the mask is of {len(self)}")
 
     def __len__(self) -> int:
         """Sentences in the batch."""
@@ -76,5 +83,10 @@ class WordBatch:
             return None if tensor is None else tensor.to(device)
 
         return WordBatch(
-            self.mask.to(device), move(self.layers), move(self.words), move(self.characters), move(self.tags)
+            self.mask.to(device),
+            move(self.layers),
+            move(self.words),
+            move(self.characters),
+            move(self.tags),
+            None if self.pieces is None else self.pieces.to(device),
         )

@@ -9,9 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from elmo_xlstm.embedding.pieces import PieceBatch
 from elmo_xlstm.heads.batch import WordBatch
 from elmo_xlstm.heads.tag_scheme import TagScheme
 from elmo_xlstm.heads.vocabulary import Vocabulary
+from elmo_xlstm.text import WordPieces
 
 MAX_CHARACTERS = 64  # of a word; a web address of a thousand characters would widen the tensor of the whole batch
 
@@ -22,12 +24,14 @@ class Sentence(NamedTuple):
     Attributes:
         words: at least one.
         tags: one per word, or None where they are not known.
-        layers: (words, num_layers, D) vectors of the language model, or None.
+        layers: (words, num_layers, D) vectors of a frozen language model, or None.
+        pieces: what a language model that learns reads of the sentence, or None.
     """
 
     words: Sequence[str]
     tags: Sequence[str] | None = None
     layers: np.ndarray | None = None
+    pieces: WordPieces | None = None
 
 
 class WordCollator:
@@ -50,29 +54,33 @@ class WordCollator:
         """Encode and pad sentences.
 
         Args:
-            sentences: in which either all or none have tags, and all or none have layers. Of a word longer than 64
+            sentences: in which either all or none have tags, and likewise layers and pieces. Of a word longer than 64
                 characters the first and the last 32 are kept.
 
         Raises:
-            ValueError: a sentence is empty, tags or layers do not match the words or are there for some sentences only.
+            ValueError: a sentence is empty; tags, layers or pieces do not match the words or are there for some
+                sentences only.
             UserError: a tag was not declared or breaks the scheme.
         """
         for number, sentence in enumerate(sentences):
             if not sentence.words:
                 raise ValueError(f"sentence {number} of the batch has no words")
-            for name, part in (("tags", sentence.tags), ("layers", sentence.layers)):
+            pieces = sentence.pieces.first if sentence.pieces is not None else None  # one for each word
+            for name, part in (("tags", sentence.tags), ("layers", sentence.layers), ("pieces", pieces)):
                 if (part is None) != (getattr(sentences[0], name) is None):
                     raise ValueError(f"some sentences of the batch have {name} and some have none")
                 if part is not None and len(part) != len(sentence.words):
                     raise ValueError(f"sentence {number} has {len(sentence.words)} words but {len(part)} {name}")
         lengths = torch.tensor([len(sentence.words) for sentence in sentences])
         length = int(lengths.max())
+        pieces_of_all = [sentence.pieces for sentence in sentences if sentence.pieces is not None]
         return WordBatch(
             mask=torch.arange(length) < lengths.unsqueeze(1),
             layers=_pad_layers([s.layers for s in sentences if s.layers is not None], length),
             words=_pad([self.words.encode(s.words) for s in sentences], length) if self.words is not None else None,
             characters=self._encode_characters(sentences, length) if self.characters is not None else None,
             tags=self._encode_tags(sentences, length),
+            pieces=PieceBatch.of(pieces_of_all) if pieces_of_all else None,
         )
 
     def _encode_tags(self, sentences: Sequence[Sentence], length: int) -> Tensor | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeVar
 
 import torch
 from pydantic import model_validator
@@ -12,10 +12,13 @@ from typing_extensions import Self
 
 from elmo_xlstm.config import Settings
 from elmo_xlstm.embedding.scalar_mix import ScalarMix
+from elmo_xlstm.embedding.tuned_layers import TunedLayers
 from elmo_xlstm.heads.batch import WordBatch
 from elmo_xlstm.heads.char_cnn import CharCNN
 from elmo_xlstm.heads.vocabulary import Vocabulary
 from elmo_xlstm.heads.word_vectors import WordVectors
+
+Part = TypeVar("Part")
 
 
 class Vocabularies(NamedTuple):
@@ -42,6 +45,7 @@ class WordFeatures(nn.Module):
 
     Attributes:
         output_dim: width of the concatenation.
+        language_model: computes the mixed layers where they are not in the batch; see :meth:`compute_layers`.
     """
 
     class Config(Settings):
@@ -108,6 +112,7 @@ class WordFeatures(nn.Module):
         self.mix = mix
         self.characters = characters
         self.words = words
+        self.language_model: TunedLayers | None = None
         self.output_dim = sum(
             [
                 mix.output_dim if mix is not None else 0,
@@ -115,6 +120,10 @@ class WordFeatures(nn.Module):
                 words.output_dim if words is not None else 0,
             ]
         )
+
+    def compute_layers(self, language_model: TunedLayers) -> None:
+        """From now on compute layers of a batch's pieces, and learn what computes them; they are not read any more."""
+        self.language_model = language_model
 
     def forward(self, batch: WordBatch) -> Tensor:
         """Features of the words of a batch.
@@ -127,7 +136,7 @@ class WordFeatures(nn.Module):
         """
         features: list[Tensor] = []
         if self.mix is not None:
-            layers = needed(batch.layers, "layers").to(self.mix.gamma.dtype)  # stored as fp16
+            layers = self._layers(batch).to(self.mix.gamma.dtype)  # stored as fp16
             features.append(self.mix(layers, batch.mask))  # (B, L, D)
         if self.characters is not None:
             features.append(self.characters(needed(batch.characters, "characters")))  # (B, L, filters)
@@ -135,20 +144,29 @@ class WordFeatures(nn.Module):
             features.append(self.words(needed(batch.words, "words")))  # (B, L, dim)
         return torch.cat(features, dim=-1)
 
+    def _layers(self, batch: WordBatch) -> Tensor:
+        """(B, L, num_layers, D), 0 at padding."""
+        if self.language_model is None:
+            return needed(batch.layers, "layers")
+        vectors: Tensor = self.language_model(needed(batch.pieces, "pieces"))  # (words, num_layers, D)
+        layers = vectors.new_zeros(*batch.mask.shape, *vectors.shape[1:])
+        layers[batch.mask] = vectors  # both go sentence by sentence
+        return layers
+
     def penalty(self) -> Tensor | float:
         """The scalar mix's term to add to a loss; 0 without a mix."""
         return self.mix.penalty() if self.mix is not None else 0.0
 
 
-def needed(tensor: Tensor | None, name: str) -> Tensor:
+def needed(part: Part | None, name: str) -> Part:
     """A part of a batch that a head cannot do without.
 
     Raises:
         ValueError: it is not there.
     """
-    if tensor is None:
+    if part is None:
         raise ValueError(f"the batch has no {name}, which this head needs")
-    return tensor
+    return part
 
 
 def parameter_counts(head: nn.Module) -> dict[str, int]:

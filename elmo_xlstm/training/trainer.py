@@ -95,6 +95,7 @@ class Trainer:
         progress: Progress | None = None,
         resume: bool = False,
         seed: int = 0,
+        own_rates: Sequence[tuple[nn.Module, float]] = (),
     ) -> History:
         """Train ``model``, leaving the weights of its best epoch in it.
 
@@ -114,6 +115,7 @@ class Trainer:
             progress: shows epochs, loss and the metric.
             resume: go on from the checkpoint in ``directory`` if there is one; else it is replaced.
             seed: of this run.
+            own_rates: parts of the model whose learning rates are not the settings'; the schedule changes all alike.
 
         Raises:
             UserError: there are no examples; ``monitor`` is not among the metrics; the loss stays non-finite; a
@@ -124,8 +126,9 @@ class Trainer:
             raise UserError("there are no training examples; check the task's data")
         torch.manual_seed(seed)
         parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+        groups, rates = _parameter_groups(parameters, own_rates, self.config.learning_rate)
         optimizer = torch.optim.AdamW(
-            parameters,
+            groups,
             self.config.learning_rate,
             betas=self.config.betas,
             weight_decay=self.config.weight_decay,
@@ -139,6 +142,7 @@ class Trainer:
             "training examples": [len(train), zlib.crc32(repr(lengths).encode())],
             "monitored metric": monitor,
             "seed": seed,
+            **({"learning rates": rates} if own_rates else {}),
         }
         files = CheckpointFiles(directory / "checkpoint")
         history, skipped_in_a_row, under_way = History(monitor), 0, _Epoch()
@@ -174,9 +178,9 @@ class Trainer:
                 for number, indices in enumerate(batches):
                     if number < under_way.batches:
                         continue
-                    rate = self.config.learning_rate * schedule.factor((epoch - 1) * steps + number)
-                    for group in optimizer.param_groups:
-                        group["lr"] = rate
+                    factor = schedule.factor((epoch - 1) * steps + number)
+                    for group, rate in zip(optimizer.param_groups, rates, strict=True):
+                        group["lr"] = rate * factor
                     loss = self._step(model, parameters, optimizer, collate([train[index] for index in indices]))
                     under_way.batches += 1
                     if loss is None:
@@ -201,6 +205,7 @@ class Trainer:
                         )
                 metrics = _validate(model, evaluate, monitor)
                 train_loss = under_way.loss / under_way.examples if under_way.examples else float("nan")
+                rate = optimizer.param_groups[0]["lr"]
                 record = EpochRecord(epoch, train_loss, metrics, rate, time.monotonic() - started, under_way.skipped)
                 improved = history.add(record)
                 schedule.end_epoch(improved)
@@ -236,6 +241,16 @@ class Trainer:
             return None
         optimizer.step()
         return loss.item()
+
+
+def _parameter_groups(
+    parameters: Sequence[nn.Parameter], own_rates: Sequence[tuple[nn.Module, float]], rate: float
+) -> tuple[list[dict[str, Any]], list[float]]:
+    """What the optimizer changes, and the learning rate of each group; the first one is the rest's."""
+    parts = [{parameter: None for parameter in part.parameters() if parameter.requires_grad} for part, _ in own_rates]
+    rest = [parameter for parameter in parameters if not any(parameter in part for part in parts)]
+    groups: list[dict[str, Any]] = [{"params": group} for group in (rest, *map(list, parts))]
+    return groups, [rate, *(own for _, own in own_rates)]
 
 
 def _validate(model: nn.Module, evaluate: Callable[[], Mapping[str, float]], monitor: str) -> dict[str, float]:

@@ -170,7 +170,7 @@ class _Fingerprints:
 
     def __call__(self, embedder: EmbedderSettings) -> str | None:
         """Of the model as it lies there now; None if it does not."""
-        key = embedder.model_dump_json(exclude={"store"})
+        key = embedder.model_dump_json(exclude={"store", "fine_tune"})
         if key not in self._known:
             try:
                 self._known[key] = embedder.build().fingerprint

@@ -259,9 +259,13 @@ class _Child:
 
 
 def _vectors(run: PlannedRun) -> tuple[str, str] | None:
-    """What the run will look up in the feature store."""
+    """What the run will look up in the feature store; a model that learns has nothing there."""
     embedder = run.settings.embedder
-    return None if embedder is None else (embedder.model_dump_json(), run.settings.task.name)
+    return (
+        None
+        if embedder is None or embedder.fine_tune is not None
+        else (embedder.model_dump_json(), run.settings.task.name)
+    )
 
 
 def _lock(log: IO[bytes]) -> None:

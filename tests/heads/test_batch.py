@@ -1,7 +1,9 @@
 import pytest
 import torch
 
+from elmo_xlstm.embedding.pieces import PieceBatch
 from elmo_xlstm.heads.batch import WordBatch, sentence_lengths
+from elmo_xlstm.text import WordPieces
 
 
 def test_lengths_of_right_padded_masks() -> None:
@@ -44,3 +46,12 @@ def test_moving_keeps_everything() -> None:
     assert len(moved) == 2 and moved.characters is None and moved.tags is None
     assert moved.mask.is_meta and moved.layers is not None and moved.layers.shape == (2, 3, 1, 4)
     assert moved.words is not None and moved.words.is_meta
+
+
+def test_pieces_of_the_same_sentences() -> None:
+    pieces = PieceBatch.of([WordPieces([2, 7, 8, 3], [1, 2], [1, 2]), WordPieces([2, 9, 3], [1], [1])])
+    batch = WordBatch(torch.tensor([[True, True], [True, False]]), pieces=pieces)
+    moved = batch.to("meta")
+    assert moved.pieces is not None and moved.pieces.input_ids.is_meta and len(moved.pieces) == 2
+    with pytest.raises(ValueError, match="pieces of 2 sentences, but the mask is of 1"):
+        WordBatch(torch.ones(1, 3, dtype=torch.bool), pieces=pieces)

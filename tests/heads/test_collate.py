@@ -6,6 +6,7 @@ from elmo_xlstm.errors import UserError
 from elmo_xlstm.heads.collate import Sentence, WordCollator
 from elmo_xlstm.heads.tag_scheme import TagScheme
 from elmo_xlstm.heads.vocabulary import Vocabulary
+from elmo_xlstm.text import WordPieces
 
 SCHEME = TagScheme(["O", "B-X", "I-X"], "bio")
 WORDS, CHARACTERS = Vocabulary(["di", "Bali"]), Vocabulary(list("Balid"))
@@ -33,7 +34,16 @@ def test_everything_is_encoded_and_padded() -> None:
 
 def test_only_what_is_asked_for() -> None:
     batch = WordCollator(SCHEME)([Sentence(["di"])])
-    assert batch.words is None and batch.characters is None and batch.tags is None and batch.layers is None
+    assert batch.words is None and batch.characters is None and batch.tags is None
+    assert batch.layers is None and batch.pieces is None
+
+
+def test_pieces_are_padded() -> None:
+    first, second = WordPieces([2, 7, 8, 3], [1, 2], [1, 2]), WordPieces([2, 9, 3], [1], [1])
+    batch = WordCollator(SCHEME)([Sentence(["di", "Bali"], pieces=first), Sentence(["di"], pieces=second)])
+    assert batch.layers is None and batch.pieces is not None
+    assert batch.pieces.input_ids.tolist() == [[2, 7, 8, 3], [2, 9, 3, 0]]
+    assert batch.pieces.first.tolist() == [1, 2, 5]
 
 
 def test_long_words_keep_both_ends() -> None:
@@ -50,6 +60,8 @@ def test_long_words_keep_both_ends() -> None:
         ([Sentence(["di"], ["O"]), Sentence(["di"])], "some sentences of the batch have tags"),
         ([Sentence(["di"], ["O", "O"])], "sentence 0 has 1 words but 2 tags"),
         ([Sentence(["di"], None, layers(2))], "1 words but 2 layers"),
+        ([Sentence(["di"], pieces=WordPieces([2, 7, 8, 3], [1, 2], [1, 2]))], "1 words but 2 pieces"),
+        ([Sentence(["di"], pieces=WordPieces([7], [0], [0])), Sentence(["di"])], "some sentences .* have pieces"),
     ],
 )
 def test_sentences_that_do_not_fit_are_refused(sentences: list[Sentence], message: str) -> None:

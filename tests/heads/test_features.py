@@ -4,9 +4,12 @@ import itertools
 
 import pytest
 import torch
+from torch import nn
 
 from elmo_xlstm.config import ConfigError, validate
+from elmo_xlstm.embedding.tuned_layers import TunedLayers
 from elmo_xlstm.heads import Sentence, Tagger, WordCollator, WordFeatures
+from elmo_xlstm.heads.features import parameter_counts
 
 WIDTHS = {"mix": 8, "characters": 5, "words": 4}
 SETTINGS = {"mix": {"l2": 0.5}, "characters": {"dim": 3, "filters": 5}, "words": {"dim": 4, "word_dropout": 0.0}}
@@ -73,6 +76,42 @@ def test_what_a_batch_lacks_is_named(part, name, make_texts, layers_shape) -> No
     bare = WordCollator(None)([sentence._replace(layers=None) for sentence in sentences])
     with pytest.raises(ValueError, match=f"no {name}, which this head needs"):
         features(bare)
+
+
+@pytest.fixture
+def computing(embedder):
+    """Features that compute their layers, and a batch with pieces of two sentences."""
+    embedder.fine_tune = TunedLayers.Config()
+    features = validate(WordFeatures.Config, {"mix": {}}).build_features((embedder.num_layers, embedder.dim))
+    features.compute_layers(embedder.trainable_layers())
+    sentences = [["Siti", "tiba", "di", "Surabaya"], ["Budi"]]
+    batch = WordCollator(None)([Sentence(words, pieces=embedder.pieces(words)) for words in sentences])
+    return features.eval(), batch, embedder(sentences)
+
+
+def test_layers_are_computed_where_they_are_not_read(computing) -> None:
+    features, batch, vectors = computing
+    stored = torch.zeros(2, 4, *vectors[0].shape[1:])
+    for row, layers in zip(stored, vectors, strict=True):
+        row[: len(layers)] = torch.from_numpy(layers)
+    torch.testing.assert_close(features(batch), features.mix(stored), atol=1e-4, rtol=1e-4)
+    with pytest.raises(ValueError, match="no pieces, which this head needs"):
+        features(WordCollator(None)([Sentence(["Siti"])]))
+
+
+def test_a_loss_reaches_the_language_model(computing) -> None:
+    features, batch, _ = computing
+    features(batch)[batch.mask].square().sum().backward()
+    for name, parameter in features.named_parameters():
+        assert parameter.grad is not None and parameter.grad.abs().sum() > 0, name
+
+
+def test_a_language_model_that_learns_is_a_part_of_the_head(computing) -> None:
+    features, _, _ = computing
+    counts = parameter_counts(nn.ModuleDict({"features": features}))
+    assert counts["language_model"] == sum(p.numel() for p in features.language_model.parameters()) > 0
+    frozen = validate(WordFeatures.Config, {"mix": {}}).build_features((3, 8))
+    assert frozen.state_dict().keys() == {"mix.weights", "mix.gamma"}
 
 
 def test_a_heads_settings_begin_with_the_features() -> None:

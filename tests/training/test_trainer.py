@@ -241,6 +241,43 @@ def test_frozen_parameters_stay(tmp_path: Path) -> None:
     assert torch.equal(model.net[0].weight, before)
 
 
+def test_parts_with_learning_rates_of_their_own(tmp_path: Path) -> None:
+    rates: list[list[float]] = []
+    handle = register_optimizer_step_pre_hook(
+        lambda optimizer, *_: rates.append([group["lr"] for group in optimizer.param_groups])
+    )
+    model = make_model()
+    settings = {"epochs": 2, "schedule": {"type": "linear", "warmup": 0.1}}
+    try:
+        history = fit(model, tmp_path / "own", settings=settings, own_rates=[(model.net[0], 1e-4)])
+    finally:
+        handle.remove()
+    assert len(rates) == 18 and all(own == pytest.approx(rest / 100) for rest, own in rates)
+    assert history.epochs[-1].learning_rate == rates[-1][0]
+    with pytest.raises(UserError, match=r"cannot resume: learning rates was \[0.01, 0.0001\] and is \[0.01, 0.001\]"):
+        fit(model, tmp_path / "own", settings=settings, own_rates=[(model.net[0], 1e-3)], resume=True)
+    # A rate that is not its own gives the same losses as none.
+    one, other = make_model(), make_model()
+    fit(one, tmp_path / "one", settings=settings)
+    fit(other, tmp_path / "other", settings=settings, own_rates=[(other.net[3], 0.01)])
+    assert other.losses == pytest.approx(one.losses, rel=1e-4)
+
+
+def test_resuming_keeps_learning_rates_apart(tmp_path: Path) -> None:
+    def run(model: Regression, place: str, **more: Any) -> Regression:
+        fit(model, tmp_path / place, settings={"epochs": 3}, own_rates=[(model.net[0], 1e-4)], **more)
+        return model
+
+    whole = run(make_model(), "whole")
+    stopped = make_model()
+    stopped.fail = lambda: 1 // (len(stopped.losses) - 21) == 0  # within the third epoch
+    with pytest.raises(ZeroDivisionError):
+        run(stopped, "stopped")
+    resumed = run(make_model(), "stopped", resume=True)
+    assert resumed.losses == whole.losses[18:]
+    assert all(torch.equal(tensor, resumed.state_dict()[name]) for name, tensor in whole.state_dict().items())
+
+
 def test_progress_is_shown(tmp_path: Path) -> None:
     class Recorder:
         def __init__(self) -> None:

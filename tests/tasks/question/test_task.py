@@ -117,6 +117,17 @@ def test_a_finished_run_answers_and_scores(finished, make_rows, tmp_path) -> Non
     assert run.evaluate("test", data=own)["types"]["_"]["support"] == 3
 
 
+def test_the_language_model_may_learn_too(experiment, tmp_path) -> None:
+    values = experiment(tmp_path)
+    values["trainer"]["epochs"] = 2
+    values["embedder"]["fine_tune"] = {"learning_rate": 0.01}
+    settings = validate(FinetuneSettings, values)
+    open_run(settings.directory, settings.model_dump(mode="json"))
+    result = run_finetuning(settings, settings.directory, "python cli.py finetune x.jsonnet")
+    assert result.parameters.frozen_bilm == 0 and result.curve[1].train_loss < result.curve[0].train_loss
+    assert FinishedRun(tmp_path / "run").evaluate("test")["metrics"] == result.metrics
+
+
 def test_sizes(experiment, tmp_path) -> None:
     sizes = describe_finetuning(validate(FinetuneSettings, experiment(tmp_path, bilm=False)))
     assert sizes["sentences"] == COUNTS and sizes["labels"] == 3

@@ -72,6 +72,7 @@ def test_settings_added_since_have_their_defaults(make_plan, finished, tmp_path)
     for path in (finished.path(tmp_path / "results"), Path(str(finished.config["output"])) / "config.json"):
         values = json.loads(path.read_text())
         del values.get("config", values)["trainer"]["gradient_clip"]
+        del values.get("config", values)["embedder"]["fine_tune"]
         values.pop("sha256", None)
         path.write_text(json.dumps(values))
     assert states(make_plan(models=("bilm",), trainer__epochs=1)) == [State.DONE]
@@ -86,6 +87,11 @@ def test_other_settings(make_plan, finished) -> None:
     assert stale_lines(plan) == ["tiny bilm seed 0: trainer.epochs: 1 → 2"] and results_of(plan) == []
     (run,) = make_plan(models=("bilm",), trainer__epochs=2, replace=True)
     assert run.state is State.NEW and run.replace and results_of([run]) == []
+
+
+def test_a_language_model_that_learns_is_another_run(make_plan, finished) -> None:
+    (run,) = make_plan(models=("bilm",), trainer__epochs=1, embedder__fine_tune={})
+    assert run.state is State.STALE and run.reason.startswith("embedder.fine_tune: null → ")
 
 
 def test_settings_that_are_gone(make_plan, finished, tmp_path) -> None:

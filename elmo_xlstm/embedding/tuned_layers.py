@@ -1,0 +1,51 @@
+"""The language model as a part of a head: its layers are computed within the step and trained with it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+from torch import Tensor, nn
+
+from elmo_xlstm.config import Settings
+from elmo_xlstm.embedding.pieces import PieceBatch
+from elmo_xlstm.embedding.pooling import Pooling
+from elmo_xlstm.lm.encoder import encoder_weights, make_encoder
+from elmo_xlstm.lm.kernels import native_problem, use_kernel
+from elmo_xlstm.lm.model import BiXLSTM
+
+
+class TunedLayers(nn.Module):
+    """Layers of words from a language model that learns (Howard & Ruder 2018, "Universal Language Model Fine-tuning").
+
+    Args:
+        model: where training begins. It is copied, without its soft-max, and stays as it is.
+        pooling: which pieces stand for a word.
+        config: settings.
+
+    Attributes:
+        learning_rate: of the language model's parameters.
+    """
+
+    class Config(Settings):
+        """How a language model is trained with a head."""
+
+        learning_rate: Annotated[float, Field(gt=0)] = 1e-3
+        """Of the language model, apart from ``trainer.learning_rate``, which is the rest's: what is pretrained wants
+        smaller steps than what is new (discriminative fine-tuning; Howard & Ruder 2018, section 3.2). The trainer's
+        schedule changes both alike."""
+        dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
+        """Of the output of each of its blocks, in training only; pretraining's own dropout is not used."""
+
+    def __init__(self, model: BiXLSTM, pooling: Pooling, config: Config) -> None:
+        super().__init__()
+        weights = {name: tensor.clone() for name, tensor in encoder_weights(model).items()}
+        self.model = make_encoder(model, weights, dropout=config.dropout).requires_grad_(True)
+        device = model.device
+        use_kernel(self.model, "torch" if native_problem(model.config, device) else "native", device)
+        self.pooling: Pooling = pooling
+        self.learning_rate = config.learning_rate
+
+    def forward(self, pieces: PieceBatch) -> Tensor:
+        """Layers of all words of a batch, sentence after sentence: (words, layers, 2 * width)."""
+        return pieces.words(self.model.encode_layers(pieces.input_ids, pieces.mask), self.pooling)
