@@ -66,7 +66,9 @@ METHOD = """\
   large block anew, page by page, and clears each page. In `training`, `batch` and `memory` *ours* and the LSTMs run
   with that setting, and *xlstm package* without it, as with its README; *xlstm package, freed memory kept* has it too,
   which shows the allocator's part in the difference. What it is worth depends on how dear a page fault is; virtual
-  machines that return memory to their host pay most. (`memory`: in ours and that row only.)
+  machines that return memory to their host pay most. All four rows of size base in one process need some 30 GB; with
+  freed memory kept for the package too, *ours* was 1.33× and *ours, sampled soft-max* 1.80× as fast as it (7 repeats,
+  fp32, 2026-11-22, commit eede9a1). In `memory`, that setting is in ours and in that row only.
 - **Corpus preparation** reads documents of lines of the bundled text in a fresh process each time; the start of worker
   processes counts. Memory is the highest resident memory of the process that held most.
 - **Inputs** are random pieces, as unevenly frequent as words; weights are random. bf16 is measured only where the
