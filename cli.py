@@ -310,12 +310,47 @@ def overlap(
 def perplexity(
     model: Annotated[str, typer.Argument(help="A model or pretraining run.")],
     files: Annotated[list[Path], typer.Argument(help="Text files, a document a line; each is scored by itself.")],
+    every: Annotated[int, typer.Option("--every", min=1, help="Score every n-th document of a file.")] = 1,
 ) -> None:
     """Score a language model on texts: perplexity and bits per character of each direction, as JSON."""
     from elmo_xlstm.lm.scoring import score_files
 
-    scores = {path: score.as_dict() for path, score in score_files(model, files).items()}
+    scores = {path: score.as_dict() for path, score in score_files(model, files, every=every).items()}
     typer.echo(json.dumps(scores, indent=2))
+
+
+@app.command()
+def recipes(
+    config: Annotated[Path, typer.Argument(metavar="SERIES", help="File that lists the recipes (.jsonnet).")],
+    only: Annotated[
+        list[str] | None, typer.Option("--only", metavar="NAMES", help="These recipes alone: a,b. Repeatable.")
+    ] = None,
+    ext_var: ExtVar = None,
+    allow_imports: AllowImports = None,
+    table: Annotated[bool, typer.Option("--table", help="Run nothing; write the table from the result files.")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Run nothing; fail if the table is not what the result files say.")
+    ] = False,
+) -> None:
+    """Pretrain, score and list recipes one after the other; what is done is not done again, what was begun goes on."""
+    from elmo_xlstm.evaluation.recipes.running import RecipeFiles, run_series
+    from elmo_xlstm.evaluation.recipes.series import SeriesSettings
+    from elmo_xlstm.evaluation.recipes.table import check_table, write_table
+
+    _refuse_several_processes("recipes")
+    series = _load(SeriesSettings, config, None, ext_var, None, allow_imports)
+    if check:
+        check_table(series)
+        return typer.echo(f"{series.table}: the table of recipes says what the result files say")
+    if table:
+        write_table(series)
+        return typer.echo(f"written: {series.table}")
+    keep_freed_memory()
+    files = RecipeFiles(config.parent, ext_var or (), allow_imports or ())
+    failures = run_series(series, files, _names(only), terminal_progress())
+    typer.echo(f"results: {series.results}, table: {series.table}")
+    if failures:
+        raise UserError("\n".join(f"{name} failed: {message}" for name, message in failures.items()))
 
 
 @app.command()

@@ -3,9 +3,9 @@
 // The rate is the best of 3e-4, 1e-3 and 2e-3 on CASA's validation split (8 epochs, seed 0).
 local fine_tune = { learning_rate: 1e-3, dropout: 0.1 };
 local experiments = [
-  import 'nerp.jsonnet',
-  import 'smsa.jsonnet',
   import 'casa.jsonnet',
+  import 'hoasa.jsonnet',
+  import 'terma.jsonnet',
 ];
 {
   experiments: [

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import pytest
 
 import cli
+from elmo_xlstm.evaluation.recipes.table import BEGIN, END
 from elmo_xlstm.evaluation.results import load_results
 from tasks import overlap as overlap_module
 from tasks.overlap import EvaluationText
@@ -29,6 +30,7 @@ COMMANDS = [
     "evaluation-texts",
     "overlap",
     "perplexity",
+    "recipes",
     "leaderboard",
     "schema",
     "check",
@@ -219,6 +221,24 @@ class TestTheWholeWay:
         assert scores[str(texts[0])] == scores[str(texts[1])]
         assert scores[str(texts[0])]["forward_perplexity"] > 1
         assert "missing.txt" in fail("perplexity", "pretrained", "missing.txt")
+
+    def test_recipes(self, workspace, tmp_path) -> None:
+        (workspace / "news.txt").write_text("Siti tiba di Bogor pagi ini.\n" * 3, encoding="utf-8")
+        texts = [{"name": "News", "path": "news.txt", "every": 2}]
+        where = {"results": f"{tmp_path}/recipes", "table": f"{tmp_path}/page.md"}
+        series = {"tokenizers": ["tokenizer"], "base": "pretrain", "recipes": ["missing"], "texts": texts, **where}
+        (workspace / "series.jsonnet").write_text(json.dumps(series))
+        assert "page.md: has no line <!-- recipes" in fail("recipes", "series.jsonnet", "--check")
+        page = tmp_path / "page.md"
+        page.write_text(f"{BEGIN}\n{END}\n")
+        assert succeed("recipes", "series.jsonnet", "--table") == f"written: {page}\n"
+        outcome = call("recipes", "series.jsonnet", "--ext-var", CORPUS)
+        assert outcome.code == 1 and "missing failed: " in outcome.err and "Traceback" not in outcome.err
+        assert outcome.out.endswith(f"table: {page}\n") and "| `pretrain` | the base | 300 |" in page.read_text()
+        said = succeed("recipes", "series.jsonnet", "--check")
+        assert said == f"{page}: the table of recipes says what the result files say\n"
+        page.write_text(page.read_text().replace("the base", "the best"))
+        assert "recipes is not what" in fail("recipes", "series.jsonnet", "--check")
 
     def test_overlap_with_evaluation_texts(self, workspace, monkeypatch) -> None:
         words = "satu dua tiga empat lima enam tujuh delapan sembilan sepuluh sebelas dua belas tiga belas"

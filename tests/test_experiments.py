@@ -8,6 +8,8 @@ import pytest
 
 from elmo_xlstm.config import Settings, evaluate_jsonnet, validate
 from elmo_xlstm.evaluation.leaderboard.amounts import family
+from elmo_xlstm.evaluation.recipes.measuring import changes
+from elmo_xlstm.evaluation.recipes.series import SeriesSettings
 from elmo_xlstm.heads import TagScheme
 from elmo_xlstm.lm.pretraining_settings import PretrainSettings
 from elmo_xlstm.text.tokenizer_experiment import TokenizerSettings
@@ -24,6 +26,7 @@ KINDS: dict[str, type[Settings]] = {
     "training": PretrainSettings,
     "task": FinetuneSettings,
     "experiments": SuiteSettings,
+    "recipes": SeriesSettings,
 }
 LABELLED = ["smsa", "emot", "casa", "hoasa", "wrete"]
 TAGGING = ["nerp", "nergrit", "posp", "bapos", "terma", "keps", "facqa"]
@@ -33,7 +36,8 @@ register_tasks()
 
 @functools.cache
 def load(path: Path) -> Any:
-    values = evaluate_jsonnet(path, {"corpus": "somewhere", "exclude": "evaluation.txt"})
+    variables = {"corpus": "somewhere", "exclude": "evaluation.txt"}
+    values = evaluate_jsonnet(path, variables, [ROOT / "experiments/release"])  # whose text the recipes take
     (kind,) = KINDS.keys() & values.keys()
     return validate(KINDS[kind], values, origin=path.name)
 
@@ -125,6 +129,71 @@ def test_unfrozen_experiments_train_the_language_model_and_nothing_else_is_new()
         frozen = load(ROOT / f"experiments/{experiment.task.name}.jsonnet").model_dump()
         assert differences(frozen, experiment.model_dump()) == {"model", "embedder.fine_tune"}
         assert experiment.model == "unfrozen-bilm" and experiment.embedder.fine_tune is not None
+
+
+RECIPES = ROOT / "experiments/recipes"
+RECIPE_CHANGES = {
+    "base": set(),
+    "vocabulary_8k": {"tokenizer.name"},
+    "vocabulary_32k": {"tokenizer.name"},
+    "cased": {"tokenizer.name", "tokenizer.lower_case"},
+    "wide_shallow": {"model.embedding_dim", "model.num_blocks"},
+    "narrow_deep": {"model.embedding_dim", "model.num_blocks"},
+    "context_256": {"model.context_length", "training.batch_size"},
+    "softmax_shared": {"model.softmax"},
+    "softmax_exact": {"softmax_loss.type", "softmax_loss.samples"},
+    "model_card": {
+        "optimizer.learning_rate",
+        "optimizer.betas",
+        "optimizer.epsilon",
+        "optimizer.weight_decay",
+        "schedule.decay",
+    },
+    "constant": {"schedule.decay"},
+    "learning_rate_low": {"optimizer.learning_rate"},
+    "learning_rate_high": {"optimizer.learning_rate"},
+    "batch_16": {"training.batch_size", "training.max_steps", "schedule.warmup_steps"},
+    "batch_64": {"training.batch_size", "training.max_steps", "schedule.warmup_steps"},
+    "averaged": {"training.ema_decay"},
+    "averaged_constant": {"training.ema_decay", "schedule.decay"},
+}
+
+
+def test_all_recipes_are_in_the_series() -> None:
+    series = load(RECIPES / "all.jsonnet")
+    listed = ["all", *series.tokenizers, *series.names()]
+    assert sorted(listed) == sorted(path.stem for path in RECIPES.glob("*.jsonnet"))
+    assert set(series.names()) == RECIPE_CHANGES.keys()
+
+
+@pytest.mark.parametrize("name", RECIPE_CHANGES)
+def test_recipes_change_what_they_are_named_for_and_nothing_else(name: str) -> None:
+    base, recipe = (load(RECIPES / f"{file}.jsonnet") for file in ("base", name))
+    changed = set(changes(base.model_dump(mode="json"), recipe.model_dump(mode="json")))
+    assert changed - {"training.log_every", "training.validate_every"} == RECIPE_CHANGES[name]
+    assert recipe.output == f"runs/recipes/{name}"
+    training, plain = recipe.training, base.training
+    tokens = training.max_steps * training.batch_size * recipe.model.context_length
+    assert tokens == plain.max_steps * plain.batch_size * base.model.context_length
+    assert recipe.schedule.warmup_steps * plain.max_steps == base.schedule.warmup_steps * training.max_steps
+    assert training.max_steps % training.validate_every == training.validate_every % training.log_every == 0
+
+
+def test_recipes_read_a_sample_of_the_released_text_and_vocabularies_of_it() -> None:
+    release = load(ROOT / "experiments/release/pretrain_small.jsonnet").corpus
+    series = load(RECIPES / "all.jsonnet")
+    made = {}
+    for name in series.tokenizers:
+        tokenizer = load(RECIPES / f"{name}.jsonnet")
+        made[tokenizer.output] = tokenizer.wordpiece.lower_case
+        assert tokenizer.cleaning == release.cleaning
+    for name in series.names():
+        recipe = load(RECIPES / f"{name}.jsonnet")
+        assert made[recipe.tokenizer.name] == recipe.tokenizer.lower_case
+        assert recipe.corpus.cleaning == release.cleaning and recipe.corpus.sources == tokenizer.sources
+    for sampled, whole in zip(tokenizer.sources, release.sources, strict=True):
+        assert differences(whole.model_dump(), sampled.model_dump()) == {"share"}
+        assert sampled.share == pytest.approx(0.15 * whole.share)
 
 
 def differences(one: Any, other: Any, path: str = "") -> set[str]:

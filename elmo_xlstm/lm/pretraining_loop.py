@@ -31,6 +31,7 @@ from elmo_xlstm.lm.step_guard import StepGuard, tell_bad_numbers
 from elmo_xlstm.lm.training_checkpoints import Position, TrainingCheckpoints
 from elmo_xlstm.lm.training_log import TrainingLog
 from elmo_xlstm.lm.validation import Validation, validate_model
+from elmo_xlstm.lm.weight_average import WeightAverage
 from elmo_xlstm.lm.windows import WindowSampler
 from elmo_xlstm.progress import NullProgress, Progress, Work
 from elmo_xlstm.text import Corpus, Tokenizer
@@ -69,6 +70,8 @@ class Pretraining:
         model = BiXLSTM(settings.architecture(tokenizer))
         model.order_vocabulary(corpus.token_counts)
         self.model, self.optimizer = self._prepare(model)
+        decay = training.ema_decay
+        self.average = WeightAverage(self.bare_model, decay) if decay is not None else None
         if not self.processes.is_main:
             set_seed(settings.seed, device_specific=True)  # and draw dropout and samples of their own
         self.checkpoints = TrainingCheckpoints(
@@ -152,7 +155,7 @@ class Pretraining:
             UserError: too many steps in a row were not finite, or the disk is full.
         """
         if resume:
-            self.position = self.checkpoints.load(self.bare_model, self.optimizer.optimizer)
+            self.position = self.checkpoints.load(self.bare_model, self.optimizer.optimizer, self.average)
             self.log.forget_after(self.position.step)
             logger.info("resuming after step %d of %d", self.position.step, self.total_steps)
         training = self.settings.training
@@ -172,6 +175,8 @@ class Pretraining:
                     waited += time.monotonic() - before
                     self._losses.append(self._step(windows))
                     position.step += 1
+                    if self.average is not None:
+                        self.average.update(position.step)
                     work.advance()
                     is_last = position.step == self.total_steps
                     if position.step % training.log_every == 0 or is_last:
@@ -255,13 +260,14 @@ class Pretraining:
     def _validate_and_save(self) -> None:
         training = self.settings.training
         self._refuse_bad_numbers()
-        with torch.compiler.set_stance("force_eager"):  # its last window has another shape
+        averaged = self.average.in_place() if self.average is not None else nullcontext()
+        with averaged, torch.compiler.set_stance("force_eager"):  # its last window has another shape
             stream, batch_size, limit = self.corpus.validation, training.batch_size, training.validation_tokens
             validation = validate_model(self.bare_model, stream, batch_size, limit, self.accelerator)
         self.log.add(self.position.step, "validation", validation.as_dict())
         if validation.loss < self.position.best_loss:
             self.position.best_loss, self.position.best_step = validation.loss, self.position.step
-        self.checkpoints.save(self.bare_model, self.optimizer.optimizer, self.position, validation)
+        self._save(validation)
         self._saved = self.position.step
 
     def _save_and_stop(self, number: int) -> None:
@@ -272,8 +278,11 @@ class Pretraining:
         """
         if self._saved != self.position.step:
             self._refuse_bad_numbers()
-            self.checkpoints.save(self.bare_model, self.optimizer.optimizer, self.position, validation=None)
+            self._save(validation=None)
         raise Interrupted(number, f"{self.directory}: a checkpoint was written after step {self.position.step}")
+
+    def _save(self, validation: Validation | None) -> None:
+        self.checkpoints.save(self.bare_model, self.optimizer.optimizer, self.position, validation, self.average)
 
     def _finish(self) -> Validation:
         """Publish the best checkpoint's model as the run's model.

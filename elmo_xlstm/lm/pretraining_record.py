@@ -12,8 +12,8 @@ from elmo_xlstm.checkpoints import CheckpointDirectory
 from elmo_xlstm.config import validate
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.lm.model_files import MODEL_DIRECTORY, WEIGHTS_FILE
-from elmo_xlstm.lm.pretraining import METRICS_FILE
 from elmo_xlstm.lm.pretraining_settings import PretrainSettings
+from elmo_xlstm.lm.training_log import METRICS_FILE, read_metrics
 from elmo_xlstm.run_directory import CONFIG_FILE
 from elmo_xlstm.text import Tokenizer
 from elmo_xlstm.text.corpus_building import MANIFEST_FILE
@@ -97,14 +97,9 @@ def _model_directory(run: Path, step: int | None) -> Path:
 
 def _validations(path: Path) -> dict[int, dict[str, float]]:
     """Scores by step; of a step that was measured twice, the later ones."""
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except FileNotFoundError:
-        return {}
-    entries = [json.loads(line) for line in lines if line.endswith("}")]
     return {
         entry["step"]: {name: value for name, value in entry.items() if name not in ("step", "kind")}
-        for entry in entries
+        for entry in read_metrics(path)
         if entry["kind"] == "validation"
     }
 

@@ -93,6 +93,9 @@ class TrainingSettings(Settings):
     """Compute activations inside blocks again in the backward pass: less memory, more time, the same numbers."""
     sharding: Literal["none", "full"] = "none"
     """full: each process keeps its part of weights, gradients and optimizer state (FSDP); needs several processes."""
+    ema_decay: Annotated[float, Field(gt=0, lt=1)] | None = None
+    """Validate and publish an exponential moving average of the weights with this decay, such as 0.999; null: the
+    weights themselves. Training is the same. Not with sharding."""
     max_skipped_steps: Positive = 10
     """A step whose loss or gradient is not finite is left out; after so many in a row the run stops."""
     log_every: Positive = 50
@@ -108,6 +111,12 @@ class TrainingSettings(Settings):
     def _has_length(self) -> TrainingSettings:
         if self.epochs is None and self.max_steps is None:
             raise ValueError("needs epochs or max_steps")
+        return self
+
+    @model_validator(mode="after")
+    def _averages_whole_weights(self) -> TrainingSettings:
+        if self.ema_decay is not None and self.sharding != "none":
+            raise ValueError('ema_decay averages whole weights; it needs sharding: "none", or be null')
         return self
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -36,7 +37,7 @@ class _TextStream(TokenStream):
 
 
 def score_files(
-    model: str | Path, paths: Sequence[Path], cleaning: Cleaner.Config | None = None
+    model: str | Path, paths: Sequence[Path], cleaning: Cleaner.Config | None = None, every: int = 1
 ) -> dict[str, Validation]:
     """Score a pretrained model on text files, a document a line.
 
@@ -44,6 +45,7 @@ def score_files(
         model: a model or pretraining run, or a name on the hub.
         paths: UTF-8 text files, plain or compressed; each is scored by itself.
         cleaning: what is done to the lines first; by default what a corpus's text undergoes, short lines kept.
+        every: of a file's documents, as cleaned, every n-th one is scored, from the first on.
 
     Returns:
         Scores by path.
@@ -54,18 +56,22 @@ def score_files(
     directory = find_model(model)
     network, tokenizer = BiXLSTM.from_pretrained(directory).eval(), Tokenizer.load(directory)
     network.softmax_weights()  # what lacks them says so before the texts are read
-    return score_paths(network, tokenizer, paths, cleaning)
+    return score_paths(network, tokenizer, paths, cleaning, every)
 
 
 def score_paths(
-    network: BiXLSTM, tokenizer: Tokenizer, paths: Sequence[Path], cleaning: Cleaner.Config | None = None
+    network: BiXLSTM,
+    tokenizer: Tokenizer,
+    paths: Sequence[Path],
+    cleaning: Cleaner.Config | None = None,
+    every: int = 1,
 ) -> dict[str, Validation]:
     """As :func:`score_files`, for a model in memory."""
     cleaner = (cleaning or Cleaner.Config(min_characters=1)).build()
     scores = {}
     for path in paths:
         lines = LocalSource.Config(paths=[str(path)], documents="line").build()
-        scores[str(path)] = score_texts(network, tokenizer, cleaner.clean_documents(lines))
+        scores[str(path)] = score_texts(network, tokenizer, islice(cleaner.clean_documents(lines), 0, None, every))
     return scores
 
 

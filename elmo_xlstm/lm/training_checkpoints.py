@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from safetensors.torch import load_file, save_file
 
 from elmo_xlstm.checkpoints import (
     STATE_FILE,
@@ -29,9 +30,13 @@ from elmo_xlstm.lm.model import BiXLSTM
 from elmo_xlstm.lm.model_files import MODEL_DIRECTORY, save_model
 from elmo_xlstm.lm.sharding import load_weights, reshard
 from elmo_xlstm.lm.validation import Validation
+from elmo_xlstm.lm.weight_average import WeightAverage
 from elmo_xlstm.text import Tokenizer
 
 logger = logging.getLogger(__name__)
+
+# The weights that training goes on with, where the model of the checkpoint has the averages of earlier ones.
+TRAINED_FILE = "trained.safetensors"
 
 
 @dataclass
@@ -78,7 +83,12 @@ class TrainingCheckpoints:
         self._seed = seed
 
     def save(
-        self, model: BiXLSTM, optimizer: torch.optim.Optimizer, position: Position, validation: Validation | None
+        self,
+        model: BiXLSTM,
+        optimizer: torch.optim.Optimizer,
+        position: Position,
+        validation: Validation | None,
+        average: WeightAverage | None = None,
     ) -> Path:
         """Write a checkpoint, and remove what is neither among the newest nor the best.
 
@@ -88,6 +98,7 @@ class TrainingCheckpoints:
             position: how far training has come.
             validation: None for a checkpoint between two validations, made only because training is interrupted; it
                 goes when the next one is there.
+            average: what the checkpoint's model then has for weights, those of training beside it.
 
         Returns:
             Where it lies.
@@ -104,7 +115,10 @@ class TrainingCheckpoints:
             if not self._processes.is_main:
                 return target
             with publish_directory(target) as directory:
-                save_model(_unsharded(model, weights), self._tokenizer, directory / MODEL_DIRECTORY)
+                published = weights if average is None else {**weights, **average.weights()}
+                save_model(_unsharded(model, published), self._tokenizer, directory / MODEL_DIRECTORY)
+                if average is not None:
+                    save_file(weights, directory / TRAINED_FILE)
                 save_optimizer(optimizer, directory, optimizer_state)
                 for process, states in enumerate(randomness):
                     save_random_state(directory / _random_file(process), states)
@@ -115,8 +129,13 @@ class TrainingCheckpoints:
             self._numbered.prune(position.best_step, passing=lambda path: _state(path)["validation"] is None)
         return target
 
-    def load(self, model: BiXLSTM, optimizer: torch.optim.Optimizer) -> Position:
+    def load(self, model: BiXLSTM, optimizer: torch.optim.Optimizer, average: WeightAverage | None = None) -> Position:
         """Go back to the newest checkpoint that is whole; without any, stay at the beginning.
+
+        Args:
+            model: gets the weights of training.
+            optimizer: gets its state.
+            average: gets the averages, if the run makes any.
 
         Raises:
             UserError: there are checkpoints, but none is whole; or it is of another global batch.
@@ -136,6 +155,9 @@ class TrainingCheckpoints:
                     "training.gradient_accumulation so that the product stays the same"
                 )
             weights = BiXLSTM.from_pretrained(directory / MODEL_DIRECTORY).state_dict()
+        if average is not None:
+            average.load(weights)
+            weights = load_file(directory / TRAINED_FILE)
         load_weights(model, weights)
         load_optimizer(optimizer, directory)
         self._load_random_state(directory, state["step"])

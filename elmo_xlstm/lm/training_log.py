@@ -49,5 +49,14 @@ class TrainingLog:
         write_text_atomically(self._path, "".join(line + "\n" for line in kept))
 
 
+def read_metrics(path: Path) -> list[dict[str, Any]]:
+    """The lines of a run's metrics, in order; none without a file. What a killed process cut short is left out."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        return []
+    return [json.loads(line) for line in lines if line.endswith("}")]
+
+
 def _shown(value: Any) -> str:
     return "none" if value is None else f"{value:.4g}"

@@ -164,6 +164,7 @@ def jobs(experiment: dict[str, Any], alone: Path, tmp_path_factory: pytest.TempP
         "resumed": ["training.batch_size=2"],
         "sharded": sharded,
         "sharded-resumed": [*sharded, "training.activation_checkpointing=true"],
+        "averaged": ["training.ema_decay=0.8", "training.batch_size=2"],
         "adaptive": [ADAPTIVE, "training.batch_size=2"],
         "adaptive-sharded": [ADAPTIVE, *sharded],
         "bad": ["training.batch_size=2"],
@@ -282,6 +283,16 @@ def test_an_adaptive_soft_max_is_trained_by_two_processes_as_by_one(
         weights = load_file(jobs / name / "model" / "model.safetensors")
         assert weights.keys() == whole.keys() and torch.equal(weights["softmax_order"], whole["softmax_order"])
         assert all(torch.allclose(weights[key], whole[key], atol=1e-4) for key in whole)
+
+
+def test_two_processes_have_the_averages_of_one(
+    experiment: dict[str, Any], alone: Path, jobs: Path, tmp_path: Path
+) -> None:
+    train(apply_overrides(experiment, [f"output={tmp_path / 'run'}", "training.ema_decay=0.8"]))
+    assert losses(jobs / "averaged") == pytest.approx(losses(tmp_path / "run"), rel=1e-5)
+    assert losses(tmp_path / "run") != pytest.approx(losses(alone), rel=1e-3)
+    weights = [load_file(run / "model" / "model.safetensors") for run in (jobs / "averaged", tmp_path / "run")]
+    assert all(torch.allclose(weights[0][name], weights[1][name], atol=1e-4) for name in weights[1])
 
 
 def test_one_process_cannot_shard(experiment: dict[str, Any], tmp_path: Path) -> None:

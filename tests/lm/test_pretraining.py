@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from elmo_xlstm.config import apply_overrides, validate
 from elmo_xlstm.errors import UserError
@@ -264,6 +265,46 @@ def test_clusters_beyond_the_vocabulary_are_refused_before_the_corpus_is_read(ma
     )
     with pytest.raises(UserError, match=r"softmax_loss.clusters: \[10, 9000\] must be ascending ranks"):
         describe_pretraining(settings)
+
+
+def test_averaged_weights_are_published_and_leave_training_alone(make_settings: MakeSettings, tmp_path: Path) -> None:
+    short = "training.max_steps=12"
+    plain = train(make_settings(short, f"output={tmp_path / 'plain'}"))
+    averaged = train(make_settings(short, "training.ema_decay=0.9", f"output={tmp_path / 'averaged'}"))
+    losses = [[line["loss"] for line in metrics(tmp_path / run, "train")] for run in ("plain", "averaged")]
+    assert losses[0] == losses[1]
+    assert averaged != plain
+
+    last = tmp_path / "averaged" / "checkpoints" / "step-00000012"
+    mean = load_file(last / "model" / "model.safetensors")
+    trained = load_file(last / "trained.safetensors")
+    whole = load_file(tmp_path / "plain" / "checkpoints" / "step-00000012" / "model" / "model.safetensors")
+    assert trained.keys() == mean.keys() and not list((tmp_path / "plain").rglob("trained.safetensors"))
+    assert all(torch.equal(trained[name], whole[name]) for name in whole)
+    assert not torch.equal(mean["token_embedding.weight"], trained["token_embedding.weight"])
+    published = metrics(tmp_path / "averaged", "validation")
+    assert averaged.loss == min(line["loss"] for line in published)
+
+
+@pytest.mark.parametrize("softmax", ["separate", "tied"])
+def test_averages_killed_and_resumed_equal_those_left_alone(
+    softmax: str, make_settings: MakeSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    overrides = ["training.max_steps=12", "training.ema_decay=0.9", f"model.softmax={softmax}"]
+    alone = train(make_settings(*overrides))
+    again = make_settings(*overrides, f"output={tmp_path / 'stopped'}")
+    save = TrainingCheckpoints.save
+
+    def killed(self: TrainingCheckpoints, *arguments: Any) -> None:
+        save(self, *arguments)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(TrainingCheckpoints, "save", killed)
+        train(again)
+    assert train(again, resume=True) == alone
+    for name in ("model/model.safetensors", "checkpoints/step-00000012/trained.safetensors"):
+        assert (tmp_path / "stopped" / name).read_bytes() == (tmp_path / "run" / name).read_bytes()
 
 
 def test_names_of_precisions() -> None:

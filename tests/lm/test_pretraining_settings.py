@@ -50,6 +50,16 @@ def test_blocks_of_projections_must_divide_the_width() -> None:
         validate(PretrainSettings, make(model={"embedding_dim": 32, "qkv_proj_blocksize": 24}))
 
 
+def test_averages_are_not_for_sharded_weights() -> None:
+    training = {"epochs": 1, "ema_decay": 0.999}
+    assert validate(PretrainSettings, make(training=training)).training.ema_decay == 0.999
+    with pytest.raises(ConfigError, match='training: ema_decay averages whole weights; it needs sharding: "none"'):
+        validate(PretrainSettings, make(training={**training, "sharding": "full"}))
+    for decay in (0, 1):
+        with pytest.raises(ConfigError, match="training.ema_decay"):
+            validate(PretrainSettings, make(training={**training, "ema_decay": decay}))
+
+
 def test_the_architecture_has_the_settings_and_the_tokenizer_s_vocabulary(tokenizer: Tokenizer) -> None:
     settings = ModelSettings(embedding_dim=32, num_blocks=3, num_heads=8, proj_factor=1.5, softmax="tied", dropout=0.2)
     config = settings.build(tokenizer)

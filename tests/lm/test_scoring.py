@@ -63,6 +63,13 @@ def test_files_are_scored_each_by_itself(model: BiXLSTM, tokenizer: Tokenizer, t
     assert list(scores.values()) == [score_texts(model, tokenizer, texts) for texts in (TEXTS[:2], TEXTS[2:])]
 
 
+def test_every_second_document_is_scored(model: BiXLSTM, tokenizer: Tokenizer, tmp_path: Path) -> None:
+    save_model(model, tokenizer, tmp_path / "model")
+    path = tmp_path / "texts.txt"
+    path.write_text("\n".join(TEXTS))
+    assert score_files(tmp_path, [path], every=2) == {str(path): score_texts(model, tokenizer, TEXTS[::2])}
+
+
 def test_nothing_to_score_is_a_clear_message(model: BiXLSTM, tokenizer: Tokenizer) -> None:
     with pytest.raises(UserError, match="no text to score"):
         score_texts(model, tokenizer, ["", ""])

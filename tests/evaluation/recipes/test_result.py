@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from elmo_xlstm.config import ConfigError
+from elmo_xlstm.evaluation.recipes.result import read_result
+from elmo_xlstm.evaluation.results import load_results
+
+
+def test_a_result_is_what_was_written(make_result, tmp_path: Path) -> None:
+    result = make_result(
+        "context", changes={"model.context_length": [128, 256], "optimizer.betas": [[0.9, 0.95], [0, 1]]}
+    )
+    result.write(tmp_path)
+    assert read_result("context", tmp_path) == result
+    assert read_result("other", tmp_path) is None
+
+
+def test_the_leaderboard_passes_results_of_recipes_by(make_result, tmp_path: Path) -> None:
+    make_result("context").write(tmp_path / "pretraining")
+    assert load_results(tmp_path) == []
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"name": "context"}'])
+def test_a_damaged_result_is_named(content: str, tmp_path: Path) -> None:
+    (tmp_path / "context.json").write_text(content)
+    with pytest.raises(ConfigError, match=r"context\.json"):
+        read_result("context", tmp_path)
