@@ -510,12 +510,22 @@ def _refuse_several_processes(command: str) -> None:
         raise UserError(f"{command} runs in one process; start it without torchrun or accelerate launch")
 
 
+def _refuse_broken_text(arguments: list[str]) -> None:
+    """Names that are no UTF-8 could be neither kept in a run's configuration nor printed."""
+    for argument in arguments:
+        try:
+            argument.encode()
+        except UnicodeEncodeError:
+            raise UserError(f"{argument}: is not UTF-8; rename the file, or write the option in UTF-8") from None
+
+
 def main() -> None:
     """Run a command; whatever goes wrong is one message, never a traceback unless ``--debug`` asks for it."""
     global _run_began
     _run_began = False
     set_up_logging()
     try:
+        _refuse_broken_text(sys.argv[1:])
         with terminable():
             app(standalone_mode=True)
     except UserError as error:

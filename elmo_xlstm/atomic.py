@@ -29,7 +29,7 @@ def write_atomically(path: Path, data: bytes) -> None:
     temporary = path.with_name(f".{path.name}.{HOST}-{os.getpid()}.tmp")
     with writing(path, len(data)):
         path.parent.mkdir(parents=True, exist_ok=True)
-        _remove_abandoned(path)
+        remove_abandoned(path)
         try:
             with open(temporary, "wb") as file:
                 file.write(data)
@@ -45,7 +45,7 @@ def write_text_atomically(path: Path, text: str) -> None:
     write_atomically(path, text.encode())
 
 
-def _remove_abandoned(path: Path) -> None:
+def remove_abandoned(path: Path) -> None:
     """Remove temporary files for ``path`` whose writers, on this machine, are no more."""
     with os.scandir(path.parent) as entries:
         found = [match for entry in entries if (match := TEMPORARY.fullmatch(entry.name))]

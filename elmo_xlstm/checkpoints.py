@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import os
@@ -39,6 +40,8 @@ def publish_directory(target: Path) -> Iterator[Path]:
     """
     temporary = target.parent / f".{target.name}{PARTIAL}"
     with writing(target):
+        if target.exists() and not target.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(target))
         target.parent.mkdir(parents=True, exist_ok=True)
         restore_directory(target)
         shutil.rmtree(temporary, ignore_errors=True)

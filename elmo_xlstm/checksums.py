@@ -14,6 +14,8 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
+from elmo_xlstm.atomic import write_text_atomically
+
 CHECKSUMS_FILE = "checksums.json"
 SEAL = "sha256"
 _CHUNK = 2**20
@@ -31,7 +33,7 @@ def write_checksums(directory: Path, names: Collection[str] | None = None) -> No
     files = {
         path.relative_to(directory).as_posix(): {"bytes": path.stat().st_size, "sha256": _hash(path)} for path in paths
     }
-    (directory / CHECKSUMS_FILE).write_text(json.dumps({"format": 1, "files": files}, indent=2) + "\n")
+    write_text_atomically(directory / CHECKSUMS_FILE, json.dumps({"format": 1, "files": files}, indent=2) + "\n")
 
 
 def _files(directory: Path) -> list[Path]:

@@ -15,7 +15,11 @@ from safetensors import SafetensorError
 from elmo_xlstm.errors import UserError
 
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-REFUSED = frozenset({errno.EROFS, errno.EIO, errno.EACCES})
+REFUSED = frozenset({errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM})
+# A file stands where a directory is needed, or the other way round, or there can be nothing of that name.
+IMPOSSIBLE = frozenset(
+    {errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENOENT, errno.ENOTEMPTY, errno.ENAMETOOLONG, errno.ELOOP}
+)
 
 
 class DiskError(UserError):
@@ -31,14 +35,15 @@ def writing(path: Path, size: int | None = None) -> Iterator[None]:
         size: bytes that are to be written, if known.
 
     Raises:
-        DiskError: the disk is full, over a quota, read-only or broken, or its rights forbid it.
+        DiskError: the disk is full, over a quota, read-only or broken, its rights forbid it, or there can be no such
+            file.
         OSError: anything else, as it was raised.
     """
     try:
         yield
     except (OSError, SafetensorError) as error:
         number = _number(error)
-        if number not in FULL | REFUSED:
+        if number not in FULL | REFUSED and not (number in IMPOSSIBLE and _is_about(error, path)):
             raise
         remedy = "free some space there" if number in FULL else "mend that"
         raise DiskError(
@@ -56,8 +61,20 @@ def _number(error: Exception) -> int:
     return int(found[1]) if found else 0
 
 
+def _is_about(error: Exception, path: Path) -> bool:
+    """Whether an error is about what is written, not about something else that the block does."""
+    name = getattr(error, "filename", None)
+    if not isinstance(name, str | bytes | os.PathLike):
+        return False
+    place = Path(os.fsdecode(name))
+    return place == path or place in path.parents or path.parent in place.parents
+
+
 def _amounts(path: Path, size: int | None) -> str:
-    place = next((parent for parent in path.absolute().parents if parent.exists()), Path("/"))
+    try:
+        place = next((parent for parent in path.absolute().parents if parent.exists()), Path("/"))
+    except OSError:  # a name that is too long, or links in a ring
+        place = Path("/")
     try:
         free = f"{_shown(shutil.disk_usage(place).free)} are free in {place}"
     except OSError:

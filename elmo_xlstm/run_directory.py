@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from elmo_xlstm.atomic import clear_left_overs, write_text_atomically
+from elmo_xlstm.atomic import clear_left_overs, remove_abandoned, write_text_atomically
 from elmo_xlstm.disk import writing
 from elmo_xlstm.errors import UserError
 
@@ -49,7 +49,11 @@ def run_lock(directory: Path) -> Iterator[None]:
             ) from None
         except OSError as error:
             logger.warning("%s: cannot be locked (%s); see to it that one process uses it", directory, error)
-        clear_left_overs(directory)
+        # Of a directory that is no run, such as one named by mistake, nothing is removed but what a start left here.
+        if (directory / CONFIG_FILE).is_file():
+            clear_left_overs(directory)
+        else:
+            remove_abandoned(directory / CONFIG_FILE)
         yield
     finally:
         os.close(descriptor)
@@ -124,13 +128,16 @@ def _clear(directory: Path, force: bool) -> None:
     # Nothing but a configuration is what a start leaves that failed before it made anything.
     if all(path.name == CONFIG_FILE for path in there):
         return
+    if not (directory / CONFIG_FILE).is_file():
+        raise UserError(
+            f"{directory}: not empty and no run ({CONFIG_FILE} is missing); it is not deleted by --force either, "
+            "choose another --output"
+        )
     if not force:
         raise UserError(
             f"{directory}: there is a run already; continue it with --resume, replace it with --force, "
             "or choose another --output"
         )
-    if not (directory / CONFIG_FILE).is_file():
-        raise UserError(f"{directory}: not empty and no run ({CONFIG_FILE} is missing); it is not deleted by --force")
     # The configuration goes last: a kill in between leaves what is still known as a run.
     for path in sorted(there, key=lambda path: path.name == CONFIG_FILE):
         if path.is_dir() and not path.is_symlink():

@@ -10,8 +10,9 @@ import torch
 
 from elmo_xlstm.device import default_device
 from elmo_xlstm.evaluation.environment import hardware, installed_versions
+from elmo_xlstm.lm import BiXLSTM
+from elmo_xlstm.lm.architecture_file import read_architecture
 from elmo_xlstm.lm.compilation import compiler_problem, cpp_compiler
-from elmo_xlstm.lm.configuration import BiXLSTMConfig
 from elmo_xlstm.lm.kernels import LICENCE, kernel_problem
 from elmo_xlstm.lm.model_files import find_model
 from elmo_xlstm.lm.native import library_problem
@@ -84,7 +85,7 @@ def _tiers() -> dict[str, str]:
 
 def _describe_model(path: Path) -> dict[str, str]:
     directory = find_model(path)
-    config = BiXLSTMConfig.from_pretrained(directory)
+    config = read_architecture(directory, BiXLSTM)
     tokenizer = Tokenizer.load(directory)
     return {
         "directory": str(directory),

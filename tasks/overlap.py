@@ -93,7 +93,6 @@ def write_evaluation_texts(
 ) -> int:
     """Write the distinct texts, one a line, as ``corpus.cleaning.exclude.paths`` takes them; returns their number."""
     texts = dict.fromkeys(evaluation.text for evaluation in evaluation_texts(splits, tasks) if evaluation.text)
-    path.parent.mkdir(parents=True, exist_ok=True)
     write_text_atomically(path, "".join(f"{text}\n" for text in texts))
     return len(texts)
 
@@ -164,7 +163,6 @@ def report_overlap(corpus: CorpusConfig, path: Path, progress: Progress | None =
 def write_overlap_report(overlap: Overlap, index: PassageIndex, path: Path) -> tuple[Path, Path]:
     """Write ``path`` with the endings .json and .md; returns both."""
     paths = path.with_suffix(".json"), path.with_suffix(".md")
-    path.parent.mkdir(parents=True, exist_ok=True)
     write_text_atomically(paths[0], json.dumps(_as_json(overlap, index), indent=2, ensure_ascii=False) + "\n")
     write_text_atomically(paths[1], _as_markdown(overlap, index))
     return paths

@@ -17,6 +17,7 @@ from pydantic import Field
 
 from elmo_xlstm.atomic import write_atomically
 from elmo_xlstm.config import Settings
+from elmo_xlstm.disk import writing
 from elmo_xlstm.embedding import ElmoEmbedder, FeatureStore
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.evaluation.outcomes import Kind
@@ -213,7 +214,8 @@ class Task(ABC, Generic[ExampleT]):
                 evaluate, self.main_metric, trainer, directory, seed, self.config.batch_size, store, resume, progress
             ),
         )
-        model.save(directory)
+        with writing(directory):
+            model.save(directory)
         return history
 
     def load(self, directory: Path) -> None:

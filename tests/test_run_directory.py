@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from elmo_xlstm.atomic import HOST
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.run_directory import CONFIG_FILE, open_run
 
@@ -62,8 +64,29 @@ def test_force_makes_a_run_where_there_is_none(tmp_path: Path) -> None:
 
 def test_force_deletes_nothing_that_is_no_run(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("years of work")
-    assert "not deleted by --force" in refused(tmp_path, force=True)
-    assert "there is a run already" in refused(tmp_path)
+    for force in (True, False):
+        assert "not empty and no run (config.json is missing); it is not deleted by --force" in refused(
+            tmp_path, force=force
+        )
+
+
+@pytest.mark.parametrize("options", [{}, {"force": True}, {"resume": True}])
+def test_what_looks_like_a_left_over_stays_where_there_is_no_run(tmp_path: Path, options: dict[str, bool]) -> None:
+    """A home directory may be named by mistake."""
+    theirs = [tmp_path / ".editor.old" / "settings", tmp_path / "deep" / ".download.partial" / "film"]
+    for path in theirs:
+        path.parent.mkdir(parents=True)
+        path.write_text("years of work")
+    (tmp_path / ".notes.txt.4000000.tmp").write_text("years of work")
+    refused(tmp_path, **options)
+
+
+def test_a_start_killed_while_it_wrote_its_configuration_is_cleared_away(tmp_path: Path) -> None:
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    (tmp_path / f".{CONFIG_FILE}.{HOST}-{gone.pid}.tmp").write_text("{")
+    open_run(tmp_path, CONFIG)
+    assert [path.name for path in tmp_path.iterdir()] == [CONFIG_FILE]
 
 
 def test_resume_goes_on_with_the_same_configuration(run: Path) -> None:

@@ -20,7 +20,7 @@ from elmo_xlstm.embedding.pooling import Pooling
 from elmo_xlstm.embedding.precision import Precision, warn_if_slow
 from elmo_xlstm.embedding.tuned_layers import TunedLayers
 from elmo_xlstm.errors import UserError
-from elmo_xlstm.lm.configuration import BiXLSTMConfig
+from elmo_xlstm.lm.architecture_file import read_architecture
 from elmo_xlstm.lm.model import BiXLSTM, Encoding
 from elmo_xlstm.lm.model_files import find_model, save_model
 from elmo_xlstm.pretrained import DEFAULT_MODEL
@@ -104,7 +104,7 @@ class ElmoEmbedder(nn.Module):
             else:
                 with torch.random.fork_rng(devices=[]):
                     torch.manual_seed(random_seed)
-                    model = BiXLSTM(BiXLSTMConfig.from_pretrained(directory))
+                    model = BiXLSTM(read_architecture(directory, BiXLSTM))
         except (OSError, SafetensorError) as error:
             raise UserError(f"{directory}: the model cannot be read ({error}); restore its files") from None
         embedder = cls(model, Tokenizer.load(directory), pooling, precision).to(device or default_device())

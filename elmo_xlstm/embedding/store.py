@@ -65,7 +65,8 @@ class FeatureStore:
         self._embedder = embedder
         self._shape = (embedder.num_layers, embedder.dim)
         self._directory = directory / embedder.fingerprint[:32]
-        self._directory.mkdir(parents=True, exist_ok=True)
+        with writing(self._directory):
+            self._directory.mkdir(parents=True, exist_ok=True)
         self._places: dict[str, _Place] = {}
         self._segments: dict[str, Features] = {}
         self._remove_left_overs()

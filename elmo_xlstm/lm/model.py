@@ -18,6 +18,7 @@ from transformers.utils import ModelOutput
 from transformers.utils import logging as transformers_logging
 
 from elmo_xlstm.errors import UserError
+from elmo_xlstm.lm.architecture_file import read_architecture
 from elmo_xlstm.lm.configuration import BiXLSTMConfig
 from elmo_xlstm.lm.initialization import initialize
 from elmo_xlstm.lm.layer import MLSTMStack
@@ -112,10 +113,14 @@ class BiXLSTM(PreTrainedModel):
         Weights are converted to float32, in whatever precision they are stored; another: ``dtype=``.
 
         Raises:
-            UserError: the weights are not those of this architecture, or a file is not what its checksum says.
+            UserError: config.json is no architecture, the weights are not its own, or a file is not what its checksum
+                says.
         """
         if isinstance(pretrained_model_name_or_path, str | PathLike):
-            verify_files(Path(pretrained_model_name_or_path))
+            directory = Path(pretrained_model_name_or_path)
+            verify_files(directory)
+            if directory.is_dir() and "config" not in kwargs:
+                kwargs["config"] = read_architecture(directory, cls)
         if "torch_dtype" not in kwargs:
             kwargs.setdefault("dtype", torch.float32)
         wants_report = kwargs.pop("output_loading_info", False)
@@ -133,6 +138,7 @@ class BiXLSTM(PreTrainedModel):
                     f"{pretrained_model_name_or_path}: not the weights of a BiXLSTM as its config.json says: "
                     f"{problem.replace('_', ' ')}: {', '.join(keys[:5])}"
                     + (f" and {len(keys) - 5} more" if keys[5:] else "")
+                    + "; restore both files from the same source"
                 )
         return loaded if wants_report else model
 

@@ -114,7 +114,8 @@ def prepare_corpus(
     built_sources = [source.build() for source in config.sources]
     identity = _identity(config, [source.fingerprint() for source in built_sources], tokenizer)
     target = directory / identity["digest"][:DIGEST_CHARACTERS]
-    directory.mkdir(parents=True, exist_ok=True)
+    with writing(target):
+        directory.mkdir(parents=True, exist_ok=True)
     corpus = _reuse(target)
     if corpus is not None:
         return corpus

@@ -145,7 +145,6 @@ class Tokenizer:
     def save(self, directory: Path) -> None:
         """Write ``tokenizer.json`` and ``tokenizer_settings.json`` into ``directory`` (made if missing)."""
         directory = Path(directory)
-        directory.mkdir(parents=True, exist_ok=True)
         settings = {"fingerprint": self.fingerprint, "lower_case": self.lower_case}
         write_atomically(directory / TOKENIZER_FILE, self._serialised.encode())
         write_atomically(directory / SETTINGS_FILE, (json.dumps(settings, indent=2) + "\n").encode())

@@ -11,6 +11,7 @@ from pydantic import Field
 
 from elmo_xlstm.config import Settings
 from elmo_xlstm.progress import NullProgress, Progress
+from elmo_xlstm.run_directory import run_lock
 from elmo_xlstm.text.cleaning import Cleaner
 from elmo_xlstm.text.sources import sources as text_sources
 from elmo_xlstm.text.tokenizer import Tokenizer
@@ -37,7 +38,7 @@ def run_tokenizer_training(settings: TokenizerSettings, directory: Path, progres
         progress: counts documents.
 
     Raises:
-        UserError: a source cannot be read or holds no text.
+        UserError: a source cannot be read or holds no text, or another process is at work there.
     """
     sources = [source.build() for source in settings.sources]
     cleaner = settings.cleaning.build()
@@ -53,6 +54,7 @@ def run_tokenizer_training(settings: TokenizerSettings, directory: Path, progres
                     if isinstance(cleaned, str):
                         yield from itertools.repeat(cleaned, weights.repeat)
 
-    tokenizer = train_wordpiece(settings.wordpiece, texts())
-    tokenizer.save(directory)
+    with run_lock(directory):
+        tokenizer = train_wordpiece(settings.wordpiece, texts())
+        tokenizer.save(directory)
     return tokenizer

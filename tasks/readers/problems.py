@@ -74,7 +74,7 @@ def read_lines(path: Path) -> list[str]:
     except FileNotFoundError:
         raise UserError(f"{path}: no such file") from None
     except OSError as error:
-        raise UserError(f"{path}: cannot be read: {error.strerror}") from None
+        raise UserError(f"{path}: cannot be read: {error.strerror}; name a file that can be read") from None
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO
 
 from elmo_xlstm.device import default_device
+from elmo_xlstm.disk import writing
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.evaluation.environment import hardware
 from elmo_xlstm.interruption import Interrupted, finishing_step, stop_requested
@@ -200,7 +201,7 @@ class _Child:
         self._directory = run.settings.directory
         self._log = self._directory / LOG_FILE
         if self._log.exists():
-            with open(self._log, "ab") as log:
+            with self._open_log() as log:
                 _lock(log)
         config = run.settings.model_dump(mode="json")
         if run.state is State.UNFINISHED:  # the plan has compared what matters
@@ -209,7 +210,7 @@ class _Child:
         else:
             open_run(self._directory, config, force=run.replace)
         (self._directory / RESULT_FILE).unlink(missing_ok=True)
-        with open(self._log, "ab") as log:
+        with self._open_log() as log:
             _lock(log)  # the process inherits the lock with the file
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "tasks.suite.child", str(self._directory), run.command, *modules],
@@ -219,6 +220,10 @@ class _Child:
                 env=environment,
                 start_new_session=True,  # Ctrl-C is for this process to handle
             )
+
+    def _open_log(self) -> IO[bytes]:
+        with writing(self._log):
+            return open(self._log, "ab")
 
     @property
     def seconds(self) -> float:

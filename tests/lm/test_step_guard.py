@@ -131,6 +131,38 @@ def test_pretraining_leaves_bad_steps_out_and_counts_them(
     assert {int(value) for name, value in state.items() if name.endswith(".step")} == {9}
 
 
+@pytest.mark.parametrize(("gate", "value"), [("igate", float("inf")), ("fgate", -float("inf"))])
+def test_gates_that_explode_are_left_out(
+    make_pretraining: Callable[..., Pretraining], tmp_path: Path, gate: str, value: float
+) -> None:
+    """Pre-activations beyond what a float holds, for two steps in the middle of training."""
+    pretraining = make_pretraining(set())
+    biases = [
+        parameter for name, parameter in pretraining.bare_model.named_parameters() if name.endswith(f"{gate}.bias")
+    ]
+    kept: list[torch.Tensor] = []
+    calls: list[int] = []
+
+    def explode(model: nn.Module, arguments: Any) -> None:
+        kept[:] = [bias.detach().clone() for bias in biases]
+        if model.training:
+            if len(calls) in (4, 5):
+                for bias in biases:
+                    bias.data.fill_(value)
+            calls.append(1)
+
+    def restore(model: nn.Module, arguments: Any, output: Any) -> None:
+        for bias, before in zip(biases, kept, strict=True):
+            bias.data.copy_(before)
+
+    pretraining.bare_model.register_forward_pre_hook(explode)
+    pretraining.bare_model.register_forward_hook(restore)
+    assert pretraining.run().loss < 10 and biases
+    assert [line["skipped_steps"] for line in trained(tmp_path)] == [0, 0, 2, 2, 2, 2]
+    weights = load_file(tmp_path / "model" / "model.safetensors")
+    assert all(torch.isfinite(weight).all() for weight in weights.values())
+
+
 def test_pretraining_stops_after_too_many_and_says_where(
     make_pretraining: Callable[..., Pretraining], tmp_path: Path
 ) -> None:

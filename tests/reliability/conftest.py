@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import string
@@ -77,6 +78,14 @@ class Worker:
         except ProcessLookupError:
             pass
         return self.wait()
+
+    @staticmethod
+    def moments(outcome: Outcome, part: str) -> list[int]:
+        """Numbers of the changes of files whose path holds ``part``, in a job that was asked to ``tell`` them."""
+        told = re.findall(r"^change (\d+): (.*)$", outcome.said, re.MULTILINE)
+        found = [int(number) for number, path in told if part in path]
+        assert found, f"nothing was written to {part}"
+        return found
 
     @staticmethod
     def left_overs(directory: Path) -> list[Path]:

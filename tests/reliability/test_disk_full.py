@@ -30,17 +30,24 @@ def whole_steps(worker: Any, place: Path) -> list[int]:
 
 
 @pytest.fixture(scope="module")
-def alone(worker: Any, workplace: MakePlace) -> tuple[Path, int]:
+def alone(worker: Any, workplace: MakePlace) -> tuple[Path, Any]:
     place = workplace()
-    outcome = worker.run(place, *PRETRAIN)
+    outcome = worker.run(place, *PRETRAIN, do="tell")
     assert outcome.code == 0
-    return place, outcome.changes
+    return place, outcome
 
 
-@pytest.mark.parametrize("share", [0.02, 0.3, 0.6, 0.9])
-def test_pretraining(worker: Any, workplace: MakePlace, alone: tuple[Path, int], share: float) -> None:
+def middle(moments: list[int]) -> dict[str, Any]:
+    """The disk is full from the middle one of these changes on."""
+    return {"at": moments[len(moments) // 2], "do": "full"}
+
+
+@pytest.mark.parametrize(
+    "part", ["/corpus/", "/run/.config.json", "/run/metrics.jsonl", "/run/checkpoints/", "/run/.model."]
+)
+def test_pretraining(worker: Any, workplace: MakePlace, alone: tuple[Path, Any], part: str) -> None:
     place = workplace()
-    outcome = worker.run(place, *PRETRAIN, at=int(share * alone[1]), do="full")
+    outcome = worker.run(place, *PRETRAIN, **middle(worker.moments(alone[1], part)))
     assert outcome.code == 1, outcome
     assert "no space left on device" in told(outcome.said)
     assert worker.left_overs(place) == []
@@ -49,7 +56,7 @@ def test_pretraining(worker: Any, workplace: MakePlace, alone: tuple[Path, int],
     assert worker.contents(place / "run" / "model") == worker.contents(alone[0] / "run" / "model")
 
 
-def test_a_checkpoint_that_does_not_fit(worker: Any, workplace: MakePlace, alone: tuple[Path, int]) -> None:
+def test_a_checkpoint_that_does_not_fit(worker: Any, workplace: MakePlace, alone: tuple[Path, Any]) -> None:
     """The weights fit, the optimizer's state does not: the write itself fails, in the safetensors library."""
     place = workplace()
     assert worker.run(place, *PRETRAIN, "-o", "training.max_steps=3").code == 0
@@ -63,18 +70,51 @@ def test_a_checkpoint_that_does_not_fit(worker: Any, workplace: MakePlace, alone
     assert worker.contents(place / "run" / "checkpoints") == before and worker.left_overs(place) == []
 
 
-@pytest.mark.parametrize("share", [0.2, 0.5, 0.8])
-def test_finetuning(worker: Any, workplace: MakePlace, share: float) -> None:
+@pytest.fixture(scope="module")
+def finetuning(worker: Any, workplace: MakePlace) -> Any:
+    outcome = worker.run(workplace(), *FINETUNE, do="tell")
+    assert outcome.code == 0
+    return outcome
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        "/.embedder",
+        "/features",
+        "/checkpoint/",
+        "labels.json",
+        "words.vocabulary",
+        "predictions",
+        "checksums.json",
+        "/results",
+    ],
+)
+def test_finetuning(worker: Any, workplace: MakePlace, finetuning: Any, part: str) -> None:
     place = workplace()
-    changes = 120
-    outcome = worker.run(place, *FINETUNE, at=int(share * changes), do="full")
-    if outcome.code == 0:
-        pytest.fail("it made fewer changes than thought")
+    outcome = worker.run(place, *FINETUNE, **middle(worker.moments(finetuning, part)))
     assert outcome.code == 1, outcome
     told(outcome.said)
     assert worker.left_overs(place) == []
-    begun = (place / "run" / "config.json").exists()
-    assert worker.run(place, *FINETUNE, *(["--resume"] if begun else [])).code == 0
+    assert worker.run(place, *FINETUNE, "--resume").code == 0
+    assert len(list((place / "results").glob("*/*/*.json"))) == 1
+
+
+def test_a_suite_and_a_leaderboard(worker: Any, workplace: MakePlace) -> None:
+    """A run that finds the disk full has failed, says why, and is run by the same command when there is room."""
+    place = workplace()
+    command = ["suite", "suite.jsonnet", "--jobs", "1"]
+    outcome = worker.run(place, *command, at=25, do="full")
+    assert outcome.code == 1 and "no space left on device" in outcome.said, outcome
+    assert "Traceback" not in outcome.said
+    assert worker.run(place, *command).code == 0
+    assert worker.left_overs(place) == [] and len(list((place / "results").glob("*/*/*.json"))) == 2
+    assert worker.run(place, "leaderboard").code == 0
+    whole = worker.run(place, "leaderboard", do="tell")
+    before = worker.contents(place / "results")
+    outcome = worker.run(place, "leaderboard", **middle(worker.moments(whole, "/results/")))
+    assert outcome.code == 1 and "no space left on device" in told(outcome.said)
+    assert worker.contents(place / "results") == before and worker.left_overs(place) == []
 
 
 def test_a_real_small_disk(worker: Any, workplace: MakePlace, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ optionally ``fault``:
 - ``{"at": n, "do": "full"}``: the disk is full from that change on.
 - ``{"limit": bytes, "do": ...}``: likewise in the middle of a write, at so many bytes of any file.
 - ``{"signals": {n: number}}``: the process gets a signal at its n-th change.
+- ``{"do": "tell"}``: each change is a line of the log, ``change n: path``.
 
 Written to standard output: the job's process id; then, when it has ended, its exit status (negative: a signal) and how
 many changes it made.
@@ -56,7 +57,7 @@ class Watch:
         exchange = atomic.exchange
 
         def watched_fsync(descriptor: int) -> None:
-            self._change("fsync", self._directory)
+            self._change("fsync", os.readlink(f"/proc/self/fd/{descriptor}"))
             fsync(descriptor)
 
         def watched_exchange(one: Path, other: Path) -> bool:
@@ -82,6 +83,8 @@ class Watch:
         if os.path.isabs(path) and not path.startswith(self._directory):
             return
         self.count += 1
+        if self._fault.get("do") == "tell":
+            os.write(2, f"change {self.count}: {os.path.abspath(path)}\n".encode())
         if self.count in self._signals:
             os.kill(os.getpid(), self._signals[self.count])
         at = self._fault.get("at")
