@@ -50,8 +50,8 @@ class ModelSettings(Settings):
     def _heads_and_blocks_divide(self) -> ModelSettings:
         inner = BiXLSTMConfig(**self.model_dump()).inner_dim
         for name in ("num_heads", "qkv_proj_blocksize"):
-            if inner % getattr(self, name):
-                raise ValueError(f"{name}={getattr(self, name)} does not divide the cell's width {inner}")
+            if inner % (value := getattr(self, name)):
+                raise ValueError(f"{name}={value} does not divide the cell's width {inner}; choose one that does")
         return self
 
     def build(self, tokenizer: Tokenizer, softmax_clusters: list[int] | None = None) -> BiXLSTMConfig:

@@ -82,11 +82,11 @@ def mutate(values: Any, chance: random.Random) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_mutated_settings(end_well: Callable[..., str], tmp_path: Path, kind: str) -> None:
+def test_mutated_settings(end_well: Callable[..., str], case_count: int, tmp_path: Path, kind: str) -> None:
     valid, chance = values_of(kind), random.Random(kind)
     settings_class = KINDS[kind][0]
     outcomes = set()
-    for number in range(2000 if kind == "finetune" else 500):
+    for number in range(case_count):
         changed = copy.deepcopy(valid)
         for _ in range(chance.choice((1, 1, 2, 5))):
             mutate(changed, chance)
@@ -95,21 +95,23 @@ def test_mutated_settings(end_well: Callable[..., str], tmp_path: Path, kind: st
     assert outcomes == {"result", "error"}
 
 
+TEXT = """local size = 3;
+{
+  model: 'x',  // a comment
+  task: {
+    type: 'tagging',
+    name: 'own-' + std.length('abc'),
+    dataset: { type: 'conll', train: 'a.conll', valid: 'b.conll', test: 'c.conll' },
+    head: { words: { dim: 10 * size }, encoder: { hidden_size: 4 } },
+  },
+  trainer: { epochs: if size > 2 then 1 else error 'too small', [if size > 5 then 'patience']: 3 },
+}
+"""
+
+
 def test_mutated_files(fuzz: Callable[..., Any], tmp_path: Path) -> None:
-    (tmp_path / "shared").symlink_to(EXPERIMENTS / "shared")
-    text = """local size = 3;
-    {
-      model: 'x',  // a comment
-      task: {
-        type: 'tagging',
-        name: 'own-' + std.length('abc'),
-        dataset: { type: 'conll', train: 'a.conll', valid: 'b.conll', test: 'c.conll' },
-        head: { words: { dim: 10 * size }, encoder: { hidden_size: 4 } },
-      },
-      trainer: { epochs: if size > 2 then 1 else error 'too small', [if size > 5 then 'patience']: 3 },
-    }
-    """
-    fuzz(lambda path: load_experiment(FinetuneSettings, path), tmp_path / "x.jsonnet", text.encode(), count=500)
+    """The evaluator in this process; :meth:`TestProcess.test_answers_as_in_this_process` is about its own."""
+    fuzz(lambda path: load_experiment(FinetuneSettings, path), tmp_path / "x.jsonnet", TEXT.encode())
 
 
 KEYS = ["trainer.epochs", "task.head.encoder", "task.dataset.train", "task", "model", "seed", "experiments.0.model"]
@@ -135,7 +137,9 @@ JSON = st.sampled_from(
 )
 
 
-@settings(max_examples=500, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(
+    max_examples=int(os.environ.get("FUZZ_CASES", "2000")), deadline=None, suppress_health_check=list(HealthCheck)
+)
 @given(
     st.lists(st.tuples(ANY_KEY, JSON | st.text()).map("=".join) | st.text(max_size=30), min_size=1, max_size=4)
 )  # fmt: skip
@@ -217,6 +221,17 @@ class TestProcess:
         started = time.monotonic()
         assert re.search(said, problem(path))
         assert time.monotonic() - started < 600
+
+    def test_answers_as_in_this_process(self, cases: Callable[..., Any], tmp_path: Path) -> None:
+        """What thousands of cases show of the evaluator in the tests' process holds where users meet it."""
+        path, answered = tmp_path / "x.jsonnet", set()
+        for name, content in list(cases(TEXT.encode()))[::40]:
+            path.write_bytes(content)
+            request = {"path": str(path), "roots": [str(tmp_path)], "variables": {}}
+            here = jsonnet_process.answer(**request)
+            assert jsonnet._ask(**request) == here, name
+            answered |= here.keys()
+        assert answered == {"values", "error"}
 
     def test_cyclic_imports(self, tmp_path: Path) -> None:
         (tmp_path / "a.jsonnet").write_text("(import 'b.jsonnet') + {}")

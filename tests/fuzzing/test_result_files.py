@@ -100,12 +100,12 @@ def test_mutated_files(fuzz, tmp_path: Path) -> None:
     fuzz(lambda _: load_results(tmp_path), path, valid_text(tmp_path).encode())
 
 
-def test_mutated_values(end_well, tmp_path: Path) -> None:
+def test_mutated_values(end_well, case_count: int, tmp_path: Path) -> None:
     values = json.loads(valid_text(tmp_path))
     path = tmp_path / "smsa" / "bilm" / "seed-0.json"
     chance = random.Random(5)
     outcomes = set()
-    for number in range(2000):
+    for number in range(case_count):
         changed = copy.deepcopy(values)
         for _ in range(chance.choice((1, 1, 3))):
             mutate(changed, chance)

@@ -38,7 +38,7 @@ def test_problems_of_all_parts_at_once() -> None:
     assert caught.value.problems == [
         "tokenizer.lower_case: is required but missing",
         "corpus.sources[0]: unknown type 'locl'; did you mean 'local'?",
-        "model: num_heads=5 does not divide the cell's width 64",
+        "model: num_heads=5 does not divide the cell's width 64; choose one that does",
         "softmax_loss.sample: unknown key; did you mean 'samples'?",
         "schedule.decay: input should be 'constant', 'linear' or 'cosine' (got 'cosin')",
         "training: needs epochs or max_steps",

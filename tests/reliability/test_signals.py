@@ -90,10 +90,11 @@ def test_finetuning_stops_within_an_epoch_and_goes_on(worker: Any, workplace: Ma
     stops = 0
     arguments = FINETUNE
     for at in range(6, whole.changes, max(1, whole.changes // 6)):
-        outcome = worker.run(place, *arguments, signals={at: signal.SIGTERM})
+        number, status = ((signal.SIGTERM, 143), (signal.SIGINT, 130))[stops % 2]
+        outcome = worker.run(place, *arguments, signals={at: number})
         if outcome.code == 0:
             break
-        assert outcome.code == 143, outcome
+        assert outcome.code == status, outcome
         stops += 1
         arguments = way_on(outcome.said)
     if outcome.code:
@@ -103,14 +104,19 @@ def test_finetuning_stops_within_an_epoch_and_goes_on(worker: Any, workplace: Ma
     assert result[0]["metrics"] == result[1]["metrics"] and result[0]["curve"] == result[1]["curve"]
 
 
-def test_a_suite_stops_its_runs_and_goes_on(worker: Any, workplace: MakePlace) -> None:
+@pytest.mark.parametrize(
+    ("number", "status", "name"), [(signal.SIGTERM, 143, "SIGTERM"), (signal.SIGINT, 130, "Ctrl-C")]
+)
+def test_a_suite_stops_its_runs_and_goes_on(
+    worker: Any, workplace: MakePlace, number: int, status: int, name: str
+) -> None:
     place = workplace()
     process = worker.start(place, "suite", "suite.jsonnet", "--jobs", "1")
     while not list(place.glob("runs/*/*/seed-0/log.txt")):
         time.sleep(0.002)
-    os.kill(process, signal.SIGTERM)
+    os.kill(process, number)
     outcome = worker.wait()
-    assert outcome.code == 143 and "stopped by SIGTERM" in outcome.said, outcome
+    assert outcome.code == status and f"stopped by {name}" in outcome.said, outcome
     assert way_on(outcome.said) == ["suite", "suite.jsonnet", "--jobs", "1"]
     assert worker.run(place, *way_on(outcome.said)).code == 0
     assert len(list((place / "results").glob("*/*/seed-0.json"))) == 2 and worker.left_overs(place) == []
