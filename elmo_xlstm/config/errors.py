@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 SHOWN = 50
 LONGEST = 4000
+KEPT_END = 200  # what to do is said last
 LONGEST_NAME = 100
 
 
@@ -28,7 +29,9 @@ class ConfigError(UserError):
     """
 
     def __init__(self, origin: str, problems: Sequence[str]) -> None:
-        self.problems = [p if len(p) <= LONGEST else f"{p[:LONGEST]} ... (cut)" for p in problems]
+        self.problems = [
+            p if len(p) <= LONGEST else f"{p[: LONGEST - KEPT_END]} ... (cut) ... {p[-KEPT_END:]}" for p in problems
+        ]
         count = "1 problem" if len(self.problems) == 1 else f"{len(self.problems)} problems"
         lines = [f"{origin}: {count}", *(f"  {problem}" for problem in self.problems[:SHOWN])]
         if len(self.problems) > SHOWN:
