@@ -45,7 +45,7 @@ class RandomBatchesEmbedder(ElmoEmbedder):
     @torch.inference_mode()
     def stream(self, sentences: Sequence[Sequence[str]]) -> Iterator[tuple[int, Vectors]]:
         """See :meth:`ElmoEmbedder.stream`."""
-        pieces = [self.tokenizer.encode_words(sentence) for sentence in sentences]
+        pieces = [self.pieces(sentence) for sentence in sentences]
         order = random.Random(0).sample(range(len(pieces)), len(pieces))
         for start in range(0, len(order), BATCH):
             chosen = order[start : start + BATCH]

@@ -90,8 +90,12 @@ class Processes:
         return values
 
     def leave(self) -> None:
-        """Part from the others at the end of the work."""
+        """Part from the others at the end of the work.
+
+        A process that ends without it may abort: threads of the groups would still be running.
+        """
         if self.count > 1:
+            _control_group.cache_clear()
             self._state.destroy_process_group()
 
 

@@ -392,3 +392,4 @@ if __name__ == "__main__":
         train(**job)
     _ending(folder / "end", 0)
     _ending(folder / "other", 1)
+    Processes().leave()
