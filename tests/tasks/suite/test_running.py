@@ -134,7 +134,7 @@ def test_processes(make_plan, tmp_path, caplog, monkeypatch) -> None:
     moved = tmp_path / "moved.conll"
 
     def plan() -> list[PlannedRun]:
-        long, broken = make_plan(trainer__epochs=40, trainer__patience=None)
+        long, broken = make_plan(trainer__epochs=200, trainer__patience=None)
         dataset = broken.settings.task.dataset.model_copy(update={"valid": str(moved)})
         task = broken.settings.task.model_copy(update={"dataset": dataset})
         return [long, replace(broken, settings=broken.settings.model_copy(update={"task": task}))]
