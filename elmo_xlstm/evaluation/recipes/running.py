@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from elmo_xlstm.config import load_experiment
+from elmo_xlstm.crash_report import report_crash
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.evaluation.recipes.measuring import measure
 from elmo_xlstm.evaluation.recipes.result import read_result
@@ -90,12 +91,11 @@ def run_series(
             measure(name, Path(settings.output), base, series.texts, before).write(series.results)
             write_table(series)
         except UserError as error:
+            logger.error("%s: %s", name, error)
             failures[name] = str(error)
         except Exception as error:  # one recipe's crash is not to cost the others
-            logger.exception("%s failed", name)
+            logger.error("%s: %s", name, report_crash(error, ["recipes", "--only", name]))
             failures[name] = f"{type(error).__name__}: {error}"
-        if name in failures:
-            logger.error("%s: %s", name, failures[name])
     return failures
 
 

@@ -88,7 +88,7 @@ def test_a_series_is_run_scored_and_listed_but_for_what_fails(
 
 
 def test_what_was_stopped_goes_on_and_a_crash_costs_no_other_recipe(
-    series: SeriesSettings, monkeypatch: pytest.MonkeyPatch
+    series: SeriesSettings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     save, steps = TrainingCheckpoints.save, []
 
@@ -103,6 +103,7 @@ def test_what_was_stopped_goes_on_and_a_crash_costs_no_other_recipe(
         patch.setattr(TrainingCheckpoints, "save", crash_once)
         failures = run_series(series, RecipeFiles(Path()))
     assert failures.keys() == {"base", "broken"} and failures["base"] == "RuntimeError: the machine was struck"
+    assert "The traceback is in " in caplog.text and "Traceback (most recent call last)" not in caplog.text
     assert read_result("shared", series.results) is not None
 
     step = Pretraining._step
