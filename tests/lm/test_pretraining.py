@@ -64,6 +64,19 @@ def train(settings: PretrainSettings, resume: bool = False) -> Validation:
     return run_pretraining(settings, directory, resume)
 
 
+def train_until_first_checkpoint(settings: PretrainSettings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if it were killed then."""
+    save = TrainingCheckpoints.save
+
+    def killed(self: TrainingCheckpoints, *arguments: Any) -> None:
+        save(self, *arguments)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(TrainingCheckpoints, "save", killed)
+        train(settings)
+
+
 def metrics(directory: Path, kind: str) -> list[dict[str, Any]]:
     lines = map(json.loads, (directory / "metrics.jsonl").read_text().splitlines())
     return [line for line in lines if line.pop("kind") == kind]
@@ -234,15 +247,7 @@ def test_an_adaptive_soft_max_is_trained_kept_and_resumed(
     assert model.config.softmax_clusters == [10, 30] and counts == sorted(counts, reverse=True)
 
     again = make_settings(*adaptive, "training.max_steps=12", f"output={tmp_path / 'stopped'}")
-    save = TrainingCheckpoints.save
-
-    def killed(self: TrainingCheckpoints, *arguments: Any) -> None:
-        save(self, *arguments)
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(TrainingCheckpoints, "save", killed)
-        train(again)
+    train_until_first_checkpoint(again, monkeypatch)
     assert train(again, resume=True) == best
 
 
@@ -293,15 +298,7 @@ def test_averages_killed_and_resumed_equal_those_left_alone(
     overrides = ["training.max_steps=12", "training.ema_decay=0.9", f"model.softmax={softmax}"]
     alone = train(make_settings(*overrides))
     again = make_settings(*overrides, f"output={tmp_path / 'stopped'}")
-    save = TrainingCheckpoints.save
-
-    def killed(self: TrainingCheckpoints, *arguments: Any) -> None:
-        save(self, *arguments)
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(TrainingCheckpoints, "save", killed)
-        train(again)
+    train_until_first_checkpoint(again, monkeypatch)
     assert train(again, resume=True) == alone
     for name in ("model/model.safetensors", "checkpoints/step-00000012/trained.safetensors"):
         assert (tmp_path / "stopped" / name).read_bytes() == (tmp_path / "run" / name).read_bytes()

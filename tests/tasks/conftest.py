@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,6 +15,7 @@ from elmo_xlstm.config import Settings, validate
 from tasks.aspects.datasets import aspect_datasets
 from tasks.classification.datasets import classification_datasets
 from tasks.finetuning import FinetuneSettings
+from tasks.model import TaskModel
 from tasks.pairs.datasets import pair_datasets
 from tasks.readers.labelled import LabelledSplits
 from tasks.readers.table import TableReader
@@ -190,3 +193,24 @@ def labelled_settings(labelled_files, model_directory):
         return validate(FinetuneSettings, values)
 
     return make
+
+
+@pytest.fixture
+def crash_in_second_validation(monkeypatch):
+    """A context in which a model class's second round of predictions ends in a power cut, which must come."""
+
+    @contextmanager
+    def crashing(model_class: type[TaskModel]) -> Iterator[None]:
+        predict, calls = model_class.predict, []
+
+        def crash(self, *arguments):
+            calls.append(1)
+            if len(calls) == 2:
+                raise RuntimeError("power cut")
+            return predict(self, *arguments)
+
+        with monkeypatch.context() as patch, pytest.raises(RuntimeError, match="power cut"):
+            patch.setattr(model_class, "predict", crash)
+            yield
+
+    return crashing

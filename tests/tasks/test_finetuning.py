@@ -111,21 +111,11 @@ def test_other_seed_other_initial_and_final_weights(finished, kind, ner_experime
     assert not same(weights(tmp_path / "whole"), weights(finished[0]))
 
 
-def test_resume_after_a_crash(finished, kind, ner_settings, tmp_path, monkeypatch) -> None:
+def test_resume_after_a_crash(finished, kind, ner_settings, tmp_path, crash_in_second_validation) -> None:
     directory, result = finished
     settings = ner_settings(tmp_path, kind)
-    predict, calls = TaggingModel.predict, []
-
-    def crash_in_the_second_validation(self, *arguments):
-        calls.append(1)
-        if len(calls) == 2:
-            raise RuntimeError("power cut")
-        return predict(self, *arguments)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(TaggingModel, "predict", crash_in_the_second_validation)
-        with pytest.raises(RuntimeError, match="power cut"):
-            finetune(settings)
+    with crash_in_second_validation(TaggingModel):
+        finetune(settings)
     assert not (tmp_path / "results").exists() and not (tmp_path / "run" / WEIGHTS_FILE).exists()
     with pytest.raises(UserError, match="--resume"):
         FinishedRun(tmp_path / "run")
