@@ -63,7 +63,7 @@ METHOD = """\
   what it held after imports and model building. So it contains gradients, optimizer state and activations, not weights;
   for a compiled contender also the compiler. On a GPU: allocated tensors.
 - **Freed memory** is kept by our pretraining (`elmo_xlstm/allocator.py`): glibc's allocator otherwise fetches every
-  large block anew, page by page, and clears each page. In `training`, `batch` and `memory` *ours* and the LSTMs run
+  large block anew, page by page, and clears each page. In `training` and `batch` *ours* and the LSTMs run
   with that setting, and *xlstm package* without it, as with its README; *xlstm package, freed memory kept* has it too,
   which shows the allocator's part in the difference. What it is worth depends on how dear a page fault is; virtual
   machines that return memory to their host pay most. All four rows of size base in one process need some 30 GB; with

@@ -59,10 +59,12 @@ def make_tagger(
     return tagger, WordCollator(tagger.scheme, words, characters)
 
 
-@pytest.mark.parametrize("crf", [True, False])
-def test_learns_prefixes_and_neighbours(crf: bool) -> None:
+@pytest.mark.parametrize(
+    "settings", [{"crf": True}, {"crf": False}, {"projection": 24}], ids=["crf", "soft-max", "projection"]
+)
+def test_learns_prefixes_and_neighbours(settings: dict[str, object]) -> None:
     train, held_out = make_sentences(150, seed=1), make_sentences(60, seed=2)
-    tagger, collate = make_tagger(train, ("characters", "words"), crf=crf)
+    tagger, collate = make_tagger(train, ("characters", "words"), **settings)
     optimizer = torch.optim.Adam(tagger.parameters(), lr=1e-2)
     for start in list(range(0, 150, 25)) * 8:
         optimizer.zero_grad()
