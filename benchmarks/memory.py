@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import resource
 import subprocess
 import sys
-from pathlib import Path
 
 import torch
 
 from benchmarks.contenders import CONTENDERS, OUR_TRAINING, PACKAGE, PACKAGE_KEPT, Contenders
+from benchmarks.process import benchmark_environment, highest_resident, resident
 from benchmarks.results import Measurement, Result, make_result
 from benchmarks.session import Session
 from benchmarks.sizes import SIZES
@@ -52,12 +50,6 @@ def in_own_process(session: Session, contender: str) -> tuple[float, float]:
     return peak, built
 
 
-def benchmark_environment() -> dict[str, str]:
-    """For a process that imports this checkout."""
-    root = str(Path(__file__).parents[1])
-    return {**os.environ, "PYTHONPATH": os.pathsep.join([root, os.environ.get("PYTHONPATH", "")])}
-
-
 def in_this_process(session: Session, contender: str) -> tuple[float, float]:
     """As :func:`in_own_process`, in this one."""
     if contender in (*OUR_TRAINING, PACKAGE_KEPT) and session.device.type == "cpu":
@@ -76,32 +68,13 @@ def in_this_process(session: Session, contender: str) -> tuple[float, float]:
 def _held(device: torch.device) -> float:
     if device.type == "cuda":
         return float(torch.cuda.memory_allocated(device))
-    return _status("VmRSS:") or _highest()
+    return resident()
 
 
 def _peak(device: torch.device) -> float:
     if device.type == "cuda":
         return float(torch.cuda.max_memory_allocated(device))
     return highest_resident()
-
-
-def highest_resident() -> float:
-    """Bytes that this process has held at most."""
-    # Linux hands ru_maxrss on to a new process from the one that started it; VmHWM begins anew with the program.
-    return _status("VmHWM:") or _highest()
-
-
-def _status(field: str) -> float | None:
-    try:
-        lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return None
-    return next((1024.0 * int(line.split()[1]) for line in lines if line.startswith(field)), None)
-
-
-def _highest() -> float:
-    kibibytes = sys.platform != "darwin"  # macOS counts bytes
-    return float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1024 if kibibytes else 1))
 
 
 def main(arguments: str) -> None:

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import json
 import random
-import resource
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
-from benchmarks.memory import benchmark_environment, highest_resident
+from benchmarks.process import benchmark_environment
 from benchmarks.results import Measurement, Result, make_result
 from benchmarks.sentences import SAMPLE, make_tokenizer
 from benchmarks.session import Session
 from elmo_xlstm.errors import UserError
-from elmo_xlstm.text import CorpusConfig, prepare_corpus
 
 LINES = 8  # of a document
 PEAK_MEMORY = "peak MiB of a process"
+ONE_CORE = "1 process on 1 core"
 
 
 def write_text(path: Path, megabytes: float, seed: int = 0) -> int:
@@ -46,7 +44,12 @@ def measure_preparation(session: Session) -> Result:
     Raises:
         UserError: a process failed.
     """
-    workers = dict.fromkeys((1, session.threads))
+    contenders: dict[str, tuple[int, dict[str, str]]] = {  # processes, and their environment
+        ONE_CORE: (1, {"RAYON_NUM_THREADS": "1"}),
+        "1 process": (1, {}),  # the tokenizers library has a thread a core
+    }
+    if session.threads > 1:
+        contenders[f"{session.threads} processes"] = (session.threads, {})
     measurements = []
     with tempfile.TemporaryDirectory() as directory:
         tokenizer = Path(directory, "tokenizer")
@@ -54,47 +57,29 @@ def measure_preparation(session: Session) -> Result:
         for megabytes in session.size.texts:
             text = Path(directory, f"{megabytes}.txt")
             words = write_text(text, megabytes)
-            found: dict[int, list[tuple[float, float]]] = {count: [] for count in workers}
+            found: dict[str, list[tuple[float, float]]] = {contender: [] for contender in contenders}
             for _ in range(session.repeats):
-                for count in workers:
-                    found[count].append(_in_own_process(text, tokenizer, count))
+                for contender, (workers, environment) in contenders.items():
+                    found[contender].append(_in_own_process(text, tokenizer, workers, environment))
             measurements += [
                 Measurement(
-                    contender=f"{count} process" + "es" * (count > 1),
+                    contender=contender,
                     case={"MB of text": str(megabytes)},
                     work={"words": float(words)},
                     values=[seconds for seconds, _ in runs],
                     scores={PEAK_MEMORY: max(peak for _, peak in runs) / 2**20},
                 )
-                for count, runs in found.items()
+                for contender, runs in found.items()
             ]
-    return make_result(session, "preparation", "1 process", measurements)
+    return make_result(session, "preparation", ONE_CORE, measurements)
 
 
-def _in_own_process(text: Path, tokenizer: Path, workers: int) -> tuple[float, float]:
+def _in_own_process(text: Path, tokenizer: Path, workers: int, environment: dict[str, str]) -> tuple[float, float]:
     arguments = json.dumps([str(text), str(tokenizer), workers])
-    command = [sys.executable, "-m", "benchmarks.preparation", arguments]
-    done = subprocess.run(command, capture_output=True, text=True, env=benchmark_environment())
+    command = [sys.executable, "-m", "benchmarks.preparation_process", arguments]
+    done = subprocess.run(command, capture_output=True, text=True, env={**benchmark_environment(), **environment})
     if done.returncode:
         last = done.stderr.strip().splitlines()[-1:] or ["no message"]
-        raise UserError(f"preparing {text.name} with {workers} processes failed: {last[0]}")
+        raise UserError(f"preparing {text.name} with workers={workers} failed: {last[0]}")
     seconds, peak = json.loads(done.stdout.splitlines()[-1])
     return seconds, peak
-
-
-def main(arguments: str) -> None:
-    """Print the seconds that preparing a text takes, and the bytes of the process that held most."""
-    text, name, workers = json.loads(arguments)
-    tokenizer = make_tokenizer(name, 0, [])
-    source = {"type": "local", "paths": [text], "documents": "blank_line"}
-    config = CorpusConfig.model_validate({"sources": [source], "workers": workers})
-    with tempfile.TemporaryDirectory() as directory:
-        started = time.perf_counter()
-        prepare_corpus(config, tokenizer, Path(directory))
-        seconds = time.perf_counter() - started
-    children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * (1024 if sys.platform != "darwin" else 1)
-    print(json.dumps([seconds, max(highest_resident(), children)]))
-
-
-if __name__ == "__main__":
-    main(sys.argv[1])

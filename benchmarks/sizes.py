@@ -59,7 +59,7 @@ class Size:
 
 _LENGTHS = tuple(2**power for power in range(6, 15))  # 64 ... 16,384
 _BATCHES = (1, 4, 16, 64)
-_TEXTS = (8.0, 128.0)
+_TEXTS = (8.0, 64.0)
 
 SIZES = {
     size.name: size
