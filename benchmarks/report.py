@@ -71,8 +71,8 @@ METHOD = """\
   fp32, 2026-11-22, commit eede9a1). In `memory`, that setting is in ours and in that row only.
 - **Corpus preparation** reads documents of lines of the bundled text in a fresh process each time; the start of worker
   processes counts. A single process has the threads of the tokenizers library, one a core, which cut the text while
-  Python cleans it on one; *on 1 core* it has one thread. Memory is the highest resident memory of the process that held
-  most.
+  Python cleans it on one; *on 1 core* it has one thread. Worker processes start from 32 MB of text on. Memory is the
+  highest resident memory of the process that held most.
 - **Inputs** are random pieces, as unevenly frequent as words; weights are random. bf16 is measured only where the
   processor multiplies bf16 in hardware, as autocast over fp32 weights.
 """
