@@ -208,6 +208,8 @@ def _store(result: Result) -> list[str]:
     for slow, fast in (
         (store.AFRESH, store.READ),
         (store.FIRST_EPOCH, store.STORE_EPOCH),
+        (store.FIRST_LIGHT, store.STORE_LIGHT),
+        (store.AFRESH, store.STORE_LIGHT),
         (store.STORE_EPOCH, store.MEMORY_EPOCH),
         (store.STORE_EPOCH, store.BATCHES),
     ):

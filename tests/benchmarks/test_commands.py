@@ -89,7 +89,7 @@ def test_embedding_and_store(sentences_file: Path, tmp_path: Path):
     assert ours.work["words"] == 8
     assert "3 sentences, 8 words" in result.notes[0]
     result = run("store", output, "--sentences", sentences_file, "--most", 2)
-    assert len(result.measurements) == 7
+    assert len(result.measurements) == 9
     assert "2 distinct sentences" in result.notes[0] and "of its time on reading features" in result.notes[1]
 
 
