@@ -47,12 +47,30 @@ def test_averages(tasks: tuple[str, ...]) -> None:
     assert frozen in CARD and without in CARD
 
 
+def spread(task: str, model: str) -> str:
+    return f"{mean(task, model):.2f} ± {statistics.stdev(scores()[task, model]):.2f}"
+
+
 def test_means_and_deviations_are_of_the_frozen_model() -> None:
-    shown = {
-        f"{statistics.fmean(s):.2f} ± {statistics.stdev(s):.2f}" for (_, m), s in scores().items() if m == MODELS[0]
-    }
-    found = re.findall(r"\d+\.\d\d ± \d+\.\d\d", PAGE)
+    shown = {spread(task, model) for task, model in scores() if model == MODELS[0]}
+    found = re.findall(r"\d+\.\d\d ± \d+\.\d\d", "\n".join(line for line in PAGE.splitlines() if line[:1] != "|"))
     assert len(found) >= 5 and set(found) <= shown
+
+
+def test_tables_of_models_by_tasks_are_what_the_result_files_say() -> None:
+    tables, columns = set(), []
+    for line in PAGE.splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if cells[0] == "model":
+            columns = [heading.lower() for heading in cells[1:]]
+        elif line[:1] != "|":
+            columns = []
+        elif columns and set(cells[0]) != {"-"}:
+            model = cells[0].strip("`")
+            assert {column: spread(column, model) for column in columns} == dict(zip(columns, cells[1:], strict=True))
+            assert {len(scores()[column, model]) for column in columns} == {3}
+            tables.add(model)
+    assert {"frozen-bilm", "int8-bilm", "forward-only", "unfrozen-bilm"} <= tables
 
 
 def test_gains() -> None:
