@@ -20,6 +20,9 @@
     'batch_64',
     'averaged',
     'averaged_constant',
+    'mix_plain',
+    'mix_target',
+    'mix_everyday',
   ],
   // Text that no model has read, by kind; every n-th line of each is scored, about a thousand.
   texts: [

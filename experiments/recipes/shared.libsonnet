@@ -1,11 +1,12 @@
 // What all recipes share: the base that each changes in one respect, and the text, of which a sample is enough here.
-//   { tokenizer(name, vocab_size, lower_case), pretrain(name) }
+//   { sources, tokenizer(name, vocab_size, lower_case), pretrain(name) }
 local release = import '../release/text.libsonnet';
 function(corpus, exclude)
   local whole = release(corpus, exclude);
   // About 3 M tokens of the released models' text in the same proportions; less than half of them are read.
   local sources = [source { share: 0.15 * source.share } for source in whole.sources];
   {
+    sources: whole.sources,
     tokenizer(name, vocab_size, lower_case): {
       sources: sources,
       cleaning: whole.cleaning,

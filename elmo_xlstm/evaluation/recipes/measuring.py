@@ -97,8 +97,18 @@ def training_time(metrics: Sequence[Mapping[str, Any]], tokens_per_step: int) ->
 
 def changes(base: Mapping[str, Any], recipe: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
     """Dotted settings that are not the same, with both values, ``None`` where there is none; not where the run lies."""
+    base, recipe = _with_mix(base), _with_mix(recipe)
     keys = [key for key in differences(base, recipe) if key != "output"]
     return {key: (_value(base, key), _value(recipe, key)) for key in keys}
+
+
+def _with_mix(settings: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The settings with share and repeat of each source by its name: of sources only these differ between recipes."""
+    corpus = settings.get("corpus", {})
+    if "sources" not in corpus:
+        return settings
+    mix = {source["label"]: [source["share"], source["repeat"]] for source in corpus["sources"]}
+    return {**settings, "corpus": {**corpus, "sources": mix}}
 
 
 def _value(settings: Any, dotted: str) -> Any:

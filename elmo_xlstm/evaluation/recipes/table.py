@@ -14,6 +14,7 @@ from elmo_xlstm.lm.validation import Validation
 BEGIN = "<!-- recipes: made by `python cli.py recipes`, not to be edited -->"
 END = "<!-- end of recipes -->"
 NOTHING = "No recipe has been run yet."
+MIX = "corpus.sources."
 # Follow from other settings: how often something is written.
 UNTOLD = ("training.log_every", "training.validate_every")
 
@@ -50,8 +51,12 @@ def _changes(result: RecipeResult) -> str:
     told = [
         f"`{key}` {_shown(now)}"
         for key, (_, now) in result.changes.items()
-        if now is not None and key not in UNTOLD  # what is not set any more belongs to what was there instead
+        if now is not None
+        and key not in UNTOLD  # what is not set any more belongs to what was there instead
+        and not key.startswith(MIX)
     ]
+    if any(key.startswith(MIX) for key in result.changes):
+        told.append("other shares of the sources")
     return ", ".join(told) or "the base"
 
 

@@ -26,3 +26,12 @@ def test_changes_have_both_values_also_where_one_is_missing() -> None:
         "loss.samples": (8, None),
         "list": ([1, 2], [1, 3]),
     }
+
+
+def test_another_mix_is_told_by_shares_and_repeats_of_sources_not_by_their_files() -> None:
+    def settings(**mix: list[float]) -> dict[str, object]:
+        sources = [{"label": name, "share": s, "repeat": r, "paths": ["/a"]} for name, (s, r) in mix.items()]
+        return {"corpus": {"sources": sources, "deduplicate": True}}
+
+    found = changes(settings(news=[1, 1], law=[0.1, 1], tweets=[1, 2]), settings(news=[1, 1], tweets=[1, 4]))
+    assert found == {"corpus.sources.law": ([0.1, 1], None), "corpus.sources.tweets": ([1, 2], [1, 4])}

@@ -63,6 +63,12 @@ def test_what_differs_is_told_by_its_new_value(make_result) -> None:
     assert "| `tokenizer.name` tokenizer_8k, `optimizer.betas` [0.9, 0.999], `training.ema_decay` 0.99 |" in row
 
 
+def test_another_mix_is_told_in_a_few_words(make_result) -> None:
+    change = {"corpus.sources.law": [[0.1, 1], None], "corpus.sources.tweets": [[0.15, 3], [0.15, 6]]}
+    row = render_table([make_result("mix", changes=change)], ["News"]).splitlines()[-1]
+    assert "| `mix` | other shares of the sources | 16,000 |" in row
+
+
 def test_a_page_without_marks_is_refused(series) -> None:
     for text in ("", BEGIN, f"{END}\n{BEGIN}"):
         series.table.write_text(text)
