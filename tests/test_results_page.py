@@ -93,3 +93,22 @@ def test_what_pretraining_is_worth() -> None:
     found = {name: float(number) for name, number in re.findall(r"(\w+) (\d+\.\d)", listed)}
     lost = {name: round(mean(task, "frozen-bilm") - mean(task, "random-bilm"), 1) for name, task in names.items()}
     assert found == lost
+
+
+def test_what_is_not_significant_has_no_star_on_the_leaderboard() -> None:
+    [listed] = re.findall(r"On ([^.]*)\s+the difference is not significant", PAGE)
+    named = {
+        "absa_e2e" if name == "ABSA" else name.lower() for name in re.findall(r"\w+", listed.replace(" and ", " "))
+    }
+    unstarred, headings = set(), []
+    for line in (
+        (ROOT / "results" / "leaderboard.md").read_text(encoding="utf-8").split("\n## Significance")[0].splitlines()
+    ):
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if cells[0] == "model" and "parameters" in cells and "interval" not in line:
+            headings = [cell.split(" ")[0].replace("\\", "") for cell in cells]
+        elif cells[0] == "frozen-bilm" and headings:
+            row = dict(zip(headings, cells, strict=True))
+            unstarred |= {task for task in (*TASKS, "absa_e2e") if task in row and "★" not in row[task]}
+            headings = []
+    assert named == unstarred

@@ -15,7 +15,7 @@ from elmo_xlstm.evaluation.leaderboard.amounts import Amount, amounts
 from elmo_xlstm.evaluation.leaderboard.board import Board, Column
 from elmo_xlstm.evaluation.leaderboard.details import type_f1
 from elmo_xlstm.evaluation.leaderboard.tables import column_title, metric_title
-from elmo_xlstm.evaluation.results import RunResult
+from elmo_xlstm.evaluation.results import MixWeights, RunResult
 
 DRAWING = 1
 """Version of the drawing; raised when pictures of the same data are to look different."""
@@ -161,7 +161,10 @@ def _layer_weights(board: Board) -> Picture | None:
         for model, runs in board.runs(column).items():
             kinds = sorted({(name, len(mix.weights)) for run in runs for name, mix in run.mix.items()})
             for name, count in kinds:
-                mixes = [run.mix[name] for run in runs if name in run.mix and len(run.mix[name].weights) == count]
+                having = [run for run in runs if name in run.mix and len(run.mix[name].weights) == count]
+                mixes = [run.mix[name] for run in having if _learns(run, run.mix[name])]
+                if not mixes:
+                    continue
                 label = f"{column_title(column, board)} · {model}" + (f" · {name}" if len(kinds) > 1 else "")
                 rows.append(readable(label, 2 * LONGEST))
                 values.append([_rounded(statistics.fmean(mix.weights[i] for mix in mixes)) for i in range(count)])
@@ -172,6 +175,15 @@ def _layer_weights(board: Board) -> Picture | None:
     padded = [row + [None] * (layers - len(row)) for row in values]
     columns = [f"layer {layer}" for layer in range(layers)]
     return Picture("layer-weights", "Learned layer weights", None, HeatMap(rows, columns, padded))
+
+
+def _learns(run: RunResult, mix: MixWeights) -> bool:
+    """Whether weights could have come out otherwise: there are several layers, and the mix was to be trained."""
+    settings: object = run.config
+    for key in ("task", "head", "mix"):
+        settings = settings.get(key) if isinstance(settings, dict) else None
+    trained = not isinstance(settings, dict) or settings.get("trainable") is not False
+    return trained and max(mix.weights) < 1
 
 
 def _curves(runs: dict[str, list[RunResult]], metric: str, against: str | None) -> Curves | None:

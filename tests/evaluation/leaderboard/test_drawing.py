@@ -56,7 +56,7 @@ def test_the_same_data_give_the_same_bytes_whatever_the_users_settings(shown):
 
 def test_names_are_text_and_never_markup_or_formulae(result):
     confusion = Confusion(labels=[HOSTILE, "\x00\x0b"], counts=[[1, 0], [0, 0]])
-    runs = [result(types={HOSTILE: 0.5}, mix={HOSTILE: [1.0], "other": [1.0]}, confusion=confusion)]
+    runs = [result(types={HOSTILE: 0.5}, mix={HOSTILE: [0.4, 0.6], "other": [0.4, 0.6]}, confusion=confusion)]
     svgs = drawn(runs)
     assert len(svgs) == 3
     for svg in svgs.values():

@@ -28,6 +28,17 @@ def test_layer_weights_are_means_over_seeds_with_blanks_for_layers_that_lack(res
     assert content.values == [[0.3, 0.7, None], [0.1, 0.2, 0.7], [0.5, 0.3, 0.2]]
 
 
+def test_layer_weights_that_were_not_learned_are_not_shown(result):
+    fixed = {"task": {"head": {"mix": {"trainable": False}}}}
+    runs = [
+        result(mix={"head": [0.2, 0.8]}),
+        result(model="one-layer", mix={"head": [0.0, 1.0]}),
+        result(model="plain-mean", mix={"head": [0.5, 0.5]}, config=fixed),
+    ]
+    assert named(runs)["layer-weights"].content.rows == ["nerp · bilm"]
+    assert named(runs[1:]) == {}
+
+
 def test_the_best_models_and_the_chosen_row_are_shown(labels):
     runs = [labels(q, model=m) for m, q in (("no-bilm", 0.2), ("d", 0.4), ("c", 0.6), ("b", 0.8), ("a", 1.0))]
     shown = named(runs)
