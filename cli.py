@@ -196,7 +196,7 @@ def suite(
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Run again what is done, too.")] = False,
     replace_stale: Annotated[
-        bool, typer.Option("--replace-stale", help="Run again what was made with other settings.")
+        bool, typer.Option("--replace-stale", help="Run again what was made with other settings or data.")
     ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what there is to do, and how long it takes.")

@@ -101,12 +101,12 @@ def _show(result: Result, directory: Path) -> None:
     console.print(f"stored in {path}", markup=False, highlight=False)
 
 
-def _add(name: str, measure: Callable[[Session], Result], description: str, default_repeats: int = 7) -> None:
+def _add(name: str, measure: Callable[[Session], Result], description: str) -> None:
     @app.command(name, help=description)
     def command(
         size: SizeOption = BASE,
         threads: ThreadsOption = None,
-        repeats: RepeatsOption = default_repeats,
+        repeats: RepeatsOption = 7,
         output: OutputOption = RESULTS,
         device: DeviceOption = "cpu",
         only: OnlyOption = None,
@@ -118,7 +118,7 @@ def _add(name: str, measure: Callable[[Session], Result], description: str, defa
 _add("machine", measure_machine, "Peak of matrix products and of memory copies.")
 _add("training", measure_training, "One optimizer step of every contender, interleaved.")
 _add("softmax", measure_softmax, "The exact soft-max loss alone, beside other packages' kernels.")
-_add("memory", measure_memory, "Peak memory of that step, each contender in its own process.", default_repeats=3)
+_add("memory", measure_memory, "Peak memory of that step, each contender in its own process.")
 _add("batch", measure_batches, "Optimizer steps by batch size.")
 _add("length", measure_lengths, "Encoding by length of the input.")
 _add("preparation", measure_preparation, "Corpus preparation by one process and by one a core.")

@@ -15,6 +15,8 @@ INTRODUCTION = """\
 
 This page is generated from stored measurements: `python -m benchmarks report`. Each section is one command, run as
 `python -m benchmarks COMMAND --size SIZE`, which prints its table and stores all raw times in `benchmarks/results`.
+`embedding` and `quality` read files of task sentences and of text that are named when they are run; `-dirty` after a
+commit says that the tree was not that commit's alone.
 
 | command | what it measures |
 |---|---|
@@ -22,6 +24,7 @@ This page is generated from stored measurements: `python -m benchmarks report`. 
 | `training` | one optimizer step: forward, backward, clipping, AdamW |
 | `memory` | peak memory of that step, each contender in its own process |
 | `batch` | the step by batch size |
+| `softmax` | the exact soft-max loss alone, beside other packages' kernels |
 | `quality` | the same small model trained with each soft-max loss: speed, and perplexity on held-out text |
 | `embedding` | fixed batches of pieces; sentences from text to word vectors |
 | `bundled` | the model that the package carries, beside BERT of base size |
@@ -29,6 +32,8 @@ This page is generated from stored measurements: `python -m benchmarks report`. 
 | `crf` | the CRF against pytorch-crf |
 | `preparation` | cleaning and tokenising text by one process and by one a core, and its memory by size of the text |
 | `store` | the feature store against embedding afresh; epochs of fine-tuning |
+| `cost` | what tokens cost at the measured speed: the tables of [scaling.md](scaling.md), nothing is stored |
+| `soak` | memory and open files over long work; nothing is stored |
 | `gpu` | checks of results on an accelerator, then training with tuned batches (`benchmarks/gpu.sh`) |
 
 """
@@ -44,7 +49,7 @@ METHOD = """\
   same; sentences come in random padded batches of 32.
 - **ours**: `BiXLSTM` with the chunked exact soft-max, or the sampled one, and fused AdamW, in the tier that pretraining
   takes by itself: on a CPU in fp32 our compiled kernels (`elmo_xlstm/lm/native`). *Plain torch*: without them, as is
-  *ours* in tables of the commits 779b169 and a0231e7, which are older than the kernels.
+  *ours* in tables of commit 779b169, which is older than the kernels and than the setting for freed memory below.
   *Compiled*: the two stacks under `torch.compile` instead. Embedding runs the stacks with folded weights, one batch a
   core; sentences are sorted into batches of a token budget, or, *random batches*, not. *bf16* and *int8* convert the
   projections alone, while bf16 of the package and of BERT is autocast.
@@ -66,9 +71,10 @@ METHOD = """\
   large block anew, page by page, and clears each page. In `training` and `batch` *ours* and the LSTMs run
   with that setting, and *xlstm package* without it, as with its README; *xlstm package, freed memory kept* has it too,
   which shows the allocator's part in the difference. What it is worth depends on how dear a page fault is; virtual
-  machines that return memory to their host pay most. All four rows of size base in one process need some 30 GB; with
-  freed memory kept for the package too, *ours* was 1.33× and *ours, sampled soft-max* 1.80× as fast as it (7 repeats,
-  fp32, 2026-11-22, commit eede9a1). In `memory`, that setting is in ours and in that row only.
+  machines that return memory to their host pay most. All four rows of size base in one process need some 30 GB. **With
+  freed memory kept for the package too, *ours* was 1.33× and *ours, sampled soft-max* 1.80× as fast as it** (7 repeats,
+  fp32, 2026-11-22, the table that commit 447e762 filed): the rest is the allocator's. In `memory`, that setting is in
+  ours and in that row only.
 - **Corpus preparation** reads documents of lines of the bundled text in a fresh process each time; the start of worker
   processes counts. A single process has the threads of the tokenizers library, one a core, which cut the text while
   Python cleans it on one; *on 1 core* it has one thread. Worker processes start from 32 MB of text on. Memory is the
@@ -240,6 +246,7 @@ TITLES = {
     "training": "Training step",
     "memory": "Peak memory of a training step",
     "batch": "Training by batch size",
+    "softmax": "The exact soft-max loss",
     "quality": "Soft-max losses: speed and quality",
     "embedding": "Embedding",
     "bundled": "The bundled model",

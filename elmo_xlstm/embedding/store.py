@@ -53,7 +53,7 @@ class FeatureStore:
     stored until then.
 
     Nothing reads ahead: opening the store checks every byte, which brings it into the system's page cache, and making
-    an epoch's batches from there takes 2 % of the time that a BiLSTM-CRF needs to train on them (``python -m
+    an epoch's batches from there takes 3 % of the time that a BiLSTM-CRF needs to train on them (``python -m
     benchmarks store``), so that a thread that reads ahead has nothing to win.
 
     Args:

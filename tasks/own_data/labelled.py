@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 
 from elmo_xlstm.config import Settings
 from elmo_xlstm.errors import UserError
-from elmo_xlstm.text.sources.compression import SUFFIXES
+from elmo_xlstm.text.sources.compression import format_suffix
 from tasks.own_data.hub import HubSplit, read_hub_split
 from tasks.own_data.settings import OwnData, OwnFiles, OwnHubData
 from tasks.own_data.splits import OwnSplits, checksums, read_splits
@@ -197,8 +197,7 @@ def _labelled(config: OwnData, splits: OwnSplits[LabelledText], sha256: dict[str
 
 def _format_of(path: Path) -> Format:
     """The format that a file's ending tells, whatever it is compressed by."""
-    name = path.with_suffix("") if path.suffix in SUFFIXES else path
     try:
-        return FORMATS[name.suffix.lower()]
+        return FORMATS[format_suffix(path)]
     except KeyError:
         raise UserError(f"{path}: the ending tells no format; set format to csv, tsv or jsonl") from None

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
+from elmo_xlstm.errors import UserError
+from elmo_xlstm.text.sources.compression import format_suffix
 from tasks.readers.json_line import parse_json
 from tasks.readers.problems import read_lines, refuse_or_warn
 from tasks.readers.sentence import Reading, TaggedSentence
 from tasks.readers.word_tokenizer import split_words
 
 JSON_LINES_SUFFIXES = (".jsonl", ".ndjson")
+TABLE_SUFFIXES = (".csv", ".tsv")
 EXPECTED = 'expected {"words": ["...", ...]} or {"text": "..."}'
 
 
@@ -26,9 +30,9 @@ def read_predict_input(path: Path, strict: bool = True) -> Reading:
 
     Raises:
         DataError: strict, and lines are bad: all are counted, the first twenty listed.
-        UserError: the file is missing, not UTF-8 or holds no sentence.
+        UserError: the file is a table, is missing, not UTF-8 or holds no sentence.
     """
-    json_lines = path.suffix.lower() in JSON_LINES_SUFFIXES
+    json_lines = is_json_lines(path)
     sentences: list[TaggedSentence] = []
     problems: list[str] = []
     for number, line in enumerate(read_lines(path), start=1):
@@ -47,6 +51,24 @@ def read_predict_input(path: Path, strict: bool = True) -> Reading:
         problems.append(f"{path}: holds no sentence")
         refuse_or_warn(path, problems, skipped, strict=True)
     return Reading(tuple(sentences), tuple(problems), skipped)
+
+
+def is_json_lines(path: Path, tables: Sequence[str] = TABLE_SUFFIXES) -> bool:
+    """Whether a file, compressed or not, is to be read as JSON lines, by its name; else it is plain text.
+
+    Args:
+        path: its name.
+        tables: endings of tables, whose header and other columns would be taken for text.
+
+    Raises:
+        UserError: it is a table.
+    """
+    if (suffix := format_suffix(path)) in tables:
+        raise UserError(
+            f"{path}: a {suffix[1:]} table cannot be predicted for; expected plain text, one a line, or JSON lines "
+            f"(a file named {JSON_LINES_SUFFIXES[0]}): write the column with the texts into such a file"
+        )
+    return suffix in JSON_LINES_SUFFIXES
 
 
 def _words_of_object(line: str) -> list[str]:

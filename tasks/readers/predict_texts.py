@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tasks.readers.json_line import parse_json
 from tasks.readers.labelled import LabelledReading, LabelledText
-from tasks.readers.predict_input import JSON_LINES_SUFFIXES
+from tasks.readers.predict_input import is_json_lines
 from tasks.readers.problems import read_lines, refuse_or_warn
 
 PAIR = ("first", "second")
@@ -26,9 +26,9 @@ def read_texts(path: Path, strict: bool = True) -> LabelledReading:
 
     Raises:
         DataError: strict, and lines are bad: all are counted, the first twenty listed.
-        UserError: the file is missing, not UTF-8 or holds no text.
+        UserError: the file is a table, is missing, not UTF-8 or holds no text.
     """
-    return _read(path, ("text",), lambda line: [line], strict)
+    return _read(path, is_json_lines(path), ("text",), lambda line: [line], strict)
 
 
 def read_pairs(path: Path, strict: bool = True) -> LabelledReading:
@@ -43,9 +43,9 @@ def read_pairs(path: Path, strict: bool = True) -> LabelledReading:
 
     Raises:
         DataError: strict, and lines are bad: all are counted, the first twenty listed.
-        UserError: the file is missing, not UTF-8 or holds no pair.
+        UserError: the file is a table, is missing, not UTF-8 or holds no pair.
     """
-    return _read(path, PAIR, _columns, strict)
+    return _read(path, is_json_lines(path, (".csv",)), PAIR, _columns, strict)
 
 
 def _columns(line: str) -> list[str]:
@@ -55,8 +55,9 @@ def _columns(line: str) -> list[str]:
     return texts
 
 
-def _read(path: Path, names: tuple[str, ...], split: Callable[[str], list[str]], strict: bool) -> LabelledReading:
-    json_lines = path.suffix.lower() in JSON_LINES_SUFFIXES
+def _read(
+    path: Path, json_lines: bool, names: tuple[str, ...], split: Callable[[str], list[str]], strict: bool
+) -> LabelledReading:
     examples: list[LabelledText] = []
     problems: list[str] = []
     for number, line in enumerate(read_lines(path), start=1):

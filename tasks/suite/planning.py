@@ -17,6 +17,7 @@ from elmo_xlstm.errors import UserError
 from elmo_xlstm.evaluation.results import RunResult, read_result
 from elmo_xlstm.run_directory import CONFIG_FILE, differences, read_config
 from tasks.finetuning import EMBEDDER_DIRECTORY, FinetuneSettings
+from tasks.own_data.splits import checksums
 from tasks.suite.estimates import estimate_seconds
 from tasks.suite.settings import Experiment, Suite
 
@@ -80,19 +81,19 @@ def plan_suite(
         suite: the chosen experiments.
         command: starts the suite; a run's result file says what is to be added to repeat that run alone.
         force: run again what is done.
-        replace_stale: run again what was made with other settings.
+        replace_stale: run again what was made with other settings, another language model or other data.
     """
     results = {
         directory: _read_results(directory) for directory in {Path(e.settings.results) for e in suite.experiments}
     }
     earlier = [result for found in results.values() for result in found.values()]
-    fingerprints = _Fingerprints()
+    fingerprints, data = _Fingerprints(), _Checksums()
     plan = []
     for seed in range(suite.seeds):
         for experiment in suite.experiments:
             settings = experiment.with_seed(seed, suite.output)
             result = results[Path(settings.results)].get((settings.task.name, settings.model, seed))
-            state, reason = _state(settings, result, fingerprints)
+            state, reason = _state(settings, result, fingerprints, data)
             replace = force or (replace_stale and state is State.STALE)
             plan.append(
                 PlannedRun(
@@ -120,16 +121,21 @@ def _command(suite: Sequence[str], experiment: Experiment, seed: int) -> str:
     return shlex.join([*suite, *choice, *overrides])
 
 
-def _state(settings: FinetuneSettings, result: RunResult | None, fingerprints: _Fingerprints) -> tuple[State, str]:
-    stale = ""
+def _state(
+    settings: FinetuneSettings, result: RunResult | None, fingerprints: _Fingerprints, data: _Checksums
+) -> tuple[State, str]:
+    stale = other_data = ""
     if result is not None:
-        stale = _changes(result.config, settings) or fingerprints.change(settings.embedder, result.checkpoint)
+        other_data = data.change(settings.task.dataset, result.data)
+        stale = (
+            _changes(result.config, settings) or fingerprints.change(settings.embedder, result.checkpoint) or other_data
+        )
         if not stale:
             return State.DONE, ""
     stored = settings.directory / CONFIG_FILE
     if stored.is_file():
         try:
-            other = _changes(read_config(settings.directory), settings)
+            other = _changes(read_config(settings.directory), settings) or other_data
         except UserError:
             return State.STALE, f"its {CONFIG_FILE} is damaged"
         kept = settings.directory / EMBEDDER_DIRECTORY
@@ -184,6 +190,22 @@ class _Fingerprints:
         if embedder is None or now is None or before is None or now == before:
             return ""
         return f"{embedder.model} holds another language model now"
+
+
+class _Checksums:
+    """Checksums of a user's own data files, each computed once; the benchmark's files have declared ones."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[Path, ...], dict[str, str]] = {}
+
+    def change(self, dataset: object, before: Mapping[str, str]) -> str:
+        """Name a file that holds other data than before; one that is gone cannot tell."""
+        parts = (getattr(dataset, name, None) for name in ("train", "valid", "test"))
+        paths = tuple(path for path in parts if isinstance(path, Path))
+        if paths not in self._known:
+            self._known[paths] = checksums(paths) if all(path.is_file() for path in paths) else {}
+        changed = [name for name, now in self._known[paths].items() if before.get(name, now) != now]
+        return f"{', '.join(changed)}: other data now" if changed else ""
 
 
 def _read_results(directory: Path) -> dict[RunKey, RunResult]:

@@ -92,7 +92,7 @@ def run_suite(
         raise UserError(
             "\n".join(
                 [
-                    f"{len(stale)} of {len(plan)} runs were made with other settings:",
+                    f"{len(stale)} of {len(plan)} runs were made with other settings or data:",
                     *stale,
                     "Measure them again with --replace-stale, or keep them and choose other places: "
                     "--output DIRECTORY -o results=DIRECTORY",

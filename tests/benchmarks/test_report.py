@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.__main__ import app
 from benchmarks.contenders import LSTM, OURS, PACKAGE, SAMPLED
-from benchmarks.report import write_report
+from benchmarks.report import TITLES, write_report
 from benchmarks.results import PEAK, Measurement, Result, read_results, table_rows, write_result
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.evaluation.environment import Hardware
@@ -141,3 +142,12 @@ def test_without_results_the_page_says_so(tmp_path: Path):
     write_report([], tmp_path / "page.md")
     text = (tmp_path / "page.md").read_text()
     assert "Nothing is measured yet." in text and "## How it is measured" in text
+
+
+def test_whatever_is_stored_has_a_section(tmp_path: Path) -> None:
+    commands = {command.name or command.callback.__name__ for command in app.registered_commands if command.callback}
+    assert commands - {"report", "cost", "soak"} == TITLES.keys()  # those store nothing
+    measured = [step("ours", 1.0, batch=2, length=8)]
+    write_report([make_result(command, measured) for command in TITLES], tmp_path / "page.md")
+    headings = [line for line in (tmp_path / "page.md").read_text().splitlines() if line.startswith("## ")]
+    assert headings[:-1] == [f"## {title}: base, cpu" for title in TITLES.values()]

@@ -27,6 +27,11 @@ LINE_BYTES = 2**26
 """A line is held in memory whole."""
 
 
+def format_suffix(path: Path) -> str:
+    """What a file's name ends in, lower-cased, whatever it is compressed by: ``.csv`` of ``a.CSV.gz``."""
+    return (path.with_suffix("") if path.suffix in SUFFIXES else path).suffix.lower()
+
+
 @contextmanager
 def open_binary(path: Path) -> Iterator[IO[bytes]]:
     """Open a file for reading, decompressed by its suffix (.gz, .bz2, .xz, .zst).

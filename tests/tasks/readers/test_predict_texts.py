@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import gzip
 import json
 
 import pytest
 
 from elmo_xlstm.errors import UserError
+from tasks.readers.predict_input import read_predict_input
 from tasks.readers.predict_texts import read_pairs, read_texts
 from tasks.readers.problems import DataError
 
@@ -31,6 +33,21 @@ def test_json_lines(write) -> None:
     lines = [json.dumps({"text": "satu\ndua", "id": 7}), json.dumps({"text": "tiga"})]
     reading = read_texts(write("in.jsonl", *lines))
     assert [example.words for example in reading.examples] == [(("satu", "dua"),), (("tiga",),)]
+
+
+def test_compressed_json_lines_are_json_lines(tmp_path) -> None:
+    path = tmp_path / "in.jsonl.gz"
+    path.write_bytes(gzip.compress(b'{"text": "satu dua"}\n'))
+    assert [example.texts for example in read_texts(path).examples] == [("satu dua",)]
+    assert [sentence.words for sentence in read_predict_input(path).sentences] == [("satu", "dua")]
+
+
+@pytest.mark.parametrize("name", ["in.csv", "in.TSV", "in.csv.gz"])
+def test_tables_are_refused_rather_than_read_as_text(tmp_path, name: str) -> None:
+    readers = [read_texts, read_predict_input, *([read_pairs] if ".csv" in name else [])]
+    for read in readers:
+        with pytest.raises(UserError, match=r"table cannot be predicted for; expected plain text"):
+            read(tmp_path / name)
 
 
 def test_pairs(write) -> None:

@@ -48,6 +48,20 @@ def test_nothing_is_there(make_plan) -> None:
     assert "4 of 4 runs to do; time unknown for 4" in shown and "0, 1" in shown and "unknown" in shown
 
 
+def test_a_result_of_other_data_is_stale(make_plan, finished) -> None:
+    (run,) = make_plan(models=("bilm",), trainer__epochs=1)
+    assert run.state is State.DONE
+    train = run.settings.task.dataset.train
+    content = train.read_bytes()
+    train.write_bytes(content + b"\nBaru\tO\n\n")
+    (run,) = make_plan(models=("bilm",), trainer__epochs=1)
+    assert run.state is State.STALE and run.reason == f"{train.name}: other data now"
+    train.unlink()  # what is gone cannot tell
+    assert states(make_plan(models=("bilm",), trainer__epochs=1)) == [State.DONE]
+    train.write_bytes(content)
+    assert states(make_plan(models=("bilm",), trainer__epochs=1)) == [State.DONE]
+
+
 def test_finished_runs(make_plan, finished, tmp_path) -> None:
     plan = make_plan(trainer__epochs=1, seeds=2)
     assert states(plan) == [State.DONE, State.NEW, State.NEW, State.NEW]

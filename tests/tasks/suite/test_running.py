@@ -93,7 +93,7 @@ def test_stale_runs_are_refused(events, make_plan) -> None:
     (run.settings.directory / "config.json").write_text(run.settings.model_dump_json())
     with pytest.raises(UserError) as caught:
         run_suite(make_plan(models=("no-a", "no-bilm"), trainer__epochs=9), 1)
-    assert "1 of 2 runs were made with other settings:\n  tiny no-bilm seed 0: trainer.epochs: 3 → 9" in str(
+    assert "1 of 2 runs were made with other settings or data:\n  tiny no-bilm seed 0: trainer.epochs: 3 → 9" in str(
         caught.value
     )
     assert "--replace-stale" in str(caught.value) and events == []
