@@ -83,10 +83,7 @@ class TagScheme:
                 f"tag '{error.args[0]}' is not among the declared labels: {', '.join(self.labels)}"
             ) from None
         if not self.permits(ids):
-            raise UserError(
-                f"tags '{' '.join(tags)}' break scheme '{self.name}'; repair them first (repair_bio) or choose scheme "
-                "'none'"
-            )
+            raise UserError(f"tags '{' '.join(tags)}' break scheme '{self.name}'; mend them or choose scheme 'none'")
         return ids
 
     def decode(self, ids: Sequence[int]) -> list[str]:

@@ -9,9 +9,10 @@ from typing import Annotated, Any, Literal
 
 from elmo_xlstm.embedding import ElmoEmbedder
 from elmo_xlstm.evaluation.tagging import score_tagging
-from elmo_xlstm.heads import repair_bio
+from elmo_xlstm.heads import TagScheme, repair_bio
 from tasks.predictor import Prediction, Texts
 from tasks.readers import TaggedSentence, read_predict_input
+from tasks.readers.problems import DataError
 from tasks.registry import tasks
 from tasks.tagging.datasets import tagging_datasets
 from tasks.tagging.heads import tagging_heads
@@ -60,8 +61,14 @@ class TaggingTask(Task[TaggedSentence]):
         return example.tags or ()
 
     def targets(self, examples: Sequence[TaggedSentence]) -> list[Labels]:
-        """The gold tags; where they are BIO, stray I- tags are read as B-."""
+        """The gold tags; where they are BIO, stray I- tags are read as B-.
+
+        Raises:
+            DataError: they are BIOES, and some cannot follow another or begin or end a sentence.
+        """
         tags = super().targets(examples)
+        if self.config.head.scheme == "bioes":
+            self._refuse_broken(examples)
         if self.config.head.scheme != "bio":
             return tags
         repairs = [repair_bio(list(sentence)) for sentence in tags]
@@ -69,6 +76,18 @@ class TaggingTask(Task[TaggedSentence]):
         if repaired:
             logger.info("%s: %d stray I- tags of the training data read as B-", self.config.name, repaired)
         return [sentence for sentence, _ in repairs]
+
+    def _refuse_broken(self, examples: Sequence[TaggedSentence]) -> None:
+        scheme = TagScheme(self.space.labels, "bioes")
+        ids = {label: index for index, label in enumerate(scheme.labels)}
+        problems = [
+            f"{example.origin}: tags '{' '.join(example.tags)}' break scheme 'bioes'"
+            for example in examples
+            if example.tags and not scheme.permits([ids[tag] for tag in example.tags])
+        ]
+        if problems:
+            advice = "Mend the tags (a span is S-X, or B-X, any I-X, E-X), or choose another task.head.scheme."
+            raise DataError(f"{self.config.name}, training data", problems, advice)
 
     def metrics(self, gold: Sequence[Labels], predicted: Sequence[Labels]) -> dict[str, float]:
         """F1 of spans, and how many words have the right tag."""
@@ -79,8 +98,9 @@ class TaggingTask(Task[TaggedSentence]):
         return compare_spans(gold, predicted, self.built().space.labels)
 
     def read_gold(self, path: Path) -> Sequence[TaggedSentence]:
-        """Sentences with tags from a further file of the data set's form."""
-        sentences: Sequence[TaggedSentence] = self.config.dataset.reader().read(path).sentences
+        """Sentences with tags of the model's from a further file of the data set's form."""
+        reader, labels = self.config.dataset.reader(), self.built().space.labels
+        sentences: Sequence[TaggedSentence] = reader.read(path, labels).sentences
         return sentences
 
     def read_input(self, path: Path) -> Sequence[TaggedSentence]:

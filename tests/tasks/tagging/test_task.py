@@ -11,6 +11,7 @@ from elmo_xlstm.errors import UserError
 from elmo_xlstm.evaluation.tagging import score_tagging
 from tasks.model import LabelSpace, Prediction
 from tasks.readers import TaggedSentence
+from tasks.readers.problems import DataError
 from tasks.tagging import TaggingTask
 
 
@@ -35,6 +36,25 @@ def test_sizes(ner_settings, embedder, tmp_path) -> None:
     assert sizes["sentences"] == {"train": 25, "valid": 6, "test": 9}
     assert sizes["labels"] == 5
     assert set(sizes["parameters"]) >= {"mix", "characters", "words", "encoder", "projection"}
+
+
+def test_training_tags_that_break_bioes_are_listed_with_their_lines(ner_settings, embedder, tmp_path) -> None:
+    settings = ner_settings(tmp_path).task
+    path = tmp_path / "train.conll"
+    path.write_text("Ani\tS-PER\ndi\tO\nKota\tB-LOC\nTua\tE-LOC\n\nIa\tI-PER\npergi\tO\n\n", encoding="utf-8")
+    labels = ("O", *(f"{mark}-{kind}" for kind in ("PER", "LOC") for mark in "BIES"))
+    head = settings.head.model_copy(update={"scheme": "bioes"})
+    dataset = settings.dataset.model_copy(update={"labels": labels, "train": path, "valid": path, "test": path})
+    task = settings.model_copy(update={"head": head, "dataset": dataset}).build(embedder)
+    with pytest.raises(DataError, match=r"1 problem\n.*train\.conll:6: tags 'I-PER O' break scheme 'bioes'\nMend"):
+        task.prepare()
+
+
+def test_a_further_file_has_the_tags_of_the_model(task, tmp_path) -> None:
+    path = tmp_path / "more.conll"
+    path.write_text("Ani\tB-PRS\n\n", encoding="utf-8")
+    with pytest.raises(DataError, match=r"more\.conll:1: .*B-PRS"):
+        task.read_gold(path)
 
 
 def test_stray_tags_of_training_are_repaired(ner_settings, embedder, tmp_path, caplog) -> None:
@@ -135,11 +155,10 @@ def test_labels_must_fit_the_scheme(tmp_path) -> None:
         validate(TaggingTask.Config, values).build(None).prepare()
 
 
-def test_gold_of_another_kind(task, monkeypatch, tmp_path) -> None:
-    (tmp_path / "pos.tsv").write_text("Siti\tNNP\ntiba\tVB\n")
+def test_gold_of_another_kind(task, monkeypatch) -> None:
     predict(monkeypatch, task, [["B-PER", "O"]])
     with pytest.raises(UserError, match=r"tiny: these examples cannot be scored: span tags .* plain tags .* mixed"):
-        task.score(task.read_gold(tmp_path / "pos.tsv"))
+        task.score([sentence("Siti tiba", "NNP VB")])
 
 
 def test_needs_to_be_prepared(ner_settings, embedder: ElmoEmbedder, tmp_path) -> None:
