@@ -11,7 +11,7 @@ from elmo_xlstm.config import Settings, validate
 from elmo_xlstm.evaluation.environment import Hardware
 from elmo_xlstm.lm.validation import Validation
 
-DECIMALS = 6
+DIGITS = 9
 
 
 class TrainingTime(Settings):
@@ -58,7 +58,7 @@ class RecipeResult(Settings):
     git_commit: str | None
 
     def write(self, directory: Path) -> None:
-        """Write ``<name>.json``, whole or not at all, numbers with six decimals."""
+        """Write ``<name>.json``, whole or not at all, numbers with nine digits."""
         text = json.dumps(_rounded(self.model_dump(mode="json")), indent=2, ensure_ascii=False, allow_nan=False)
         write_text_atomically(directory / f"{self.name}.json", text + "\n")
 
@@ -84,4 +84,4 @@ def _rounded(value: Any) -> Any:
         return {key: _rounded(item) for key, item in value.items()}
     if isinstance(value, list):
         return [_rounded(item) for item in value]
-    return round(value, DECIMALS) if isinstance(value, float) else value
+    return float(f"{value:.{DIGITS}g}") if isinstance(value, float) else value

@@ -11,10 +11,11 @@ from elmo_xlstm.evaluation.results import load_results
 
 def test_a_result_is_what_was_written(make_result, tmp_path: Path) -> None:
     result = make_result(
-        "context", changes={"model.context_length": [128, 256], "optimizer.betas": [[0.9, 0.95], [0, 1]]}
+        "context", changes={"model.context_length": [128, 256], "optimizer.epsilon": [1.0000000000000001e-05, 1e-8]}
     )
     result.write(tmp_path)
     assert read_result("context", tmp_path) == result
+    assert read_result("context", tmp_path).changes["optimizer.epsilon"] == (1e-5, 1e-8)
     assert read_result("other", tmp_path) is None
 
 
