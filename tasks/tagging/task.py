@@ -12,7 +12,7 @@ from elmo_xlstm.evaluation.tagging import score_tagging
 from elmo_xlstm.heads import TagScheme, repair_bio
 from tasks.predictor import Prediction, Texts
 from tasks.readers import TaggedSentence, read_predict_input
-from tasks.readers.problems import DataError
+from tasks.readers.problems import SHOWN, DataError
 from tasks.registry import tasks
 from tasks.tagging.datasets import tagging_datasets
 from tasks.tagging.heads import tagging_heads
@@ -98,9 +98,17 @@ class TaggingTask(Task[TaggedSentence]):
         return compare_spans(gold, predicted, self.built().space.labels)
 
     def read_gold(self, path: Path) -> Sequence[TaggedSentence]:
-        """Sentences with tags of the model's from a further file of the data set's form."""
-        reader, labels = self.config.dataset.reader(), self.built().space.labels
-        sentences: Sequence[TaggedSentence] = reader.read(path, labels).sentences
+        """Sentences with tags from a further file of the data set's form; tags that the model lacks are logged."""
+        sentences: Sequence[TaggedSentence] = self.config.dataset.reader().read(path).sentences
+        known = set(self.built().space.labels)
+        foreign = {tag: s.origin for s in reversed(sentences) for tag in s.tags or () if tag not in known}
+        if foreign:
+            listed = ", ".join(f"'{tag}' ({origin})" for tag, origin in sorted(foreign.items())[:SHOWN])
+            logger.warning(
+                "the model does not know %d tags: %s; it can never be right about them; mend them if they are errors",
+                len(foreign),
+                listed,
+            )
         return sentences
 
     def read_input(self, path: Path) -> Sequence[TaggedSentence]:
