@@ -9,14 +9,15 @@ from typing import Annotated, Any, Literal
 
 from elmo_xlstm.embedding import ElmoEmbedder
 from elmo_xlstm.evaluation.tagging import score_tagging
-from elmo_xlstm.heads import TagScheme, repair_bio
+from elmo_xlstm.heads import repair_bio
 from tasks.predictor import Prediction, Texts
 from tasks.readers import TaggedSentence, read_predict_input
-from tasks.readers.problems import SHOWN, DataError
+from tasks.readers.problems import SHOWN
 from tasks.registry import tasks
 from tasks.tagging.datasets import tagging_datasets
 from tasks.tagging.heads import tagging_heads
 from tasks.tagging.model import TaggingModel
+from tasks.tagging.scheme_fit import fit_scheme
 from tasks.tagging.spans import compare_spans, list_spans
 from tasks.task import Comparison, Labels, Task
 
@@ -52,6 +53,14 @@ class TaggingTask(Task[TaggedSentence]):
         super().__init__(config, embedder)
         self.main_metric = config.main_metric
 
+    @property
+    def data(self) -> Any:
+        """The three splits, made to fit the head's scheme and read on first use."""
+        if self._data is None:
+            dataset = self.config.dataset
+            self._data = fit_scheme(dataset.load(), self.config.head.scheme, dataset)
+        return self._data
+
     def texts(self, example: TaggedSentence) -> Texts:
         """The words of the sentence."""
         return (example.words,)
@@ -61,14 +70,8 @@ class TaggingTask(Task[TaggedSentence]):
         return example.tags or ()
 
     def targets(self, examples: Sequence[TaggedSentence]) -> list[Labels]:
-        """The gold tags; where they are BIO, stray I- tags are read as B-.
-
-        Raises:
-            DataError: they are BIOES, and some cannot follow another or begin or end a sentence.
-        """
+        """The gold tags; where they are BIO, stray I- tags are read as B-."""
         tags = super().targets(examples)
-        if self.config.head.scheme == "bioes":
-            self._refuse_broken(examples)
         if self.config.head.scheme != "bio":
             return tags
         repairs = [repair_bio(list(sentence)) for sentence in tags]
@@ -76,18 +79,6 @@ class TaggingTask(Task[TaggedSentence]):
         if repaired:
             logger.info("%s: %d stray I- tags of the training data read as B-", self.config.name, repaired)
         return [sentence for sentence, _ in repairs]
-
-    def _refuse_broken(self, examples: Sequence[TaggedSentence]) -> None:
-        scheme = TagScheme(self.space.labels, "bioes")
-        ids = {label: index for index, label in enumerate(scheme.labels)}
-        problems = [
-            f"{example.origin}: tags '{' '.join(example.tags)}' break scheme 'bioes'"
-            for example in examples
-            if example.tags and not scheme.permits([ids[tag] for tag in example.tags])
-        ]
-        if problems:
-            advice = "Mend the tags (a span is S-X, or B-X, any I-X, E-X), or choose another task.head.scheme."
-            raise DataError(f"{self.config.name}, training data", problems, advice)
 
     def metrics(self, gold: Sequence[Labels], predicted: Sequence[Labels]) -> dict[str, float]:
         """F1 of spans, and how many words have the right tag."""

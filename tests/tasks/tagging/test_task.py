@@ -46,8 +46,11 @@ def test_training_tags_that_break_bioes_are_listed_with_their_lines(ner_settings
     head = settings.head.model_copy(update={"scheme": "bioes"})
     dataset = settings.dataset.model_copy(update={"labels": labels, "train": path, "valid": path, "test": path})
     task = settings.model_copy(update={"head": head, "dataset": dataset}).build(embedder)
-    with pytest.raises(DataError, match=r"1 problem\n.*train\.conll:6: tags 'I-PER O' break scheme 'bioes'\nMend"):
+    with pytest.raises(DataError, match=r"1 problem\n.*train\.conll:6: tag 'I-PER' cannot begin a sentence .*\nMend"):
         task.prepare()
+    dataset = dataset.model_copy(update={"on_bad_row": "skip"})
+    sizes = settings.model_copy(update={"head": head, "dataset": dataset}).build(embedder).prepare()
+    assert sizes["sentences"]["train"] == 1 and sizes["skipped"] == {str(path): 1}
 
 
 def test_tags_of_a_further_file_that_the_model_lacks_are_told(task, tmp_path, caplog) -> None:
@@ -144,6 +147,21 @@ def test_plain_tags(tmp_path) -> None:
     (tmp_path / "input.txt").write_text("Siti tiba\n")
     assert [row["spans"] for row in task.predict(tmp_path / "input.txt")] == [[]]
     assert task.mixes() == {}
+
+
+def test_a_declared_i_without_its_b_can_be_learned(tmp_path) -> None:
+    """As in data tagged IOB1, where a B- is only written between two spans of a type."""
+    datasets = pytest.importorskip("datasets")
+    tags = datasets.Sequence(datasets.ClassLabel(names=["O", "I-PER", "I-LOC"]))
+    features = datasets.Features({"tokens": datasets.Sequence(datasets.Value("string")), "ner_tags": tags})
+    rows = {"tokens": [["di", f"kota{n}"] for n in range(10)], "ner_tags": [[0, 2]] * 10}
+    datasets.Dataset.from_dict(rows, features=features).save_to_disk(str(tmp_path / "saved"))
+    dataset = {"type": "huggingface", "name": str(tmp_path / "saved"), "valid_fraction": 0.2, "test_fraction": 0.2}
+    values = {"name": "iob1", "dataset": dataset, "head": {"words": {"dim": 4}}}
+    task = validate(TaggingTask.Config, values).build(None)
+    task.prepare()
+    assert task.space.labels == ("O", "B-PER", "I-PER", "B-LOC", "I-LOC")
+    assert task.targets(task.split("train"))[0] == ["O", "B-LOC"]
 
 
 def test_labels_must_fit_the_scheme(tmp_path) -> None:
