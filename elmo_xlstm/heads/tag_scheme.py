@@ -103,8 +103,10 @@ class TagScheme:
         prefix, dash, kind = label.partition("-")
         if prefix not in _FOLLOWERS[self.name] or (prefix == "O" and dash) or (dash and not kind):
             known = ", ".join(_FOLLOWERS[self.name])
+            number = label.removeprefix("-").isdecimal()
+            names = "give numbers their names (label_names: { '0': 'O', '1': 'B-PER' }); " if number else ""
             raise UserError(
-                f"label '{label}' does not fit scheme '{self.name}' (prefixes {known}); "
+                f"label '{label}' does not fit scheme '{self.name}' (prefixes {known}); {names}"
                 "for tags without prefixes, as in part-of-speech tagging, choose scheme 'none'"
             )
         return prefix, kind

@@ -13,7 +13,7 @@ from tasks.readers.sentence import Reading, TaggedSentence
 from tasks.readers.word_tokenizer import split_words
 
 JSON_LINES_SUFFIXES = (".jsonl", ".ndjson")
-TABLE_SUFFIXES = (".csv", ".tsv")
+TABLE_SUFFIXES = (".csv", ".tsv", ".tab")
 EXPECTED = 'expected {"words": ["...", ...]} or {"text": "..."}'
 
 

@@ -54,6 +54,8 @@ def test_plain_tags_are_free() -> None:
         ([], "bio", "empty"),
         (["O", "B-X", "O"], "bio", "repeats O"),
         (["NOUN", "VERB"], "bio", "'NOUN' does not fit .* choose scheme 'none'"),
+        (["0", "1"], "bio", r"'0' does not fit .* give numbers their names \(label_names: .* choose scheme 'none'"),
+        (["O", "-100"], "bioes", "'-100' does not fit .* give numbers their names"),
         (["O", "S-X"], "bio", "'S-X' does not fit"),
         (["O", "B-"], "bio", "'B-' does not fit"),
         (["O", "I-X"], "bio", "'I-X' can never be used"),

@@ -42,9 +42,9 @@ def test_compressed_json_lines_are_json_lines(tmp_path) -> None:
     assert [sentence.words for sentence in read_predict_input(path).sentences] == [("satu", "dua")]
 
 
-@pytest.mark.parametrize("name", ["in.csv", "in.TSV", "in.csv.gz"])
+@pytest.mark.parametrize("name", ["in.csv", "in.TSV", "in.csv.gz", "in.tab", "in.tab.xz"])
 def test_tables_are_refused_rather_than_read_as_text(tmp_path, name: str) -> None:
-    readers = [read_texts, read_predict_input, *([read_pairs] if ".csv" in name else [])]
+    readers = [read_texts, read_predict_input, *([read_pairs] if ".csv" in name else [])]  # pairs have tabs
     for read in readers:
         with pytest.raises(UserError, match=r"table cannot be predicted for; expected plain text"):
             read(tmp_path / name)
