@@ -137,6 +137,7 @@ def _run(
         parameters=ParameterCounts(total=total + frozen, trainable=trainable, frozen_bilm=frozen),
         config=settings.model_dump(mode="json"),
         data=task.checksums,
+        skipped=task.skipped,
         versions=installed_versions(),
         git_commit=git_commit(),
         started=started,

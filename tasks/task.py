@@ -164,6 +164,11 @@ class Task(ABC, Generic[ExampleT]):
         """SHA-256 of every data file read, by name."""
         return dict(self.data.sha256)
 
+    @property
+    def skipped(self) -> dict[str, int]:
+        """How many rows were left out because they are bad, by what was read; only where there were any."""
+        return dict(getattr(self.data, "skipped", {}))
+
     def split(self, name: str) -> Sequence[ExampleT]:
         """The whole of a split of the task's own data: train, valid or test."""
         examples: Sequence[ExampleT] = getattr(self.data, name)
@@ -186,7 +191,7 @@ class Task(ABC, Generic[ExampleT]):
             "sentences": sizes,
             "labels": len(self.space.labels),
             "parameters": self.model.parameter_counts(),
-            **({"skipped": dict(skipped)} if (skipped := getattr(self.data, "skipped", None)) else {}),
+            **({"skipped": self.skipped} if self.skipped else {}),
         }
 
     def fit(

@@ -141,6 +141,8 @@ class RunResult(Settings):
     """The resolved configuration."""
     data: dict[str, str]
     """SHA-256 of each data file, by name."""
+    skipped: dict[str, Count] = {}
+    """How many rows were left out because they are bad, by what was read; not in the file where there were none."""
     versions: dict[str, str]
     git_commit: str | None
     started: AwareDatetime
@@ -174,6 +176,8 @@ class RunResult(Settings):
         values = self.model_dump(mode="json")
         for key in ("metrics", "intervals", "types", "mix", "curve", "seconds"):
             values[key] = _rounded(values[key])
+        if not self.skipped:
+            del values["skipped"]
         values[CHECKSUM] = _checksum(values)
         path = self.path(directory)
         write_text_atomically(path, json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False) + "\n")

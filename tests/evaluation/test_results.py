@@ -26,6 +26,16 @@ def test_written_and_loaded_again(result, tmp_path):
     assert loaded[0].score == 0.5
 
 
+def test_skipped_rows_are_kept_and_no_others_are_written(result, tmp_path):
+    plain = result().write(tmp_path).read_text()
+    assert "skipped" not in plain and load_results(tmp_path)[0].skipped == {}  # as in files of before it was kept
+    written = result(skipped={"my/train.csv": 4}).write(tmp_path)
+    assert load_results(tmp_path)[0].skipped == {"my/train.csv": 4}
+    written.write_text(written.read_text().replace('"my/train.csv": 4', '"my/train.csv": 0'))
+    with pytest.raises(ResultError, match="SHA-256 differs"):
+        load_results(tmp_path)
+
+
 @settings(max_examples=40, deadline=None)
 @given(st.floats(0, 1), st.floats(0, 1e6))
 def test_scores_have_six_decimals_and_settings_keep_all_of_theirs(result, tmp_path_factory, score, seconds):

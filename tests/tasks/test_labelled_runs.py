@@ -18,6 +18,7 @@ from tasks.finetuning import FinetuneSettings, FinishedRun, run_finetuning
 
 LABELS = ["pos", "neg", "none"]
 ASPECTS = ["makanan", "layanan"]
+SPLITS = ("train", "valid", "test")
 
 
 def finetune(settings: FinetuneSettings) -> RunResult:
@@ -35,6 +36,17 @@ def finished(kind, labelled_settings, tmp_path_factory) -> tuple[Path, RunResult
     """A run of each kind: its parent directory and its result."""
     directory = tmp_path_factory.mktemp("runs")
     return directory, finetune(labelled_settings(kind, directory))
+
+
+def test_skipped_rows_are_in_the_result_file(labelled_settings, labelled_files, tmp_path) -> None:
+    paths = {name: shutil.copy(labelled_files["classification"] / f"{name}.csv", tmp_path) for name in SPLITS}
+    with open(paths["train"], "a", encoding="utf-8") as file:
+        file.write("enak,\n")
+    values = {"type": "files", **paths, "on_bad_row": "skip"}
+    settings = labelled_settings("classification", tmp_path, bilm=False, dataset=values, head={"type": "majority"})
+    assert finetune(settings).skipped == {paths["train"]: 1}
+    (loaded,) = load_results(tmp_path / "results")
+    assert loaded.skipped == {paths["train"]: 1}
 
 
 def rows_of(path: Path) -> list[dict]:
