@@ -70,7 +70,7 @@ def test_tables_of_models_by_tasks_are_what_the_result_files_say() -> None:
             assert {column: spread(column, model) for column in columns} == dict(zip(columns, cells[1:], strict=True))
             assert {len(scores()[column, model]) for column in columns} == {3}
             tables.add(model)
-    assert {"frozen-bilm", "int8-bilm", "forward-only", "random-bilm"} <= tables
+    assert {"frozen-bilm", "int8-bilm", "forward-only", "random-bilm", "unfrozen-bilm"} <= tables
 
 
 def test_gains() -> None:
