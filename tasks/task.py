@@ -151,8 +151,12 @@ class Task(ABC, Generic[ExampleT]):
     def data(self) -> Any:
         """The three splits, read on first use."""
         if self._data is None:
-            self._data = self.config.dataset.load()
+            self._data = self.read_data()
         return self._data
+
+    def read_data(self) -> Any:
+        """Read the three splits."""
+        return self.config.dataset.load()
 
     @property
     def space(self) -> LabelSpace:

@@ -53,13 +53,10 @@ class TaggingTask(Task[TaggedSentence]):
         super().__init__(config, embedder)
         self.main_metric = config.main_metric
 
-    @property
-    def data(self) -> Any:
-        """The three splits, made to fit the head's scheme and read on first use."""
-        if self._data is None:
-            dataset = self.config.dataset
-            self._data = fit_scheme(dataset.load(), self.config.head.scheme, dataset)
-        return self._data
+    def read_data(self) -> Any:
+        """Read the three splits and make them fit the head's scheme."""
+        dataset = self.config.dataset
+        return fit_scheme(dataset.load(), self.config.head.scheme, dataset)
 
     def texts(self, example: TaggedSentence) -> Texts:
         """The words of the sentence."""
