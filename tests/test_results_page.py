@@ -17,6 +17,7 @@ PAGE = (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
 CARD = (ROOT / "MODEL_CARD.md").read_text(encoding="utf-8")
 TASKS = [task for tasks in GROUPS.values() for task in tasks]
 MODELS = ("frozen-bilm", "no-bilm")
+FROZEN, WITHOUT = MODELS
 
 
 @cache
@@ -101,9 +102,7 @@ def test_what_is_not_significant_has_no_star_on_the_leaderboard() -> None:
         "absa_e2e" if name == "ABSA" else name.lower() for name in re.findall(r"\w+", listed.replace(" and ", " "))
     }
     unstarred, headings = set(), []
-    for line in (
-        (ROOT / "results" / "leaderboard.md").read_text(encoding="utf-8").split("\n## Significance")[0].splitlines()
-    ):
+    for line in (ROOT / "results" / "leaderboard.md").read_text(encoding="utf-8").splitlines():
         cells = [cell.strip() for cell in line.strip("|").split("|")]
         if cells[0] == "model" and "parameters" in cells and "interval" not in line:
             headings = [cell.split(" ")[0].replace("\\", "") for cell in cells]
@@ -112,3 +111,65 @@ def test_what_is_not_significant_has_no_star_on_the_leaderboard() -> None:
             unstarred |= {task for task in (*TASKS, "absa_e2e") if task in row and "★" not in row[task]}
             headings = []
     assert named == unstarred
+
+
+def says(sentence: str) -> bool:
+    """Whether the page has these words, wherever its lines end."""
+    return sentence in " ".join(PAGE.split())
+
+
+def test_what_one_layer_or_direction_loses() -> None:
+    alone = ("forward-only", "backward-only", "top-layer", "token-layer")
+    lost = {task: [mean(task, FROZEN) - mean(task, model) for model in alone] for task in ("nerp", "casa", "terma")}
+    low, high = ({task: f"{function(found):.1f}" for task, found in lost.items()} for function in (min, max))
+    assert says(f"on NERP ({low['nerp']} to {high['nerp']} points over any one of them) and CASA ({low['casa']} to ")
+    assert says(f"to {high['casa']}).") and says(f"on TermA none by more than {high['terma']} points")
+    assert says(f"what comes after it is worth {lost['nerp'][alone.index('token-layer')]:.1f} points on NERP")
+    assert all(
+        abs(mean("smsa", FROZEN) - mean("smsa", model)) <= statistics.stdev(scores()["smsa", FROZEN]) for model in alone
+    )
+
+
+def test_what_learned_layer_weights_are_and_are_worth() -> None:
+    tasks = {"NERP": "nerp", "SmSA": "smsa", "CASA": "casa", "TermA": "terma"}
+    gains = [f"{mean(task, FROZEN) - mean(task, 'plain-mean'):.1f} on {name}" for name, task in tasks.items()]
+    assert says(", ".join(gains))
+    weights: dict[str, list[list[float]]] = {}
+    for result in load_results(ROOT / "results"):
+        if result.model == FROZEN:
+            weights.setdefault(result.task, []).extend(mix.weights for mix in result.mix.values())
+    assert all(max(layer) - min(layer) < 0.05 for mixes in weights.values() for layer in zip(*mixes, strict=True))
+    means = {task: [statistics.fmean(layer) for layer in zip(*mixes, strict=True)] for task, mixes in weights.items()}
+    of_forms = [means[task] for task in ("posp", "terma", "absa_e2e")]
+    token, last = ([f"{function(m[layer] for m in of_forms):.2f}" for function in (min, max)] for layer in (0, -1))
+    assert says(
+        f"the token layer with {token[0]} to {token[1]} and the last block with {last[0]} to {last[1]}, NERP and EmoT"
+    )
+    assert says(f"the last block with {means['nerp'][-1]:.2f} and {means['emot'][-1]:.2f}.")
+
+
+def test_what_few_examples_gain() -> None:
+    def gains(task: str) -> list[float]:
+        return [
+            mean(task, FROZEN + share) - mean(task, WITHOUT + share) for share in ("-10pct", "-25pct", "-50pct", "")
+        ]
+
+    hoasa, casa, terma = map(gains, ("hoasa", "casa", "terma"))
+    assert says(f"on a tenth, {hoasa[0]:.1f} points on HoASA and {terma[0]:.1f} on TermA")
+    assert says(f"against {hoasa[3]:.1f} and {terma[3]:.1f} on all.")
+    assert says(f"on a quarter the gain is {casa[1]:.1f} points, on all {casa[3]:.1f}.")
+    for found in (hoasa, terma):
+        assert found == sorted(found, reverse=True)  # as the model card says too
+
+
+def test_what_int8_and_training_with_the_head_cost() -> None:
+    int8 = [mean(task, FROZEN) - mean(task, "int8-bilm") for task in ("casa", "terma")]
+    assert says(f"lose {int8[0]:.1f} points on CASA and {int8[1]:.1f} on TermA")
+    lost = [mean(task, FROZEN) - mean(task, "unfrozen-bilm") for task in ("hoasa", "casa", "terma")]
+    assert says(f"Frozen is better on all three, by {min(lost):.1f} to {max(lost):.1f} points")
+
+
+def test_emots_head_on_validation_data() -> None:
+    runs = [result for result in load_results(ROOT / "results") if (result.task, result.model) == ("emot", FROZEN)]
+    best = statistics.fmean(100 * max(epoch.validation for epoch in run.curve) for run in runs)
+    assert says(f"the best epochs have {best:.1f} there") and says(f"{mean('emot', WITHOUT):.2f} against 60.42")
