@@ -42,12 +42,15 @@ def is_decayed(name: str, parameter: nn.Parameter) -> bool:
 
 
 class ScheduleSettings(Settings):
-    """Linear warm-up, then constant or a decay to a fraction of the peak."""
+    """Linear warm-up, then constant or a decay to a fraction of the peak, at once or over the last steps only."""
 
     warmup_steps: Annotated[int, Field(ge=0)] = 500
     decay: Literal["constant", "linear", "cosine"] = "constant"
     final_fraction: Annotated[float, Field(ge=0, le=1)] = 0.1
     """Learning rate after the last step, as a fraction of the peak; unused when constant."""
+    decay_steps: Annotated[int, Field(ge=1)] | None = None
+    """How many of the last steps decay, after a rate that stays at its peak (warm-up, stable, decay: Hu et al. 2024,
+    section 4); null: all from the warm-up's end. Unused when constant."""
 
     def factor(self, step: int, total_steps: int) -> float:
         """The learning rate of step ``step`` (from 0), as a fraction of the peak."""
@@ -55,6 +58,9 @@ class ScheduleSettings(Settings):
             return (step + 1) / self.warmup_steps
         if self.decay == "constant":
             return 1.0
-        done = min(1.0, (step - self.warmup_steps) / max(1, total_steps - self.warmup_steps))
+        start = self.warmup_steps
+        if self.decay_steps is not None:
+            start = max(start, total_steps - self.decay_steps)
+        done = min(1.0, max(0.0, (step - start) / max(1, total_steps - start)))
         shape = 1 - done if self.decay == "linear" else (1 + math.cos(math.pi * done)) / 2
         return self.final_fraction + (1 - self.final_fraction) * shape

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import stat
 import sys
@@ -280,9 +281,12 @@ class _Waits(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
+@pytest.mark.parametrize("softmax", [{"type": "full"}, {"type": "sampled", "samples": 8}])
 @pytest.mark.parametrize("bf16", [False, True])
-def test_a_training_step_never_waits_for_the_device(bf16: bool, make_settings: MakeSettings) -> None:
-    settings = make_settings("training.gradient_accumulation=2")
+def test_a_training_step_never_waits_for_the_device(
+    bf16: bool, softmax: dict[str, object], make_settings: MakeSettings
+) -> None:
+    settings = make_settings("training.gradient_accumulation=2", f"softmax_loss={json.dumps(softmax)}")
     tokenizer = settings.tokenizer.build()
     corpus = prepare_corpus(settings.corpus, tokenizer, Path(settings.corpus_directory))
     pretraining = Pretraining(settings, tokenizer, corpus, Path(settings.output))

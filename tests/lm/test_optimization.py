@@ -14,6 +14,7 @@ schedules = st.builds(
     warmup_steps=st.integers(0, 30),
     decay=st.sampled_from(["constant", "linear", "cosine"]),
     final_fraction=st.floats(0, 1),
+    decay_steps=st.none() | st.integers(1, 100),
 )
 
 
@@ -65,7 +66,8 @@ def test_schedule_stays_in_its_bounds_and_has_no_jumps(schedule: ScheduleSetting
     after = factors[warmup:]
     assert all(floor - 1e-9 <= factor for factor in after)
     assert all(later <= earlier + 1e-12 for earlier, later in zip(after, after[1:], strict=False))
-    steepest = 1.6 / max(1, total - warmup)  # a cosine falls by at most pi / 2 of a line's slope
+    decaying = min(total - warmup, schedule.decay_steps or total)
+    steepest = 1.6 / max(1, decaying)  # a cosine falls by at most pi / 2 of a line's slope
     assert all(earlier - later <= steepest for earlier, later in zip(after, after[1:], strict=False))
     if after:
         assert after[0] == pytest.approx(1.0 if total > warmup else max(floor, after[0]))
@@ -83,6 +85,11 @@ def test_shapes(decay: str, half: float) -> None:
     quarter = {"constant": 1.0, "linear": 0.8, "cosine": 0.2 + 0.8 * (1 + 0.5**0.5) / 2}[decay]
     assert schedule.factor(9, 24) == pytest.approx(quarter)
     assert schedule.factor(100, 24) == pytest.approx(1.0 if decay == "constant" else 0.2)
+
+
+def test_the_rate_stays_at_its_peak_until_the_last_steps_decay() -> None:
+    schedule = ScheduleSettings(warmup_steps=2, decay="linear", final_fraction=0.0, decay_steps=4)
+    assert [schedule.factor(step, 10) for step in range(2, 11)] == [1.0] * 5 + [0.75, 0.5, 0.25, 0.0]
 
 
 def test_no_warm_up_starts_at_the_peak() -> None:

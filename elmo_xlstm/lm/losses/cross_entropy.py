@@ -54,8 +54,9 @@ class ChunkedCrossEntropy(torch.autograd.Function):
                 target_logits = logits.gather(1, place)
             else:
                 target_logits = (hidden[rows].float() * targets[rows].float()).sum(dim=1, keepdim=True)
-                hit = (place >= 0).squeeze(1).nonzero().squeeze(1)
-                logits[hit, place[hit, 0]] = -torch.inf
+                column = place.clamp(min=0)
+                left_out = logits.gather(1, column).masked_fill_(place >= 0, -torch.inf)
+                logits.scatter_(1, column, left_out)
             maximum = torch.maximum(logits.amax(dim=1, keepdim=True), target_logits)  # (rows, 1)
             exponentials = logits.sub_(maximum).exp_()
             normalizer = exponentials.sum(dim=1, keepdim=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Literal
 
 import numpy as np
@@ -52,24 +53,31 @@ class SampledSoftmax:
         proposal = np.log((ranks + 2) / (ranks + 1)) / np.log(size + 1)
         self.draws = _draws_for(_distinct(samples, size), proposal)
         self.proposal = torch.tensor(proposal, dtype=torch.float32)
-        self.log_inclusion = torch.tensor(np.log(_inclusion(proposal, self.draws)), dtype=torch.float32)
+        inclusion = _inclusion(proposal, self.draws)
+        self.log_inclusion = torch.tensor(np.log(inclusion), dtype=torch.float32)
+        self.slots = _slots(inclusion)
 
     def sample(self) -> Tensor:
-        """The negatives of one call: distinct ids, in ascending order."""
+        """(vocabulary,) which pieces are the negatives of one call."""
         drawn = torch.multinomial(self.proposal, self.draws, replacement=True)
-        return torch.zeros_like(self.proposal, dtype=torch.bool).index_fill_(0, drawn, True).nonzero().squeeze(1)
+        return torch.zeros_like(self.proposal, dtype=torch.bool).index_fill_(0, drawn, True)
 
     def __call__(self, hidden: Tensor, weight: Tensor, targets: Tensor) -> Tensor:
         """See :class:`SoftmaxLoss`."""
         self.proposal = self.proposal.to(hidden.device)
         self.log_inclusion = self.log_inclusion.to(hidden.device)
-        negatives = self.sample()
-        places = torch.full((len(weight),), -1, device=hidden.device)
-        places[negatives] = torch.arange(len(negatives), device=hidden.device)
+        negative = self.sample()
+        places = torch.where(negative, negative.cumsum(0) - 1, -1)  # (vocabulary,)
+        places = places.where(places < self.slots, -1)
+        # How many pieces are drawn is chance: a fixed number of slots spares a GPU's host the wait.
+        pieces = torch.arange(len(weight), device=hidden.device)
+        negatives = torch.zeros(self.slots + 1, dtype=torch.long, device=hidden.device)
+        negatives = negatives.scatter_(0, places.where(places >= 0, self.slots), pieces)[:-1]
+        filled = pieces[: self.slots] <= places.amax()
         loss: Tensor = ChunkedCrossEntropy.apply(
             hidden,
             F.embedding(negatives, weight),
-            -self.log_inclusion[negatives],
+            -self.log_inclusion[negatives].where(filled, torch.inf),
             places[targets],
             F.embedding(targets, weight),
             product_dtype(hidden),
@@ -86,6 +94,13 @@ def _inclusion(proposal: npt.NDArray[np.float64], draws: float) -> npt.NDArray[n
     """Chance of each class to be among ``draws`` draws with replacement."""
     inclusion: npt.NDArray[np.float64] = -np.expm1(draws * np.log1p(-proposal))
     return inclusion
+
+
+def _slots(inclusion: npt.NDArray[np.float64]) -> int:
+    """Room for all distinct classes of all but one of a million calls; the last ids of that one are left out."""
+    # Draws compete, so that the number of distinct ones varies less than that of independent classes would.
+    deviation = np.sqrt((inclusion * (1 - inclusion)).sum())
+    return min(len(inclusion), math.ceil(inclusion.sum() + 5 * deviation))
 
 
 def _draws_for(distinct: float, proposal: npt.NDArray[np.float64]) -> int:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import product
 
 import numpy as np
@@ -20,6 +21,10 @@ def draw(tokens: int, dim: int, vocabulary: int, seed: int = 0) -> tuple[Tensor,
     return hidden.requires_grad_(), weight.requires_grad_(), targets
 
 
+def mask(negatives: Sequence[int], vocabulary: int) -> Tensor:
+    return torch.zeros(vocabulary, dtype=torch.bool).index_fill_(0, torch.tensor(negatives), True)
+
+
 def test_ranks_follow_counts_and_the_proposal_the_log_uniform_law() -> None:
     proposal = SampledSoftmax(3, np.array([5, 100, 0, 7, 7], dtype=np.int64)).proposal
     by_rank = [np.log((rank + 2) / (rank + 1)) / np.log(6) for rank in range(5)]
@@ -28,15 +33,14 @@ def test_ranks_follow_counts_and_the_proposal_the_log_uniform_law() -> None:
     assert proposal.sum().item() == pytest.approx(1.0, abs=1e-6)
 
 
-def test_negatives_are_distinct_as_many_as_set_and_as_likely_as_the_correction_says() -> None:
+def test_negatives_are_as_many_as_set_and_as_likely_as_the_correction_says() -> None:
     torch.manual_seed(0)
     sampled, calls = SampledSoftmax(8, np.arange(20)[::-1].copy()), 4000
     seen, total = torch.zeros(20), 0
     for _ in range(calls):
         negatives = sampled.sample()
-        assert torch.equal(negatives, negatives.unique())
-        seen[negatives] += 1
-        total += len(negatives)
+        seen += negatives
+        total += int(negatives.sum())
     assert total / calls == pytest.approx(8, abs=0.6)  # the number of draws is whole, the average need not be
     assert total / calls == pytest.approx(sampled.log_inclusion.exp().sum().item(), abs=0.1)
     error = 0.5 / calls**0.5  # at most, of a share
@@ -45,13 +49,14 @@ def test_negatives_are_distinct_as_many_as_set_and_as_likely_as_the_correction_s
 
 def test_the_target_enters_once_also_if_it_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
     hidden, weight, _ = draw(3, 4, 9)
-    targets, negatives = torch.tensor([2, 5, 8]), torch.tensor([0, 2, 8])
+    targets, negatives = torch.tensor([2, 5, 8]), [0, 2, 8]
     sampled = SampledSoftmax(4, np.arange(9))
-    monkeypatch.setattr(sampled, "sample", lambda: negatives)
+    assert sampled.slots > len(negatives)  # the slots that stay empty must not count
+    monkeypatch.setattr(sampled, "sample", lambda: mask(negatives, 9))
     loss = sampled(hidden, weight, targets)
     expected = torch.zeros(())
     for row, target in enumerate(targets.tolist()):
-        others = [n for n in negatives.tolist() if n != target]
+        others = [n for n in negatives if n != target]
         logits = torch.cat(
             [weight[[target]] @ hidden[row], weight[others] @ hidden[row] - sampled.log_inclusion[others]]
         )
@@ -139,12 +144,12 @@ def test_the_expected_partition_function_and_its_gradient_are_those_of_all_draws
     average, chances, sizes = [torch.zeros_like(part) for part in expected], 0.0, 0.0
     for draws in product(range(vocabulary), repeat=sampled.draws):
         chance = sampled.proposal[list(draws)].prod().item()
-        negatives = torch.tensor(sorted(set(draws)))
+        negatives = mask(draws, vocabulary)
         monkeypatch.setattr(sampled, "sample", lambda negatives=negatives: negatives)
         for part, estimate in zip(average, partition(sampled(hidden, weight, targets)), strict=True):
             part += chance * estimate
         chances += chance
-        sizes += chance * len(negatives)
+        sizes += chance * negatives.sum().item()
     assert sampled.draws > 1 and chances == pytest.approx(1, abs=1e-5)
     assert sizes == pytest.approx(sampled.log_inclusion.exp().sum().item(), rel=1e-5)
     for mine, exact in zip(average, expected, strict=True):
@@ -167,11 +172,31 @@ def test_the_gradient_is_on_average_that_of_all_draws(monkeypatch: pytest.Monkey
         by_negatives[key] = by_negatives.get(key, 0.0) + sampled.proposal[list(draws)].prod().item()
     expected = torch.zeros_like(weight)
     for negatives, chance in by_negatives.items():
-        monkeypatch.setattr(sampled, "sample", lambda negatives=negatives: torch.tensor(negatives))
+        monkeypatch.setattr(sampled, "sample", lambda negatives=negatives: mask(negatives, vocabulary))
         expected += chance * gradient()
     error = found.std(dim=0) / calls**0.5
     assert error.max() < 0.1 * expected.abs().max()  # or else the next line could hardly fail
     assert ((found.mean(dim=0) - expected).abs() < 4.5 * error + 1e-6).all()
+
+
+def test_slots_hold_what_is_drawn_and_no_more_are_multiplied_than_needed() -> None:
+    torch.manual_seed(0)
+    sampled = SampledSoftmax(4096, np.arange(32000)[::-1].copy())
+    drawn = [int(sampled.sample().sum()) for _ in range(200)]
+    assert max(drawn) <= sampled.slots < 1.08 * 4096
+
+
+def test_negatives_without_a_slot_are_left_out_of_every_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    hidden, weight, targets = draw(7, 4, 9)
+    sampled = SampledSoftmax(4, np.arange(9))
+    monkeypatch.setattr(sampled, "slots", 3)
+    results = []
+    for negatives in ([1, 4, 5], [1, 4, 5, 7, 8]):
+        monkeypatch.setattr(sampled, "sample", lambda negatives=negatives: mask(negatives, 9))
+        loss = sampled(hidden, weight, targets)
+        results.append([loss, *torch.autograd.grad(loss, [hidden, weight])])
+    for fitting, crowded in zip(*results, strict=True):
+        assert torch.equal(fitting, crowded)
 
 
 def test_settings() -> None:
