@@ -16,7 +16,7 @@ from rich.table import Table
 
 from benchmarks.batch import measure_batches
 from benchmarks.bundled import measure_bundled
-from benchmarks.cost import assumed_speed, costs, measured_speed
+from benchmarks.cost import assumed_speed, costs, exchanges, measured_speed, told_exchanges
 from benchmarks.cost import told as told_costs
 from benchmarks.crf import measure_crf
 from benchmarks.embedding import measure_embedding
@@ -235,6 +235,8 @@ def cost(
     )
     for title, rows in tables:
         console.print("\n".join([f"\n{title}:\n", *told_costs(rows)]), markup=False, highlight=False, soft_wrap=True)
+    links = told_exchanges(exchanges(model, speed), model.length)
+    console.print("\n".join(["\nGradients of several GPUs:\n", *links]), markup=False, highlight=False, soft_wrap=True)
 
 
 @app.command("soak")

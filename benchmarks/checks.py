@@ -11,6 +11,7 @@ from torch import Tensor
 from benchmarks.package_model import PackageLanguageModel
 from benchmarks.session import Session
 from elmo_xlstm.lm import BiXLSTM
+from elmo_xlstm.lm.compilation import compile_model, compiler_problem
 from elmo_xlstm.lm.kernels import kernel_problem, use_kernel
 
 
@@ -39,7 +40,7 @@ class Check:
 
 
 def check_device(session: Session) -> list[Check]:
-    """Ours against the package in fp32, bf16 autocast against fp32, causality, and Triton kernels if there are any."""
+    """Ours against the package, bf16 against fp32, causality; on a GPU compiled stacks and Triton kernels too."""
     with torch.backends.cudnn.flags(allow_tf32=False):  # convolutions would round to 10 bits
         model = session.place(BiXLSTM(session.size.config())).eval()
         randomize(model)
@@ -49,6 +50,7 @@ def check_device(session: Session) -> list[Check]:
             *_autocast(session, model, input_ids),
             *_causal(model, input_ids),
             *_kernels(session, model, input_ids),
+            *_compiled(session, model, input_ids),  # last: it stays compiled
         ]
 
 
@@ -123,6 +125,20 @@ def _kernels(session: Session, model: BiXLSTM, input_ids: Tensor) -> list[Check]
     return [
         Check("loss with Triton kernels, fp32", _difference(found_loss, loss), 1e-3),
         Check("gradient of the embedding with Triton kernels, fp32", _difference(found_gradient, gradient), 0.05),
+    ]
+
+
+def _compiled(session: Session, model: BiXLSTM, input_ids: Tensor) -> list[Check]:
+    """What torch.compile makes against plain torch, on a GPU; for a CPU the tests check it."""
+    if session.device.type == "cpu" or compiler_problem(session.device):
+        return []
+    weight = model.token_embedding.weight
+    loss, gradient = _gradient(lambda: model(input_ids).loss, weight)
+    compile_model(model, by_block=False)
+    found_loss, found_gradient = _gradient(lambda: model(input_ids).loss, weight)
+    return [
+        Check("loss with torch.compile, fp32", _difference(found_loss, loss), 1e-5),
+        Check("gradient of the embedding with torch.compile, fp32", _difference(found_gradient, gradient), 1e-3),
     ]
 
 

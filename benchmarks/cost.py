@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+import torch
 
 from benchmarks.contenders import OURS
 from benchmarks.results import Result
 from benchmarks.sizes import Size
+from elmo_xlstm.lm import BiXLSTM
 from elmo_xlstm.lm.cost import training_flops_per_token
 
 TOKENS = (1e9, 1e10, 1e11)
 DEVICES = (1, 8, 64)
+# GB/s that a GPU sends, by data sheets.
+LINKS = {
+    "NVLink 4, within a machine": 450.0,
+    "InfiniBand of 400 Gbit/s, one a GPU": 50.0,
+    "Ethernet of 100 Gbit/s, one for eight GPUs": 12.5 / 8,
+}
+BYTES_SENT = 8  # a parameter and step: a ring all-reduce sends float32 gradients twice (Patarasuk and Yuan 2009)
+BACKWARD_SHARE = 2 / 3  # of a step's arithmetic; DistributedDataParallel exchanges gradients during it
 
 
 @dataclass(frozen=True)
@@ -58,6 +70,52 @@ def measured_speed(results: Sequence[Result], size: Size) -> float | None:
             step = result.find(OURS, {"precision": "fp32"})
             return step.rate("tokens") if step else None
     return None
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """What it takes to average the gradients of one step over many devices."""
+
+    link: str
+    rate: float
+    """GB/s."""
+    seconds: float
+    """Of one exchange."""
+    tokens: float
+    """On each device, whose backward pass takes as long."""
+
+
+def exchanges(size: Size, tokens_per_second: float) -> list[Exchange]:
+    """The time that gradients take over each kind of link, without sharding and with nothing else to wait for.
+
+    Args:
+        size: of the model.
+        tokens_per_second: of one device.
+    """
+    with torch.device("meta"):
+        parameters = sum(parameter.numel() for parameter in BiXLSTM(size.config()).parameters())
+    found = []
+    for link, rate in LINKS.items():
+        seconds = BYTES_SENT * parameters / (rate * 1e9)
+        found.append(Exchange(link, rate, seconds, seconds * tokens_per_second / BACKWARD_SHARE))
+    return found
+
+
+def told_exchanges(exchanges: Sequence[Exchange], length: int) -> list[str]:
+    """Markdown lines of a table.
+
+    Args:
+        exchanges: its rows.
+        length: of a window, in tokens.
+    """
+    lines = ["| link | GB/s | one exchange | hidden by, on each GPU |", "|---|---:|---:|---:|"]
+    for exchange in exchanges:
+        windows = math.ceil(exchange.tokens / length)
+        lines.append(
+            f"| {exchange.link} | {exchange.rate:.3g} | {1e3 * exchange.seconds:,.0f} ms "
+            f"| {exchange.tokens:,.0f} tokens ({windows:,} windows) |"
+        )
+    return lines
 
 
 def told(costs: Sequence[Cost]) -> list[str]:

@@ -7,6 +7,7 @@ import torch
 
 from benchmarks.checks import Check, check_device
 from benchmarks.session import Session
+from benchmarks.sizes import SIZES
 from elmo_xlstm.lm import cell
 
 
@@ -35,3 +36,10 @@ def test_pieces_are_as_uneven_as_words(session: Session):
     assert counts.argmax() == 0 and pieces.max() < 1000
     # log-uniform: the first ten ranks have log(11) / log(1001) of all.
     assert counts[:10].sum().item() / counts.sum().item() == pytest.approx(math.log(11) / math.log(1001), abs=0.03)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_compiled_stacks_are_checked_on_a_gpu():
+    checks = check_device(Session(SIZES["tiny"], repeats=2, device=torch.device("cuda")))
+    assert [str(check) for check in checks if not check.passed] == []
+    assert any("torch.compile" in check.name for check in checks)

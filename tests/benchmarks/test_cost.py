@@ -7,9 +7,10 @@ import pytest
 from typer.testing import CliRunner
 
 from benchmarks.__main__ import app
-from benchmarks.cost import assumed_speed, costs, measured_speed, told
+from benchmarks.cost import BYTES_SENT, assumed_speed, costs, exchanges, measured_speed, told, told_exchanges
 from benchmarks.results import read_results
 from benchmarks.sizes import SIZES
+from elmo_xlstm.lm import BiXLSTM
 
 ROOT = Path(__file__).parents[2]
 
@@ -37,11 +38,22 @@ def test_durations_are_readable() -> None:
     assert told(costs(100, 1.0, [1]))[-1] == "| 1 | 100 | 116 days | 3.2 years | 31.7 years |"
 
 
+def test_an_exchange_takes_as_long_as_its_bytes_and_hides_behind_the_backward_pass() -> None:
+    tiny = SIZES["tiny"]
+    parameters = sum(parameter.numel() for parameter in BiXLSTM(tiny.config()).parameters())
+    for exchange in exchanges(tiny, tokens_per_second=3000):
+        assert exchange.seconds * exchange.rate * 1e9 == pytest.approx(BYTES_SENT * parameters)
+        step = exchange.tokens / 3000
+        assert step * 2 / 3 == pytest.approx(exchange.seconds)
+    links = told_exchanges(exchanges(tiny, 1e9), length=100)
+    assert len(links) == 5 and all("windows" in line for line in links[2:])
+
+
 def test_the_page_on_scaling_shows_what_the_command_prints() -> None:
     done = CliRunner().invoke(app, ["cost", "--output", str(ROOT / "benchmarks/results")])
     assert done.exit_code == 0
     page = (ROOT / "docs/scaling.md").read_text(encoding="utf-8")
     tables = re.findall(r"(?:^\|.*\n)+", done.output, flags=re.MULTILINE)
-    assert len(tables) == 2
+    assert len(tables) == 3
     for table in tables:
         assert table in page

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import logging
 import stat
@@ -23,6 +24,7 @@ from elmo_xlstm.lm.compilation import (
     Compile,
     Tier,
     choose_tier,
+    compile_stack,
     compiler_problem,
     matrix_rate,
     try_stack,
@@ -229,6 +231,24 @@ def test_compiled_training_takes_the_same_steps(
     assert found == pytest.approx(plain, rel=1e-5)
     assert len(runs) == 1 + 2 * 3  # the trial, then both directions of every step; validation is plain
     assert len(graphs) <= 2  # what the trial has compiled is what training runs
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.skipif(compiler_problem(CPU) is not None, reason=str(compiler_problem(CPU)))
+def test_what_the_compiler_makes_computes_what_plain_torch_does() -> None:
+    plain = make_stack().eval()  # dropout would draw other numbers
+    compiled = copy.deepcopy(plain)
+    compile_stack(compiled, by_block=False)
+    results = []
+    for stack in (plain, compiled):
+        torch.manual_seed(1)
+        hidden = torch.randn(3, 24, 16, requires_grad=True)
+        output = stack(hidden)[-1]
+        output.square().sum().backward()
+        results.append([output, hidden.grad, *(parameter.grad for parameter in stack.parameters())])
+    for mine, expected in zip(results[1], results[0], strict=True):
+        assert mine is not None and expected is not None
+        assert (mine - expected).norm() < 1e-5 * expected.norm()
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -1,6 +1,6 @@
 """Two real processes, joined by gloo, against one.
 
-Started by ``torchrun``, this file is the program that the two processes run: the trainings of a list of jobs, one after
+Started by a launcher, this file is the program that the two processes run: the trainings of a list of jobs, one after
 the other.
 """
 
@@ -40,10 +40,15 @@ STEPS = 8
 ADAPTIVE = 'softmax_loss={"type": "adaptive", "clusters": [10, 30, 60]}'
 
 
-def start(program: list[str]) -> subprocess.CompletedProcess[str]:
+TORCHRUN = ["torch.distributed.run", "--nproc_per_node=2", "--rdzv_backend=c10d", "--rdzv_endpoint=127.0.0.1:0"]
+# It has no launcher of several processes on one machine's CPU but that for GPUs, which does without them. Port 0: any.
+ACCELERATE = ["accelerate.commands.launch", "--multi_gpu", "--num_processes=2", "--num_machines=1"]
+ACCELERATE += ["--mixed_precision=no", "--dynamo_backend=no", "--main_process_port=0"]
+
+
+def start(program: list[str], launcher: list[str] = TORCHRUN) -> subprocess.CompletedProcess[str]:
     """Run a program in two processes to its end."""
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node=2"]
-    launcher += ["--rdzv_backend=c10d", "--rdzv_endpoint=127.0.0.1:0"]  # any free port
+    launcher = [sys.executable, "-m", *launcher]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
     return subprocess.run([*launcher, *program], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
 
@@ -141,16 +146,21 @@ def alone(experiment: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) 
     return run
 
 
-@pytest.fixture(scope="module")
-def command(experiment: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """Two processes with two windows each, by the command line, and what they have said."""
-    run = tmp_path_factory.mktemp("command") / "run"
+def run_command(experiment: dict[str, Any], run: Path, launcher: list[str]) -> str:
+    """Two processes with two windows each, by the command line; returns what they have said."""
     config = run.with_suffix(".jsonnet")
     config.write_text(json.dumps(experiment))
     arguments = ["cli.py", "pretrain", str(config), "--output", str(run), "-o", "training.batch_size=2"]
-    done = start(arguments)
+    done = start(arguments, launcher)
     assert done.returncode == 0, done.stderr
-    return run, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def command(experiment: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A run of the command line in two processes, and what they have said."""
+    run = tmp_path_factory.mktemp("command") / "run"
+    return run, run_command(experiment, run, TORCHRUN)
 
 
 @pytest.fixture(scope="module")
@@ -197,6 +207,13 @@ def test_two_processes_have_the_losses_of_one(alone: Path, command: tuple[Path, 
     # The main process alone speaks and writes.
     assert said.count("model: ") == 1 and said.count("step 4  validation") == 1
     assert {path.name for path in run.iterdir()} == {path.name for path in alone.iterdir()}
+
+
+def test_accelerate_launch_starts_the_same(experiment: dict[str, Any], alone: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    run_command(experiment, run, ACCELERATE)
+    assert losses(run) == pytest.approx(losses(alone), rel=1e-5)
+    assert (run / "checkpoints" / "step-00000008" / "random-1.safetensors").is_file()  # of the second process
 
 
 def test_a_checkpoint_has_the_random_states_of_all_processes(alone: Path, command: tuple[Path, str]) -> None:
