@@ -7,7 +7,7 @@ import logging
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -35,6 +35,7 @@ logger = logging.getLogger(__name__)
 EMBEDDER_DIRECTORY = "embedder"
 RESULT_FILE = "result.json"
 HISTORY_FILE = "history.json"
+DATA_FILE = "data.json"
 # Files that change after a run has ended: the log of a suite, settings that are free on resume.
 LIVE = frozenset({CONFIG_FILE, CHECKSUMS_FILE, "log.txt"})
 
@@ -97,7 +98,8 @@ def run_finetuning(
 
     Raises:
         Interrupted: SIGTERM or Ctrl-C; what was done so far is kept for ``resume``.
-        UserError: another process is at work there, the data cannot be used, or the disk is full.
+        UserError: another process is at work there, the data cannot be used or are others than those that the run
+            began with, or the disk is full.
     """
     with run_lock(directory):
         return _run(settings, directory, command, resume, progress)
@@ -114,6 +116,7 @@ def _run(
     seed_everything(settings.seed)  # initial weights are drawn in prepare()
     task: Task[Any] = settings.task.build(embedder)
     task.prepare()
+    _keep_checksums(directory / DATA_FILE, task.checksums)
     history = task.fit(settings.trainer.build(), store, directory, settings.seed, resume, progress)
     write_atomically(directory / HISTORY_FILE, _json(history.to_dict()))
     test = task.split("test")
@@ -207,6 +210,27 @@ def _keep_model(name: str, target: Path) -> None:
                     os.link(path.resolve(), directory / path.name)  # the hub's cache holds symbolic links
                 except OSError:
                     shutil.copyfile(path, directory / path.name)
+
+
+def _keep_checksums(path: Path, found: Mapping[str, str]) -> None:
+    """Write down what the run's data files are, or see that they are still those that it began with.
+
+    Raises:
+        UserError: they are not: epochs on two sets of examples are a score of neither.
+    """
+    if not path.is_file():
+        write_atomically(path, _json(dict(found)))
+        return
+    try:
+        began = dict(json.loads(path.read_text(encoding="utf-8")))
+    except ValueError:
+        raise UserError(f"{path}: damaged; begin the run anew with --force, which deletes it") from None
+    changed = sorted(name for name in {*began, *found} if began.get(name) != found.get(name))
+    if changed:
+        raise UserError(
+            f"{path.parent}: the data have changed since the run began: {', '.join(changed)}. Put back what was there, "
+            "or begin anew with --force, which deletes the run"
+        )
 
 
 def _kept_embedder(settings: FinetuneSettings, directory: Path) -> ElmoEmbedder | None:

@@ -13,7 +13,14 @@ from elmo_xlstm.embedding import ElmoEmbedder
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.evaluation.results import RunResult, load_results
 from elmo_xlstm.run_directory import open_run
-from tasks.finetuning import EMBEDDER_DIRECTORY, FinetuneSettings, FinishedRun, describe_finetuning, run_finetuning
+from tasks.finetuning import (
+    DATA_FILE,
+    EMBEDDER_DIRECTORY,
+    FinetuneSettings,
+    FinishedRun,
+    describe_finetuning,
+    run_finetuning,
+)
 from tasks.model import WEIGHTS_FILE
 from tasks.tagging.model import TaggingModel
 
@@ -139,6 +146,26 @@ def test_resume_goes_on_with_the_model_the_run_keeps(ner_experiment, model_direc
     shutil.rmtree(tmp_path / "bilm")
     result = finetune(settings, resume=True)
     assert result.checkpoint == ElmoEmbedder.from_pretrained(model_directory, device="cpu").fingerprint
+
+
+def test_a_run_does_not_go_on_with_other_data(ner_experiment, tmp_path, crash_in_second_validation, ner_files) -> None:
+    values = ner_experiment(tmp_path)
+    train = Path(shutil.copy(ner_files["train"], tmp_path / "train.conll"))
+    values["task"]["dataset"]["train"] = str(train)
+    settings = validate(FinetuneSettings, values)
+    with crash_in_second_validation(TaggingModel):
+        finetune(settings)
+    text = train.read_text()
+    train.write_text(text + "\nIbu\tO\n\n")
+    with pytest.raises(UserError, match=r"data have changed since the run began: .*train\.conll\. Put back .*--force"):
+        finetune(settings, resume=True)
+    train.write_text(text)
+    (tmp_path / "run" / DATA_FILE).rename(tmp_path / "kept")
+    (tmp_path / "run" / DATA_FILE).write_bytes(b"{")
+    with pytest.raises(UserError, match=r"data\.json: damaged; begin the run anew"):
+        finetune(settings, resume=True)
+    (tmp_path / "kept").replace(tmp_path / "run" / DATA_FILE)
+    assert len(finetune(settings, resume=True).curve) == 3
 
 
 def test_evaluate_is_what_the_result_says(finished, kind, ner_files, tmp_path) -> None:
