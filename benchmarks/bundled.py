@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+import torch
 from torch import nn
 
 from benchmarks.contenders import OURS
@@ -20,6 +21,8 @@ from elmo_xlstm.pretrained import DEFAULT_MODEL, bundled_model
 BERT_BASE = "BERT-base"
 BERT_BASE_BF16 = BERT_BF16.replace("BERT", BERT_BASE)
 BERT_VOCABULARY = 30_522
+ONE_CORE = f"{OURS}, one core"
+CHOSEN, ALL = "sentences", "all sentences"
 
 
 def measure_bundled(
@@ -29,8 +32,8 @@ def measure_bundled(
 
     Args:
         session: device and repeats; its size names the result.
-        sentences: to embed.
-        most: take no more of them, drawn evenly from the whole list; all by default.
+        sentences: to embed; all of them by ours alone, by one core and by all.
+        most: take no more of them beside BERT, drawn evenly from the whole list; all by default.
         beside: size of the BERT.
     """
     chosen = evenly(sentences, most)
@@ -67,7 +70,7 @@ def measure_bundled(
         measurements.append(
             Measurement(
                 contender=name,
-                case={"input": "sentences"},
+                case={"input": CHOSEN},
                 work=work,
                 values=samples.seconds[name],
                 first=samples.first[name],
@@ -75,6 +78,8 @@ def measure_bundled(
                 scores={"M parameters": parameters / 1e6, "MB": size / 1e6},
             )
         )
+    if session.threads > 1 and session.device.type == "cpu":
+        measurements += _cores(session, ours[OURS], sentences)
     notes = [
         f"{len(chosen):,} sentences, {sum(map(len, chosen)):,} words, {sum(pieces):,} pieces of the bundled model's "
         f"vocabulary (longest sentence {max(pieces)})",
@@ -82,6 +87,25 @@ def measure_bundled(
         "weights; its MB are those of fp32 weights, ours those of the file",
     ]
     return make_result(session, "bundled", BERT_BASE, measurements, notes)
+
+
+def _cores(session: Session, embedder: ElmoEmbedder, sentences: list[Words]) -> list[Measurement]:
+    """What more cores are worth where sentences are many."""
+
+    def on_one_core() -> object:
+        torch.set_num_threads(1)
+        try:
+            return embedder(sentences)
+        finally:
+            torch.set_num_threads(session.threads)
+
+    runs = {ONE_CORE: on_one_core, OURS: _embedding(embedder, sentences)}
+    samples = session.time({name: run for name, run in runs.items() if session.wants(name)})
+    work = {"sentences": float(len(sentences)), "words": float(sum(map(len, sentences)))}
+    return [
+        Measurement(contender=name, case={"input": ALL}, work=work, values=values, first=samples.first[name])
+        for name, values in samples.seconds.items()
+    ]
 
 
 def _embedding(embedder: Callable[[list[Words]], object], sentences: list[Words]) -> Callable[[], object]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import contenders, quality, store
+from benchmarks import bundled, contenders, quality, store
 from benchmarks.plots import draw
 from benchmarks.results import PEAK, Measurement, Result, table_rows
 from elmo_xlstm.atomic import write_text_atomically
@@ -225,6 +225,17 @@ def _store(result: Result) -> list[str]:
     return found
 
 
+def _bundled(result: Result) -> list[str]:
+    """Against BERT, and what more than one core is worth."""
+    case: dict[str, str | int] = {"input": bundled.ALL}
+    one, several = result.find(bundled.ONE_CORE, case), result.find(contenders.OURS, case)
+    found = compare(result)
+    if one and several:
+        ratio, sentences = one.median / several.median, several.work["sentences"]
+        found.append(f"{sentences:,.0f} sentences: {result.threads} cores are {ratio:.2f}× as fast as one.")
+    return found
+
+
 def _quality(result: Result) -> list[str]:
     """Speed and perplexity of each loss against the full soft-max."""
     full = result.find(quality.FULL, {})
@@ -261,6 +272,7 @@ FINDINGS: dict[str, Callable[[Result], list[str]]] = {
     "gpu": lambda result: [*compare(result), *_training(result)],
     "batch": _by_number("batch"),
     "length": _by_number("length"),
+    "bundled": _bundled,
     "store": _store,
     "quality": _quality,
 }

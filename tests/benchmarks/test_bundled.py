@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
-from benchmarks.bundled import BERT_BASE, BERT_BASE_BF16, measure_bundled
+from benchmarks import bundled
+from benchmarks.bundled import ALL, BERT_BASE, BERT_BASE_BF16, ONE_CORE, measure_bundled
 from benchmarks.contenders import OURS
 from benchmarks.embedding import OURS_BF16, OURS_INT8
 from benchmarks.report import write_report
@@ -30,3 +33,22 @@ def test_sizes_stand_beside_speeds(session: Session, monkeypatch: pytest.MonkeyP
     assert len(rows) == 5
     write_report([result], tmp_path / "page.md")
     assert "## The bundled model: tiny, cpu" in (tmp_path / "page.md").read_text(encoding="utf-8")
+
+
+def test_one_core_stands_beside_all(session: Session) -> None:
+    seen = []
+
+    class Counting:
+        def __call__(self, sentences: object) -> None:
+            seen.append(torch.get_num_threads())
+
+    several = replace(session, threads=3, repeats=2)
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(3)
+        one, all_cores = bundled._cores(several, Counting(), [("Siti",), ("Budi", "pulang")])  # type: ignore[arg-type]
+    finally:
+        torch.set_num_threads(before)
+    assert (one.contender, all_cores.contender) == (ONE_CORE, OURS)
+    assert one.case == all_cores.case == {"input": ALL} and one.work == {"sentences": 2.0, "words": 3.0}
+    assert seen == [1, 3] * 3  # a first call each, and two repeats

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.__main__ import app
+from benchmarks.bundled import ALL, ONE_CORE
 from benchmarks.contenders import LSTM, OURS, PACKAGE, SAMPLED
 from benchmarks.report import TITLES, write_report
 from benchmarks.results import PEAK, Measurement, Result, read_results, table_rows, write_result
@@ -136,6 +137,15 @@ def test_losses_are_compared_in_speed_and_perplexity(tmp_path: Path):
     assert "- adaptive: 2.50× the speed of full, perplexity -1.5% after as many tokens." in text
     headings, rows = table_rows(make_result("quality", entered, reference="full"))
     assert rows[1][headings.index("perplexity")] == "230.0"
+
+
+def test_cores_are_compared_where_sentences_are_many(tmp_path: Path) -> None:
+    def embedded(name: str, seconds: float) -> Measurement:
+        return Measurement(contender=name, case={"input": ALL}, work={"sentences": 2000.0}, values=[seconds] * 3)
+
+    result = make_result("bundled", [embedded(ONE_CORE, 3.0), embedded(OURS, 2.0)], reference="BERT-base")
+    write_report([result], tmp_path / "page.md")
+    assert "- 2,000 sentences: 2 cores are 1.50× as fast as one." in (tmp_path / "page.md").read_text()
 
 
 def test_without_results_the_page_says_so(tmp_path: Path):
