@@ -116,7 +116,7 @@ def _run(
     seed_everything(settings.seed)  # initial weights are drawn in prepare()
     task: Task[Any] = settings.task.build(embedder)
     task.prepare()
-    _keep_checksums(directory / DATA_FILE, task.checksums)
+    _keep_checksums(directory, task.checksums)
     history = task.fit(settings.trainer.build(), store, directory, settings.seed, resume, progress)
     write_atomically(directory / HISTORY_FILE, _json(history.to_dict()))
     test = task.split("test")
@@ -212,23 +212,33 @@ def _keep_model(name: str, target: Path) -> None:
                     shutil.copyfile(path, directory / path.name)
 
 
-def _keep_checksums(path: Path, found: Mapping[str, str]) -> None:
+def read_checksums(directory: Path) -> dict[str, str]:
+    """SHA-256 of the data files that a run began with, by name; empty if it has not come that far.
+
+    Raises:
+        UserError: what was written down is damaged.
+    """
+    path = directory / DATA_FILE
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
+    except ValueError:
+        raise UserError(f"{path}: damaged; begin the run anew with --force, which deletes it") from None
+
+
+def _keep_checksums(directory: Path, found: Mapping[str, str]) -> None:
     """Write down what the run's data files are, or see that they are still those that it began with.
 
     Raises:
         UserError: they are not: epochs on two sets of examples are a score of neither.
     """
-    if not path.is_file():
-        write_atomically(path, _json(dict(found)))
+    began = read_checksums(directory)
+    if not began:
+        write_atomically(directory / DATA_FILE, _json(dict(found)))
         return
-    try:
-        began = dict(json.loads(path.read_text(encoding="utf-8")))
-    except ValueError:
-        raise UserError(f"{path}: damaged; begin the run anew with --force, which deletes it") from None
     changed = sorted(name for name in {*began, *found} if began.get(name) != found.get(name))
     if changed:
         raise UserError(
-            f"{path.parent}: the data have changed since the run began: {', '.join(changed)}. Put back what was there, "
+            f"{directory}: the data have changed since the run began: {', '.join(changed)}. Put back what was there, "
             "or begin anew with --force, which deletes the run"
         )
 

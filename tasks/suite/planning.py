@@ -16,7 +16,7 @@ from elmo_xlstm.embedding import EmbedderSettings
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.evaluation.results import RunResult, read_result
 from elmo_xlstm.run_directory import CONFIG_FILE, differences, read_config
-from tasks.finetuning import EMBEDDER_DIRECTORY, FinetuneSettings
+from tasks.finetuning import DATA_FILE, EMBEDDER_DIRECTORY, FinetuneSettings, read_checksums
 from tasks.own_data.splits import checksums
 from tasks.suite.estimates import estimate_seconds
 from tasks.suite.settings import Experiment, Suite
@@ -135,9 +135,10 @@ def _state(
     stored = settings.directory / CONFIG_FILE
     if stored.is_file():
         try:
-            other = _changes(read_config(settings.directory), settings) or other_data
+            began = data.change(settings.task.dataset, read_checksums(settings.directory))
+            other = _changes(read_config(settings.directory), settings) or other_data or began
         except UserError:
-            return State.STALE, f"its {CONFIG_FILE} is damaged"
+            return State.STALE, f"its {CONFIG_FILE} or {DATA_FILE} is damaged"
         kept = settings.directory / EMBEDDER_DIRECTORY
         if not other and kept.is_dir() and settings.embedder is not None:
             here = settings.embedder.model_copy(update={"model": str(kept)})

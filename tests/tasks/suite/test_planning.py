@@ -9,7 +9,7 @@ import pytest
 
 from elmo_xlstm.evaluation.results import RunResult, read_result
 from elmo_xlstm.run_directory import open_run
-from tasks.finetuning import EMBEDDER_DIRECTORY, run_finetuning
+from tasks.finetuning import DATA_FILE, EMBEDDER_DIRECTORY, run_finetuning
 from tasks.suite.planning import PlannedRun, State, results_of
 from tasks.suite.tables import plan_table, stale_lines, summary_table
 
@@ -60,6 +60,21 @@ def test_a_result_of_other_data_is_stale(make_plan, finished) -> None:
     assert states(make_plan(models=("bilm",), trainer__epochs=1)) == [State.DONE]
     train.write_bytes(content)
     assert states(make_plan(models=("bilm",), trainer__epochs=1)) == [State.DONE]
+
+
+def test_an_unfinished_run_on_other_data_is_stale(make_plan, finished) -> None:
+    (run,) = make_plan(models=("bilm",), trainer__epochs=1)
+    finished.path(Path(run.settings.results)).unlink()  # as if it had been stopped before its end
+    assert states(make_plan(models=("bilm",), trainer__epochs=1)) == [State.UNFINISHED]
+    train = run.settings.task.dataset.train
+    content = train.read_bytes()
+    train.write_bytes(content + b"\nBaru\tO\n\n")
+    (run,) = make_plan(models=("bilm",), trainer__epochs=1)
+    assert run.state is State.STALE and run.reason == f"{train.name}: other data now"
+    train.write_bytes(content)  # other tests read it too
+    (run.settings.directory / DATA_FILE).write_text("{")
+    (run,) = make_plan(models=("bilm",), trainer__epochs=1)
+    assert run.state is State.STALE and run.reason == "its config.json or data.json is damaged"
 
 
 def test_finished_runs(make_plan, finished, tmp_path) -> None:
