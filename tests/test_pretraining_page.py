@@ -38,6 +38,8 @@ def differences(one: str, other: str) -> list[float]:
         ("wide_shallow", "base", "narrow_deep"),
         ("vocabulary_32k", "base", "vocabulary_8k"),
         ("batch_16", "base", "batch_64"),
+        ("base", "averaged"),
+        ("constant", "averaged_constant"),
     ],
 )
 def test_the_first_is_ahead_on_every_kind_of_text(order: tuple[str, ...]) -> None:
@@ -50,6 +52,19 @@ def test_sizes_of_differences() -> None:
     assert f"by {min(mix):.2f} to {max(mix):.2f} bits" in PAGE
     for name in ("context_256", "softmax_shared"):
         assert max(map(abs, differences(name, "base"))) < 0.02
+
+
+def test_what_other_mixes_gain_by_kind_of_text() -> None:
+    def gain(name: str, kind: str) -> float:
+        """Bits, the mean of both directions."""
+        found = differences("base", name)[2 * KINDS.index(kind) :][:2]
+        return sum(found) / 2
+
+    everyday, target = "mix_everyday", "mix_target"
+    assert f"gains {gain(everyday, 'Conversation'):.2f} bits on conversation and loses" in PAGE
+    assert f"and loses {-gain(everyday, 'News'):.2f} on news" in PAGE
+    assert f"(`mix_target`) gains {gain(target, 'News'):.2f} on news and nothing on conversation" in PAGE
+    assert gain(target, "Conversation") <= 0
 
 
 def test_what_the_sampled_softmax_costs() -> None:
