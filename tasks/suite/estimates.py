@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import statistics
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from elmo_xlstm.evaluation.results import RunResult
 from tasks.finetuning import FinetuneSettings
@@ -15,13 +16,17 @@ def estimate_seconds(settings: FinetuneSettings, earlier: Iterable[RunResult]) -
 
     Earlier runs of the same task and model give their mean. Else other models on the task do, each scaled by how
     much longer the model takes than that one on the tasks that both have been run on: without such a task they are no
-    guide, since a majority baseline takes a second. Runs of another number of epochs are scaled to this one's.
+    guide, since a majority baseline takes a second. A model that has been run on no task takes the median of the runs
+    of this task with the same type of head, and with a language model or without one as it has. Runs of another number
+    of epochs, or share of the training data, are scaled to this one's.
 
     Returns:
         None if too little is known.
     """
-    epochs = settings.trainer.epochs
-    seconds = _mean_seconds(earlier, epochs)
+    values = settings.model_dump(mode="json")
+    earlier, work = list(earlier), _work(values)
+    scaled = [result.seconds * work / (_work(result.config) or work) for result in earlier]
+    seconds = _means(earlier, scaled)
     task, model = settings.task.name, settings.model
     if (task, model) in seconds:
         return seconds[task, model]
@@ -30,7 +35,14 @@ def estimate_seconds(settings: FinetuneSettings, earlier: Iterable[RunResult]) -
         for (known_task, other), known in seconds.items()
         if known_task == task and (ratio := _ratio(model, other, seconds)) is not None
     ]
-    return statistics.fmean(guesses) if guesses else None
+    if guesses:
+        return statistics.fmean(guesses)
+    alike = [
+        known
+        for result, known in zip(earlier, scaled, strict=True)
+        if result.task == task and _kind(result.config) == _kind(values)
+    ]
+    return statistics.median(alike) if alike else None
 
 
 def total_seconds(estimates: Sequence[float | None], jobs: int) -> float:
@@ -47,11 +59,23 @@ def in_words(seconds: float) -> str:
     return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
 
 
-def _mean_seconds(earlier: Iterable[RunResult], epochs: int) -> dict[tuple[str, str], float]:
+def _work(config: Mapping[str, Any]) -> float:
+    """What time grows with: epochs and the share of the training data; 0 if it is not known."""
+    epochs: float = config.get("trainer", {}).get("epochs") or 0
+    share: float = config.get("task", {}).get("train_fraction", 1.0)
+    return epochs * share
+
+
+def _kind(config: Mapping[str, Any]) -> tuple[Any, bool]:
+    """The type of head, and whether there is a language model."""
+    head = config.get("task", {}).get("head") or {}
+    return head.get("type"), config.get("embedder") is not None
+
+
+def _means(earlier: Sequence[RunResult], seconds: Sequence[float]) -> dict[tuple[str, str], float]:
     found: dict[tuple[str, str], list[float]] = defaultdict(list)
-    for result in earlier:
-        made_with = result.config.get("trainer", {}).get("epochs") or epochs
-        found[result.task, result.model].append(result.seconds * epochs / made_with)
+    for result, known in zip(earlier, seconds, strict=True):
+        found[result.task, result.model].append(known)
     return {key: statistics.fmean(values) for key, values in found.items()}
 
 

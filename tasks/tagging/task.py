@@ -93,7 +93,7 @@ class TaggingTask(Task[TaggedSentence]):
         if foreign:
             listed = ", ".join(f"'{tag}' ({origin})" for tag, origin in sorted(foreign.items())[:SHOWN])
             logger.warning(
-                "the model does not know %d tags: %s; it can never be right about them; mend them if they are errors",
+                "tags that the model does not know (%d): %s; it can never be right about them; mend errors among them",
                 len(foreign),
                 listed,
             )

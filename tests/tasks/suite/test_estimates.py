@@ -8,12 +8,31 @@ import pytest
 from tasks.suite.estimates import estimate_seconds, in_words, total_seconds
 
 
-def run(task: str, model: str, epochs: int = 10) -> Any:
-    return SimpleNamespace(task=SimpleNamespace(name=task), model=model, trainer=SimpleNamespace(epochs=epochs))
+def config_of(epochs: int | None, head: str, embedder: bool, share: float) -> dict[str, Any]:
+    return {
+        "trainer": {"epochs": epochs} if epochs else {},
+        "task": {"head": {"type": head}, "train_fraction": share},
+        "embedder": {"model": "small"} if embedder else None,
+    }
 
 
-def result(task: str, model: str, seconds: float, epochs: int | None = 10) -> Any:
-    config = {"trainer": {"epochs": epochs}} if epochs else {}
+def run(
+    task: str, model: str, epochs: int = 10, head: str = "neural", embedder: bool = True, share: float = 1.0
+) -> Any:
+    config = config_of(epochs, head, embedder, share)
+    return SimpleNamespace(task=SimpleNamespace(name=task), model=model, model_dump=lambda mode: config)
+
+
+def result(
+    task: str,
+    model: str,
+    seconds: float,
+    epochs: int | None = 10,
+    head: str = "neural",
+    embedder: bool = True,
+    share: float = 1.0,
+) -> Any:
+    config = config_of(epochs, head, embedder, share)
     return cast(Any, SimpleNamespace(task=task, model=model, seconds=seconds, config=config))
 
 
@@ -30,7 +49,15 @@ def test_epochs() -> None:
 def test_other_models_on_the_task() -> None:
     earlier = [result("a", "y", 10), result("b", "y", 100), result("b", "x", 300)]
     assert estimate_seconds(run("a", "x"), earlier) == pytest.approx(30)  # x takes three times y's time
-    assert estimate_seconds(run("a", "z"), earlier) is None  # what has met no other on any task
+
+
+def test_a_model_that_was_never_run_takes_as_long_as_its_like() -> None:
+    like = [result("a", name, seconds) for name, seconds in (("w", 10), ("x", 20), ("y", 90))]
+    others = [result("a", "m", 1, head="majority"), result("a", "n", 2, embedder=False), result("b", "x", 500)]
+    assert estimate_seconds(run("a", "z"), [*like, *others]) == 20
+    assert estimate_seconds(run("a", "z", share=0.1, epochs=20), [*like, *others]) == pytest.approx(4)
+    assert estimate_seconds(run("a", "z", head="linear"), [*like, *others]) is None
+    assert estimate_seconds(run("a", "z"), [result("a", "x", 6, share=0.5)]) == 12
 
 
 def test_unknown() -> None:

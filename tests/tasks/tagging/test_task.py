@@ -57,7 +57,7 @@ def test_tags_of_a_further_file_that_the_model_lacks_are_told(task, tmp_path, ca
     path = tmp_path / "more.conll"
     path.write_text("Ani\tB-PER\n\nAli\tB-PRS\n\nAda\tB-PRS\n\n", encoding="utf-8")
     assert len(task.read_gold(path)) == 3
-    assert f"does not know 1 tags: 'B-PRS' ({path}:3)" in caplog.text and "B-PER" not in caplog.text
+    assert f"does not know (1): 'B-PRS' ({path}:3)" in caplog.text and "B-PER" not in caplog.text
 
 
 def test_stray_tags_of_training_are_repaired(ner_settings, embedder, tmp_path, caplog) -> None:
