@@ -154,7 +154,10 @@ def bundled(
     device: DeviceOption = "cpu",
     only: OnlyOption = None,
 ) -> None:
-    """The model that the package carries, beside a BERT of base size: parameters, megabytes, words per second."""
+    """The model that the package carries, beside a BERT of base size: parameters, megabytes, words per second.
+
+    On a CPU also what more cores are worth: all sentences of the file, whatever --most is, by ours alone.
+    """
     session = _session(SizeName("small"), threads, repeats, device, only)
     _show(measure_bundled(session, read_sentences(sentences), most), output)
 

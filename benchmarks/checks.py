@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -135,7 +136,10 @@ def _compiled(session: Session, model: BiXLSTM, input_ids: Tensor) -> list[Check
     weight = model.token_embedding.weight
     loss, gradient = _gradient(lambda: model(input_ids).loss, weight)
     compile_model(model, by_block=False)
-    found_loss, found_gradient = _gradient(lambda: model(input_ids).loss, weight)
+    try:
+        found_loss, found_gradient = _gradient(lambda: model(input_ids).loss, weight)
+    except Exception as error:  # whatever a compiler raises; the other checks are to be seen
+        return [Check(f"torch.compile ({type(error).__name__})", math.nan, 0.0)]
     return [
         Check("loss with torch.compile, fp32", _difference(found_loss, loss), 1e-5),
         Check("gradient of the embedding with torch.compile, fp32", _difference(found_gradient, gradient), 1e-3),

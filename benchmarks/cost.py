@@ -16,14 +16,13 @@ from elmo_xlstm.lm.cost import training_flops_per_token
 
 TOKENS = (1e9, 1e10, 1e11)
 DEVICES = (1, 8, 64)
-# GB/s that a GPU sends, by data sheets.
+# GB/s at which a ring over all GPUs passes data on, by data sheets. A machine's ways out add up, a ring each.
 LINKS = {
     "NVLink 4, within a machine": 450.0,
-    "InfiniBand of 400 Gbit/s, one a GPU": 50.0,
-    "Ethernet of 100 Gbit/s, one for eight GPUs": 12.5 / 8,
+    "InfiniBand, 400 Gbit/s for each of eight GPUs": 400.0,
+    "Ethernet, 100 Gbit/s for eight GPUs": 12.5,
 }
 BYTES_SENT = 8  # a parameter and step: a ring all-reduce sends float32 gradients twice (Patarasuk and Yuan 2009)
-BACKWARD_SHARE = 2 / 3  # of a step's arithmetic; DistributedDataParallel exchanges gradients during it
 
 
 @dataclass(frozen=True)
@@ -82,22 +81,27 @@ class Exchange:
     seconds: float
     """Of one exchange."""
     tokens: float
-    """On each device, whose backward pass takes as long."""
+    """Of one pass on each device, whose backward part takes as long."""
 
 
 def exchanges(size: Size, tokens_per_second: float) -> list[Exchange]:
     """The time that gradients take over each kind of link, without sharding and with nothing else to wait for.
 
+    DistributedDataParallel exchanges gradients while the backward part of a step's last pass runs. That is two thirds
+    of the blocks' arithmetic: the soft-max has its gradients in the forward part.
+
     Args:
         size: of the model.
         tokens_per_second: of one device.
     """
+    config = size.config()
     with torch.device("meta"):
-        parameters = sum(parameter.numel() for parameter in BiXLSTM(size.config()).parameters())
+        parameters = sum(parameter.numel() for parameter in BiXLSTM(config).parameters())
+    backward_share = 2 / 3 * training_flops_per_token(config, softmax_classes=0) / training_flops_per_token(config)
     found = []
     for link, rate in LINKS.items():
         seconds = BYTES_SENT * parameters / (rate * 1e9)
-        found.append(Exchange(link, rate, seconds, seconds * tokens_per_second / BACKWARD_SHARE))
+        found.append(Exchange(link, rate, seconds, seconds * tokens_per_second / backward_share))
     return found
 
 
@@ -108,11 +112,11 @@ def told_exchanges(exchanges: Sequence[Exchange], length: int) -> list[str]:
         exchanges: its rows.
         length: of a window, in tokens.
     """
-    lines = ["| link | GB/s | one exchange | hidden by, on each GPU |", "|---|---:|---:|---:|"]
+    lines = ["| link | GB/s | one exchange | hidden by a pass of, on each GPU |", "|---|---:|---:|---:|"]
     for exchange in exchanges:
         windows = math.ceil(exchange.tokens / length)
         lines.append(
-            f"| {exchange.link} | {exchange.rate:.3g} | {1e3 * exchange.seconds:,.0f} ms "
+            f"| {exchange.link} | {exchange.rate:.3g} | {1e3 * exchange.seconds:.2g} ms "
             f"| {exchange.tokens:,.0f} tokens ({windows:,} windows) |"
         )
     return lines

@@ -36,8 +36,8 @@ EMBEDDER_DIRECTORY = "embedder"
 RESULT_FILE = "result.json"
 HISTORY_FILE = "history.json"
 DATA_FILE = "data.json"
-# Files that change after a run has ended: the log of a suite, settings that are free on resume.
-LIVE = frozenset({CONFIG_FILE, CHECKSUMS_FILE, "log.txt"})
+# Files that change after a run has ended (a suite's log, settings that are free on resume), and what --resume checks.
+LIVE = frozenset({CONFIG_FILE, CHECKSUMS_FILE, DATA_FILE, "log.txt"})
 
 
 class FinetuneSettings(Settings):
@@ -219,10 +219,15 @@ def read_checksums(directory: Path) -> dict[str, str]:
         UserError: what was written down is damaged.
     """
     path = directory / DATA_FILE
+    if not path.is_file():
+        return {}
     try:
-        return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
+        values = json.loads(path.read_text(encoding="utf-8"))
     except ValueError:
-        raise UserError(f"{path}: damaged; begin the run anew with --force, which deletes it") from None
+        values = None
+    if not isinstance(values, dict) or not all(isinstance(checksum, str) for checksum in values.values()):
+        raise UserError(f"{path}: damaged; begin anew with --force, which deletes the run")
+    return values
 
 
 def _keep_checksums(directory: Path, found: Mapping[str, str]) -> None:

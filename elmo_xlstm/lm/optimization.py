@@ -6,7 +6,7 @@ import math
 from typing import Annotated, Literal
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import nn
 
 from elmo_xlstm.config import Settings
@@ -42,7 +42,7 @@ def is_decayed(name: str, parameter: nn.Parameter) -> bool:
 
 
 class ScheduleSettings(Settings):
-    """Linear warm-up, then constant or a decay to a fraction of the peak, at once or over the last steps only."""
+    """Linear warm-up, then constant, or a decay to a fraction of the peak: from then on or over the last steps."""
 
     warmup_steps: Annotated[int, Field(ge=0)] = 500
     decay: Literal["constant", "linear", "cosine"] = "constant"
@@ -50,7 +50,15 @@ class ScheduleSettings(Settings):
     """Learning rate after the last step, as a fraction of the peak; unused when constant."""
     decay_steps: Annotated[int, Field(ge=1)] | None = None
     """How many of the last steps decay, after a rate that stays at its peak (warm-up, stable, decay: Hu et al. 2024,
-    section 4); null: all from the warm-up's end. Unused when constant."""
+    section 4); null: all from the warm-up's end. Not with a constant rate."""
+
+    @model_validator(mode="after")
+    def _has_something_to_decay(self) -> ScheduleSettings:
+        if self.decay_steps is not None and self.decay == "constant":
+            raise ValueError(
+                'decay_steps is for a rate that decays: set decay to "linear" or "cosine", or leave it out'
+            )
+        return self
 
     def factor(self, step: int, total_steps: int) -> float:
         """The learning rate of step ``step`` (from 0), as a fraction of the peak."""

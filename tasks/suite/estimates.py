@@ -16,9 +16,9 @@ def estimate_seconds(settings: FinetuneSettings, earlier: Iterable[RunResult]) -
 
     Earlier runs of the same task and model give their mean. Else other models on the task do, each scaled by how
     much longer the model takes than that one on the tasks that both have been run on: without such a task they are no
-    guide, since a majority baseline takes a second. A model that has been run on no task takes the median of the runs
-    of this task with the same type of head, and with a language model or without one as it has. Runs of another number
-    of epochs, or share of the training data, are scaled to this one's.
+    guide, since a majority baseline takes a second. Without one, the run takes the median of those of its task with the
+    same type of head and the same kind of language model: frozen, fine-tuned or none. Runs of another number of epochs,
+    or share of the training data, are scaled to this one's.
 
     Returns:
         None if too little is known.
@@ -66,10 +66,10 @@ def _work(config: Mapping[str, Any]) -> float:
     return epochs * share
 
 
-def _kind(config: Mapping[str, Any]) -> tuple[Any, bool]:
-    """The type of head, and whether there is a language model."""
-    head = config.get("task", {}).get("head") or {}
-    return head.get("type"), config.get("embedder") is not None
+def _kind(config: Mapping[str, Any]) -> tuple[Any, bool, bool]:
+    """The type of head, whether there is a language model, and whether it learns with the head."""
+    head, embedder = config.get("task", {}).get("head") or {}, config.get("embedder")
+    return head.get("type"), embedder is not None, bool(embedder and embedder.get("fine_tune"))
 
 
 def _means(earlier: Sequence[RunResult], seconds: Sequence[float]) -> dict[tuple[str, str], float]:

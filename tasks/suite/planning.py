@@ -135,8 +135,10 @@ def _state(
     stored = settings.directory / CONFIG_FILE
     if stored.is_file():
         try:
-            began = data.change(settings.task.dataset, read_checksums(settings.directory))
-            other = _changes(read_config(settings.directory), settings) or other_data or began
+            began = read_checksums(settings.directory)
+            # A result tells of the run before, if this one was begun anew.
+            begun = data.change(settings.task.dataset, began) if began else other_data
+            other = _changes(read_config(settings.directory), settings) or begun
         except UserError:
             return State.STALE, f"its {CONFIG_FILE} or {DATA_FILE} is damaged"
         kept = settings.directory / EMBEDDER_DIRECTORY

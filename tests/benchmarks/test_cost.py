@@ -39,12 +39,13 @@ def test_durations_are_readable() -> None:
 
 
 def test_an_exchange_takes_as_long_as_its_bytes_and_hides_behind_the_backward_pass() -> None:
+    # At base size 295 of 716 MFLOP a token are the soft-max heads', whose gradients come with the forward part.
+    for exchange in exchanges(SIZES["base"], tokens_per_second=1000):
+        assert exchange.seconds / (exchange.tokens / 1000) == pytest.approx((716 - 295) * 2 / 3 / 716, rel=2e-3)
     tiny = SIZES["tiny"]
     parameters = sum(parameter.numel() for parameter in BiXLSTM(tiny.config()).parameters())
     for exchange in exchanges(tiny, tokens_per_second=3000):
         assert exchange.seconds * exchange.rate * 1e9 == pytest.approx(BYTES_SENT * parameters)
-        step = exchange.tokens / 3000
-        assert step * 2 / 3 == pytest.approx(exchange.seconds)
     links = told_exchanges(exchanges(tiny, 1e9), length=100)
     assert len(links) == 5 and all("windows" in line for line in links[2:])
 

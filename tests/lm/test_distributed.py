@@ -41,7 +41,7 @@ ADAPTIVE = 'softmax_loss={"type": "adaptive", "clusters": [10, 30, 60]}'
 
 
 TORCHRUN = ["torch.distributed.run", "--nproc_per_node=2", "--rdzv_backend=c10d", "--rdzv_endpoint=127.0.0.1:0"]
-# It has no launcher of several processes on one machine's CPU but that for GPUs, which does without them. Port 0: any.
+# accelerate starts several processes on one machine by --multi_gpu alone, which works without GPUs. Port 0: any.
 ACCELERATE = ["accelerate.commands.launch", "--multi_gpu", "--num_processes=2", "--num_machines=1"]
 ACCELERATE += ["--mixed_precision=no", "--dynamo_backend=no", "--main_process_port=0"]
 

@@ -83,6 +83,7 @@ def finetuning(worker: Any, workplace: MakePlace) -> Any:
         "/.embedder",
         "/features",
         "/checkpoint/",
+        "data.json",
         "labels.json",
         "words.vocabulary",
         "predictions",

@@ -161,9 +161,10 @@ def test_a_run_does_not_go_on_with_other_data(ner_experiment, tmp_path, crash_in
         finetune(settings, resume=True)
     train.write_text(text)
     (tmp_path / "run" / DATA_FILE).rename(tmp_path / "kept")
-    (tmp_path / "run" / DATA_FILE).write_bytes(b"{")
-    with pytest.raises(UserError, match=r"data\.json: damaged; begin the run anew"):
-        finetune(settings, resume=True)
+    for damaged in (b"{", b"null", b"[1]", b'{"train.conll": 5}', b"\xff"):
+        (tmp_path / "run" / DATA_FILE).write_bytes(damaged)
+        with pytest.raises(UserError, match=r"data\.json: damaged; begin anew with --force, which deletes the run"):
+            finetune(settings, resume=True)
     (tmp_path / "kept").replace(tmp_path / "run" / DATA_FILE)
     assert len(finetune(settings, resume=True).curve) == 3
 

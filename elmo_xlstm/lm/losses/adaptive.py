@@ -29,8 +29,8 @@ class AdaptiveSoftmax:
     Unlike in the paper, clusters keep the full width: there is no projection. Rare pieces cost little already, because
     few tokens come to their cluster (a quarter of all tokens to clusters of 7/8 of the pieces), full rows lose no
     quality on rare words, and a row stands for a piece as in every other soft-max, so that weights may be tied to the
-    embedding too. How many tokens come to a cluster the host must know: on a GPU it waits once for each, which it never
-    does with the exact and the sampled soft-max.
+    embedding too. How many tokens come to a cluster the host must know: on a GPU it waits for that number in each call,
+    which it never does with the exact and the sampled soft-max.
 
     Args:
         cutoffs: ranks at which clusters begin, ascending; the last cluster ends with the vocabulary.

@@ -55,7 +55,7 @@ class SampledSoftmax:
         self.proposal = torch.tensor(proposal, dtype=torch.float32)
         inclusion = _inclusion(proposal, self.draws)
         self.log_inclusion = torch.tensor(np.log(inclusion), dtype=torch.float32)
-        self.slots = _slots(inclusion)
+        self.slots = _slots(proposal, self.draws)
 
     def sample(self) -> Tensor:
         """(vocabulary,) which pieces are the negatives of one call."""
@@ -67,9 +67,10 @@ class SampledSoftmax:
         self.proposal = self.proposal.to(hidden.device)
         self.log_inclusion = self.log_inclusion.to(hidden.device)
         negative = self.sample()
+        # How many pieces are drawn is chance: a fixed number of slots spares a GPU's host the wait. One slot more is
+        # the bin of all that have none.
         places = torch.where(negative, negative.cumsum(0) - 1, -1)  # (vocabulary,)
         places = places.where(places < self.slots, -1)
-        # How many pieces are drawn is chance: a fixed number of slots spares a GPU's host the wait.
         pieces = torch.arange(len(weight), device=hidden.device)
         negatives = torch.zeros(self.slots + 1, dtype=torch.long, device=hidden.device)
         negatives = negatives.scatter_(0, places.where(places >= 0, self.slots), pieces)[:-1]
@@ -96,11 +97,13 @@ def _inclusion(proposal: npt.NDArray[np.float64], draws: float) -> npt.NDArray[n
     return inclusion
 
 
-def _slots(inclusion: npt.NDArray[np.float64]) -> int:
+def _slots(proposal: npt.NDArray[np.float64], draws: int) -> int:
     """Room for all distinct classes of all but one of a million calls; the last ids of that one are left out."""
-    # Draws compete, so that the number of distinct ones varies less than that of independent classes would.
-    deviation = np.sqrt((inclusion * (1 - inclusion)).sum())
-    return min(len(inclusion), math.ceil(inclusion.sum() + 5 * deviation))
+    inclusion = _inclusion(proposal, draws)
+    # The variance of independent classes, less what draws take from each other (to first order in 1 / draws).
+    shared = draws * (proposal * (1 - proposal) ** (draws - 1)).sum() ** 2
+    deviation = np.sqrt(max(0.0, (inclusion * (1 - inclusion)).sum() - shared))
+    return min(len(inclusion), draws, math.ceil(inclusion.sum() + 5 * deviation))
 
 
 def _draws_for(distinct: float, proposal: npt.NDArray[np.float64]) -> int:

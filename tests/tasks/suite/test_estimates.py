@@ -53,7 +53,10 @@ def test_other_models_on_the_task() -> None:
 
 def test_a_model_that_was_never_run_takes_as_long_as_its_like() -> None:
     like = [result("a", name, seconds) for name, seconds in (("w", 10), ("x", 20), ("y", 90))]
-    others = [result("a", "m", 1, head="majority"), result("a", "n", 2, embedder=False), result("b", "x", 500)]
+    others = [result("a", "m", 1, head="majority"), result("a", "n", 2, embedder=False), result("b", "z", 500)]
+    tuned = result("a", "o", 900)
+    tuned.config["embedder"]["fine_tune"] = {"learning_rate": 1e-3}
+    others.append(tuned)
     assert estimate_seconds(run("a", "z"), [*like, *others]) == 20
     assert estimate_seconds(run("a", "z", share=0.1, epochs=20), [*like, *others]) == pytest.approx(4)
     assert estimate_seconds(run("a", "z", head="linear"), [*like, *others]) is None

@@ -68,13 +68,24 @@ def test_an_unfinished_run_on_other_data_is_stale(make_plan, finished) -> None:
     assert states(make_plan(models=("bilm",), trainer__epochs=1)) == [State.UNFINISHED]
     train = run.settings.task.dataset.train
     content = train.read_bytes()
-    train.write_bytes(content + b"\nBaru\tO\n\n")
-    (run,) = make_plan(models=("bilm",), trainer__epochs=1)
+    try:
+        train.write_bytes(content + b"\nBaru\tO\n\n")
+        (run,) = make_plan(models=("bilm",), trainer__epochs=1)
+    finally:
+        train.write_bytes(content)  # other tests read it too
     assert run.state is State.STALE and run.reason == f"{train.name}: other data now"
-    train.write_bytes(content)  # other tests read it too
     (run.settings.directory / DATA_FILE).write_text("{")
     (run,) = make_plan(models=("bilm",), trainer__epochs=1)
     assert run.state is State.STALE and run.reason == "its config.json or data.json is damaged"
+
+
+def test_a_run_begun_anew_on_todays_data_goes_on_beside_its_old_result(make_plan, finished) -> None:
+    (run,) = make_plan(models=("bilm",), trainer__epochs=1)
+    old = {name: "0" * 64 for name in finished.data}
+    finished.model_copy(update={"data": old}).write(Path(run.settings.results))
+    assert states(make_plan(models=("bilm",), trainer__epochs=1)) == [State.UNFINISHED]
+    (run.settings.directory / DATA_FILE).unlink()  # of a version that wrote none: the result alone tells
+    assert states(make_plan(models=("bilm",), trainer__epochs=1)) == [State.STALE]
 
 
 def test_finished_runs(make_plan, finished, tmp_path) -> None:
