@@ -4,6 +4,6 @@ local text = (import 'shared/indonesian_text.libsonnet')(std.extVar('corpus'));
 {
   sources: text.sources,
   cleaning: text.cleaning,
-  wordpiece: { vocab_size: 16000, min_frequency: 2, lower_case: true },
+  wordpiece: { vocab_size: 32000, min_frequency: 2, lower_case: true },
   output: 'runs/tokenizer_cpu',
 }
