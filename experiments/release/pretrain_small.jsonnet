@@ -1,7 +1,7 @@
 // The small released model: carried in the package, made to run on a CPU, trained on one core.
 //   python cli.py pretrain experiments/release/pretrain_small.jsonnet --ext-var corpus=DIRECTORY --ext-var exclude=FILE
 //
-// Vocabulary, depth, rate and schedule follow the recipes of docs/pretraining.md; 320 is the widest that 24 MB hold.
+// Vocabulary, depth, rate and schedule follow the recipes of docs/pretraining.md; 320 is the largest multiple of 32 that 24 MB hold.
 local text = (import 'text.libsonnet')(std.extVar('corpus'), std.extVar('exclude'));
 {
   tokenizer: { name: 'runs/release/tokenizer_small', lower_case: true },
