@@ -53,7 +53,10 @@ class RandomBatchesEmbedder(ElmoEmbedder):
 
 
 class BertEmbedder(nn.Module):
-    """BERT with random weights; a word is its first piece, in every layer. Batches are sorted by length."""
+    """BERT with random weights; a word is its first piece, in every layer. Batches are sorted by length.
+
+    A tokenizer with more pieces than the model has is folded onto its rows: which row is read does not change the time.
+    """
 
     def __init__(self, session: Session, tokenizer: Tokenizer, longest: int) -> None:
         super().__init__()
@@ -73,7 +76,7 @@ class BertEmbedder(nn.Module):
             mask = torch.zeros_like(input_ids)
             for row, index in enumerate(chosen):
                 ids = [self.tokenizer.bos_id, *pieces[index].input_ids, self.tokenizer.eos_id]
-                input_ids[row, : len(ids)] = torch.tensor(ids)
+                input_ids[row, : len(ids)] = torch.tensor(ids) % self.model.config.vocab_size
                 mask[row, : len(ids)] = 1
             device = self.model.device
             layers = self.model(input_ids.to(device), mask.to(device), output_hidden_states=True).hidden_states

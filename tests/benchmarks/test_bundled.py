@@ -20,6 +20,7 @@ from elmo_xlstm.pretrained import bundled_model
 
 def test_sizes_stand_beside_speeds(session: Session, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(Session, "precisions", lambda self: ["fp32", "bf16"])
+    monkeypatch.setattr(bundled, "BERT_VOCABULARY", 100)  # fewer pieces than the bundled tokenizer has
     sentences = read_sentences(None)[:4]
     result = measure_bundled(session, sentences, 3, beside=session.size)
     assert [m.contender for m in result.measurements] == [OURS, OURS_BF16, OURS_INT8, BERT_BASE, BERT_BASE_BF16]
