@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import tempfile
 from collections.abc import Callable
@@ -48,6 +49,9 @@ RepeatsOption = Annotated[int, typer.Option(min=1, help="Timed calls of each con
 OutputOption = Annotated[Path, typer.Option(help="Directory of the stored results.")]
 DeviceOption = Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ...")]
 OnlyOption = Annotated[list[str] | None, typer.Option(help="Name of a contender to measure; repeatable.")]
+PartOption = Annotated[
+    str, typer.Option(help="Name of a table of --only some contenders, stored beside the one of all, not in its place.")
+]
 PrecisionOption = Annotated[list[str] | None, typer.Option(help="fp32 or bf16; repeatable. All by default.")]
 SentencesOption = Annotated[
     Path | None, typer.Option(help="CoNLL (words in the first column), JSON lines or plain text; the bundled sample.")
@@ -110,9 +114,13 @@ def _add(name: str, measure: Callable[[Session], Result], description: str) -> N
         output: OutputOption = RESULTS,
         device: DeviceOption = "cpu",
         only: OnlyOption = None,
+        part: PartOption = "",
         precision: PrecisionOption = None,
     ) -> None:
-        _show(measure(_session(size, threads, repeats, device, only, precision)), output)
+        if not re.fullmatch(r"[a-z0-9_]*", part):
+            raise UserError(f"--part {part}: is for a file's name; expected small letters, digits and underscores")
+        result = measure(_session(size, threads, repeats, device, only, precision))
+        _show(result.model_copy(update={"part": part}), output)
 
 
 _add("machine", measure_machine, "Peak of matrix products and of memory copies.")

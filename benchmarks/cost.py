@@ -65,7 +65,7 @@ def assumed_speed(size: Size, peak: float, mfu: float) -> float:
 def measured_speed(results: Sequence[Result], size: Size) -> float | None:
     """Tokens per second of our training step with the exact soft-max on this machine's CPU, if it was measured."""
     for result in results:
-        if result.command == "training" and result.size == size.name and result.device == "cpu":
+        if (result.command, result.size, result.device, result.part) == ("training", size.name, "cpu", ""):
             step = result.find(OURS, {"precision": "fp32"})
             return step.rate("tokens") if step else None
     return None

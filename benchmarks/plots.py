@@ -39,7 +39,8 @@ def draw(result: Result, directory: Path) -> Path | None:
         _bars(axes, shown)
     axes.grid(alpha=0.3)
     axes.set_axisbelow(True)
-    axes.set_title(f"{result.command}, {result.size}, {result.hardware.device}, {result.threads} threads", fontsize=10)
+    parts = result.command, result.size, result.part, result.hardware.device, f"{result.threads} threads"
+    axes.set_title(", ".join(filter(None, parts)), fontsize=10)
     directory.mkdir(parents=True, exist_ok=True)
     path = directory / f"{result.name}.png"
     figure.savefig(path, dpi=120, metadata={"Software": None})

@@ -85,7 +85,6 @@ METHOD = """\
   processes counts. A single process has the threads of the tokenizers library, one a core, which cut the text while
   Python cleans it on one; *on 1 core* it has one thread. Worker processes start from 32 MB of text on. Memory is the
   highest resident memory of the process that held most.
-- **The bundled model** of commit e66237d is the first, of two blocks over 16,000 pieces; the second has not been timed.
 - **Inputs** are random pieces, as unevenly frequent as words; weights are random. bf16 is measured only where the
   processor multiplies bf16 in hardware, as autocast over fp32 weights.
 """
@@ -105,13 +104,14 @@ def write_report(results: list[Result], page: Path) -> None:
     parts = [INTRODUCTION]
     if not results:
         parts.append("Nothing is measured yet.\n\n")
-    for result in sorted(results, key=lambda r: (order.index(r.command), r.size, r.device)):
+    for result in sorted(results, key=lambda r: (order.index(r.command), r.size, r.device, r.part)):
         parts.append(_section(result, page))
     write_text_atomically(page, "".join(parts) + METHOD)
 
 
 def _section(result: Result, page: Path) -> str:
-    lines = [f"## {TITLES[result.command]}: {result.size}, {result.device}", ""]
+    named = ", ".join(filter(None, (result.size, result.device, result.part)))
+    lines = [f"## {TITLES[result.command]}: {named}", ""]
     commit = (result.git_commit or "unknown")[:12] + ("-dirty" if (result.git_commit or "").endswith("-dirty") else "")
     machine = result.hardware
     lines += [
@@ -128,7 +128,7 @@ def _section(result: Result, page: Path) -> str:
     lines += [f"- {note}" for note in result.notes] + [""] * bool(result.notes)
     picture = draw(result, page.parent / page.stem)
     if picture is not None:
-        lines += [f"![{TITLES[result.command]}, {result.size}]({page.stem}/{picture.name})", ""]
+        lines += [f"![{TITLES[result.command]}, {named}]({page.stem}/{picture.name})", ""]
     return "\n".join(lines) + "\n"
 
 

@@ -59,6 +59,8 @@ class Result(Settings):
     device: str
     threads: int
     repeats: int
+    part: str = ""
+    """Of a table of some contenders that stands beside the one of all; empty for that one."""
     reference: str
     """The contender that ratios compare with; none if empty."""
     date: str
@@ -72,7 +74,7 @@ class Result(Settings):
     @property
     def name(self) -> str:
         """Of the file."""
-        return f"{self.command}-{self.size}-{self.device.partition(':')[0]}"
+        return "-".join(filter(None, (self.command, self.size, self.device.partition(":")[0], self.part)))
 
     def find(self, contender: str, case: dict[str, str | int]) -> Measurement | None:
         """The measurement of a contender in a case."""
@@ -127,7 +129,7 @@ def make_result(
 
 
 def write_result(result: Result, directory: Path) -> Path:
-    """Store a result; an older one of the same command, size and kind of device is replaced."""
+    """Store a result; an older one of the same command, size, kind of device and part is replaced."""
     path = directory / f"{result.name}.json"
     write_text_atomically(path, json.dumps(result.model_dump(mode="json"), indent=1, ensure_ascii=False) + "\n")
     return path

@@ -70,6 +70,22 @@ def test_training(tmp_path: Path):
             assert result.ratio(measurement) is not None and result.peak_fraction(measurement) is not None
 
 
+def test_some_contenders_stand_beside_the_table_of_all(tmp_path: Path) -> None:
+    run("training", tmp_path, "--only", OURS)
+    before = (tmp_path / "training-tiny-cpu.json").read_bytes()
+    call("training", "--size", "tiny", "--repeats", 1, "--output", tmp_path, "--only", LSTM, "--part", "lstm")
+    part, whole = read_results(tmp_path)
+    assert (tmp_path / "training-tiny-cpu.json").read_bytes() == before
+    assert (whole.part, part.part, part.name) == ("", "lstm", "training-tiny-cpu-lstm")
+    assert contenders(part) == {LSTM, PEAK}
+    call("report", "--output", tmp_path, "--page", tmp_path / "page.md")
+    page = (tmp_path / "page.md").read_text(encoding="utf-8")
+    assert page.index("## Training step: tiny, cpu\n") < page.index("## Training step: tiny, cpu, lstm\n")
+    assert "(page/training-tiny-cpu-lstm.png)" in page and (tmp_path / "page/training-tiny-cpu-lstm.png").exists()
+    with pytest.raises(UserError, match="--part ../x: is for a file's name"):
+        call("training", "--size", "tiny", "--part", "../x", "--output", tmp_path)
+
+
 def test_batch_and_length(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     result = run("batch", tmp_path)
     assert [m.case["batch"] for m in result.measurements if m.contender == PACKAGE] == [1, 2]
