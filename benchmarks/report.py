@@ -48,11 +48,12 @@ METHOD = """\
   all logits, PyTorch's default AdamW. For embedding its stacks stand in our embedder: pooling and tokenizer are the
   same; sentences come in random padded batches of 32.
 - **ours**: `BiXLSTM` with the chunked exact soft-max, or the sampled one, and fused AdamW, in the tier that pretraining
-  takes by itself: on a CPU in fp32 our compiled kernels (`elmo_xlstm/lm/native`). *Plain torch*: without them, as is
-  *ours* in tables of commit 779b169, which is older than the kernels and than the setting for freed memory below.
+  takes by itself: on a CPU in fp32 our compiled kernels (`elmo_xlstm/lm/native`). *Plain torch*: without them.
   *Compiled*: the two stacks under `torch.compile` instead. Embedding runs the stacks with folded weights, one batch a
   core; sentences are sorted into batches of a token budget, or, *random batches*, not. *bf16* and *int8* convert the
   projections alone, while bf16 of the package and of BERT is autocast.
+- **Machines.** Each table names its processor. Rows of one table compare, times of two tables do not; ratios differ
+  between processors, too, above all where page faults are dear (*Freed memory* below).
 - **The same numbers**, on equal weights, gates moved away from zero; differences are relative norms. In float64 (gates
   and states in float32) our outputs are within 1e-6 and our gradients within 1e-5 of the package's, for any shape. In
   float32 they are so in nine of ten draws, and within ten times that in all: where a norm magnifies rounding, both are
@@ -81,6 +82,8 @@ METHOD = """\
   freed memory kept for the package too, *ours* was 1.33× and *ours, sampled soft-max* 1.80× as fast as it** (7 repeats,
   fp32, 2026-11-22, the table that commit 447e762 filed): the rest is the allocator's. In `memory`, that setting is in
   ours and in that row only.
+- **Feature store**: an epoch from the store takes as long as one on features in memory. What is left is the training of
+  the head, a BiLSTM on vectors of twice the model's width, so that a whole epoch gains less than the reading does.
 - **Corpus preparation** reads documents of lines of the bundled text in a fresh process each time; the start of worker
   processes counts. A single process has the threads of the tokenizers library, one a core, which cut the text while
   Python cleans it on one; *on 1 core* it has one thread. Worker processes start from 32 MB of text on. Memory is the
