@@ -7,6 +7,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from enum import Enum
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -128,7 +129,7 @@ _add("training", measure_training, "One optimizer step of every contender, inter
 _add("softmax", measure_softmax, "The exact soft-max loss alone, beside other packages' kernels.")
 _add("memory", measure_memory, "Peak memory of that step, each contender in its own process.")
 _add("batch", measure_batches, "Optimizer steps by batch size.")
-_add("length", measure_lengths, "Encoding by length of the input.")
+_add("length", measure_lengths, "Encoding by length of the input; in bf16 on a GPU.")
 _add("preparation", measure_preparation, "Corpus preparation by one process and by one a core.")
 _add("crf", measure_crf, "The CRF against pytorch-crf.")
 
@@ -222,7 +223,8 @@ def gpu(
     only: OnlyOption = None,
 ) -> None:
     """Checks of results, then training with tuned batches; fails if a check fails."""
-    result, passed = measure_gpu(_session(size, threads, repeats, device, only))
+    session = _session(size, threads, repeats, device, only)
+    result, passed = measure_gpu(session, keep=partial(write_result, directory=output))
     _show(result, output)
     if not passed:
         raise UserError("a check failed; the timings say nothing until it passes")

@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
+from benchmarks.contenders import compile_stacks
 from benchmarks.package_model import PackageLanguageModel
 from benchmarks.session import Session
 from elmo_xlstm.lm import BiXLSTM
-from elmo_xlstm.lm.compilation import compile_model, compiler_problem
+from elmo_xlstm.lm.compilation import compiler_problem
 from elmo_xlstm.lm.kernels import kernel_problem, use_kernel
+
+LONG, SHORT = 1100, 200  # tokens: computed in chunks with carried state, and at once
+PREPARED = 3  # calls after which torch.compile's CUDA graphs are recorded and played
+# Largest differences of a loss and of a gradient from plain torch's, by precision.
+Limits = dict[str, tuple[float, float]]
+COMPILED_LIMITS: Limits = {"fp32": (1e-5, 1e-3), "bf16": (0.01, 0.1)}
+KERNEL_LIMITS: Limits = {"fp32": (1e-3, 0.05), "bf16": (0.01, 0.1)}
+MODES: dict[str, str | None] = {"torch.compile": None, "torch.compile and CUDA graphs": "reduce-overhead"}
 
 
 @dataclass(frozen=True)
@@ -41,7 +50,7 @@ class Check:
 
 
 def check_device(session: Session) -> list[Check]:
-    """Ours against the package, bf16 against fp32, causality; on a GPU compiled stacks and Triton kernels too."""
+    """Ours against the package, bf16 against fp32, causality, long texts; on a GPU compiled stacks and Triton too."""
     with torch.backends.cudnn.flags(allow_tf32=False):  # convolutions would round to 10 bits
         model = session.place(BiXLSTM(session.size.config())).eval()
         randomize(model)
@@ -50,8 +59,9 @@ def check_device(session: Session) -> list[Check]:
             *_against_package(model, input_ids),
             *_autocast(session, model, input_ids),
             *_causal(model, input_ids),
+            *_long(session, model),
             *_kernels(session, model, input_ids),
-            *_compiled(session, model, input_ids),  # last: it stays compiled
+            *_compiled(session),
         ]
 
 
@@ -75,13 +85,8 @@ def _against_package(model: BiXLSTM, input_ids: Tensor) -> list[Check]:
 
 
 def _autocast(session: Session, model: BiXLSTM, input_ids: Tensor) -> list[Check]:
-    def loss(precision: str) -> Tensor:
-        with session.autocast(precision):
-            found: Tensor = model(input_ids).loss
-        return found
-
-    exact_loss, exact_gradient = _gradient(lambda: loss("fp32"), model.token_embedding.weight)
-    half_loss, half_gradient = _gradient(lambda: loss("bf16"), model.token_embedding.weight)
+    exact_loss, exact_gradient = _training(session, model, input_ids, "fp32")
+    half_loss, half_gradient = _training(session, model, input_ids, "bf16")
     exact = last_layers(model, input_ids)
     with session.autocast("bf16"):
         half = last_layers(model, input_ids)
@@ -114,36 +119,79 @@ def _causal(model: BiXLSTM, input_ids: Tensor) -> list[Check]:
     ]
 
 
+def _long(session: Session, model: BiXLSTM) -> list[Check]:
+    """A text that is computed in chunks begins, for the forward model, as its first pieces alone."""
+    pieces = session.pieces(1, LONG)
+    whole, alone = (last_layers(model, ids).chunk(2, dim=-1)[0] for ids in (pieces, pieces[:, :SHORT]))
+    return [Check("forward: a long text begins as its first pieces alone", _difference(whole[:, :SHORT], alone), 1e-4)]
+
+
 def _kernels(session: Session, model: BiXLSTM, input_ids: Tensor) -> list[Check]:
     """The opt-in Triton kernels against plain torch, where they can run."""
     if kernel_problem(session.device):
         return []
-    weight = model.token_embedding.weight
-    loss, gradient = _gradient(lambda: model(input_ids).loss, weight)
+    expected = {precision: _training(session, model, input_ids, precision) for precision in session.precisions()}
     use_kernel(model, "triton", session.device)
-    found_loss, found_gradient = _gradient(lambda: model(input_ids).loss, weight)
-    use_kernel(model, "torch", session.device)
-    return [
-        Check("loss with Triton kernels, fp32", _difference(found_loss, loss), 1e-3),
-        Check("gradient of the embedding with Triton kernels, fp32", _difference(found_gradient, gradient), 0.05),
-    ]
+    try:
+        return _agree("Triton kernels", lambda p: _training(session, model, input_ids, p), expected, KERNEL_LIMITS)
+    finally:
+        use_kernel(model, "torch", session.device)
 
 
-def _compiled(session: Session, model: BiXLSTM, input_ids: Tensor) -> list[Check]:
-    """What torch.compile makes against plain torch, on a GPU; for a CPU the tests check it."""
+def _compiled(session: Session) -> list[Check]:
+    """What torch.compile makes, on a GPU; for a CPU the tests check it."""
     if session.device.type == "cpu" or compiler_problem(session.device):
         return []
-    weight = model.token_embedding.weight
-    loss, gradient = _gradient(lambda: model(input_ids).loss, weight)
-    compile_model(model, by_block=False)
-    try:
-        found_loss, found_gradient = _gradient(lambda: model(input_ids).loss, weight)
-    except Exception as error:  # whatever a compiler raises; the other checks are to be seen
-        return [Check(f"torch.compile ({type(error).__name__})", math.nan, 0.0)]
-    return [
-        Check("loss with torch.compile, fp32", _difference(found_loss, loss), 1e-5),
-        Check("gradient of the embedding with torch.compile, fp32", _difference(found_gradient, gradient), 1e-3),
-    ]
+    return [check for name, mode in MODES.items() for check in compiled(session, name, mode)]
+
+
+def compiled(session: Session, name: str, mode: str | None) -> list[Check]:
+    """What torch.compile makes of one block in each direction, against plain torch.
+
+    Args:
+        session: device, size and precisions.
+        name: in the checks.
+        mode: torch.compile's.
+    """
+    torch.compiler.reset()
+    model = session.place(BiXLSTM(replace(session.size, num_blocks=1).config())).eval()
+    randomize(model)
+    input_ids = session.pieces(2, session.size.length)
+    expected = {precision: _training(session, model, input_ids, precision) for precision in session.precisions()}
+    compile_stacks(model, mode)
+
+    def prepared(precision: str) -> tuple[Tensor, Tensor]:
+        for _ in range(PREPARED):
+            torch.compiler.cudagraph_mark_step_begin()
+            found = _training(session, model, input_ids, precision)
+        return found
+
+    return _agree(name, prepared, expected, COMPILED_LIMITS)
+
+
+def _agree(
+    name: str,
+    found: Callable[[str], tuple[Tensor, Tensor]],
+    expected: dict[str, tuple[Tensor, Tensor]],
+    limits: Limits,
+) -> list[Check]:
+    checks = []
+    for precision, (loss, gradient) in expected.items():
+        try:
+            found_loss, found_gradient = found(precision)
+        except Exception as error:  # whatever a compiler raises; the other checks are to be seen
+            checks.append(Check(f"{name}, {precision} ({type(error).__name__})", math.nan, 0.0))
+            continue
+        of_loss, of_gradient = limits[precision]
+        checks += [
+            Check(f"loss with {name}, {precision}", _difference(found_loss, loss), of_loss),
+            Check(
+                f"gradient of the embedding with {name}, {precision}",
+                _difference(found_gradient, gradient),
+                of_gradient,
+            ),
+        ]
+    return checks
 
 
 @torch.inference_mode()
@@ -151,6 +199,17 @@ def last_layers(model: BiXLSTM, input_ids: Tensor) -> Tensor:
     """(batch, length, 2 * width), float32."""
     encoding = model.encode_layers(input_ids)
     return torch.cat([encoding.forward[-1], encoding.backward[-1]], dim=-1).float()
+
+
+def _training(session: Session, model: BiXLSTM, input_ids: Tensor, precision: str) -> tuple[Tensor, Tensor]:
+    """The loss, and the gradient of the embedding."""
+
+    def loss() -> Tensor:
+        with session.autocast(precision):
+            found: Tensor = model(input_ids).loss
+        return found
+
+    return _gradient(loss, model.token_embedding.weight)
 
 
 def _gradient(loss: Callable[[], Tensor], weight: Tensor) -> tuple[Tensor, Tensor]:

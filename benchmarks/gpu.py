@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from collections.abc import Callable
 from functools import partial
 
 import torch
@@ -33,11 +34,17 @@ LARGEST = 32  # times the size's own batch
 WORTH = 1.02  # a doubled batch must bring so much
 
 
-def measure_gpu(session: Session) -> tuple[Result, bool]:
+def measure_gpu(session: Session, keep: Callable[[Result], object]) -> tuple[Result, bool]:
     """Contenders one after another, so that each has the memory to itself; a matrix product beside each is its peak.
 
+    Args:
+        session: device, size and contenders.
+        keep: called with what is measured until then, after each contender: a call that is cut short loses only the
+            last.
+
     Returns:
-        Timings in bf16, or fp32 where there is no bf16, with the checks in the notes; whether all checks passed.
+        Timings in bf16, or fp32 where there is no bf16, with the checks in the notes, and who failed and why; whether
+        all checks passed.
     """
     checks = check_device(session)
     notes = [str(check) for check in checks]
@@ -45,6 +52,11 @@ def measure_gpu(session: Session) -> tuple[Result, bool]:
     batches: dict[str, int] = {}
     measurements: list[Measurement] = []
     peaks: list[Measurement] = []
+
+    def result() -> Result:
+        best_peak = [min(peaks, key=lambda measurement: measurement.median)] if peaks else []
+        return make_result(session, "gpu", PACKAGE, [*measurements, *best_peak], notes)
+
     for name in (name for name in CHOSEN if session.wants(name)):
         torch.compiler.reset()
         gc.collect()  # a compiled stack and its code refer to each other
@@ -54,17 +66,23 @@ def measure_gpu(session: Session) -> tuple[Result, bool]:
         if problem:
             notes.append(f"{name}: left out ({problem})")
             continue
-        [contender] = Contenders(session).build((name,))
-        twin = batches.get(SAME_BATCH.get(name, ""))
-        batches[name] = twin or tune_batch(session, contender, precision)
+        try:
+            batches[name], found = _measure(session, name, precision, batches.get(SAME_BATCH.get(name, "")))
+        except Exception as error:  # compilers, kernels and allocators fail in many ways; the others are to be seen
+            notes.append(f"{name}: failed ({type(error).__name__}: {(str(error).splitlines() or [''])[0]})")
+            continue
         notes.append(f"{name}: batch {batches[name]}")
-        found = time_steps(session, [contender], batches[name], [precision])
         peaks += [measurement for measurement in found if measurement.contender == PEAK]
         measurements += [measurement for measurement in found if measurement.contender != PEAK]
-        del contender
-    best_peak = min(peaks, key=lambda measurement: measurement.median)
-    result = make_result(session, "gpu", PACKAGE, [*measurements, best_peak], notes)
-    return result, all(check.passed for check in checks)
+        keep(result())
+    return result(), all(check.passed for check in checks)
+
+
+def _measure(session: Session, name: str, precision: str, twin: int | None) -> tuple[int, list[Measurement]]:
+    """Build and time one contender with a batch of its own, or the one that its twin has."""
+    [contender] = Contenders(session).build((name,))
+    batch = twin or tune_batch(session, contender, precision)
+    return batch, time_steps(session, [contender], batch, [precision])
 
 
 def reason_against(session: Session, name: str) -> str | None:

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Checks and training timings on a GPU, in one call, on a machine without network:
 #   [SIZE=small] bash benchmarks/gpu.sh [--repeats 7] [--only "ours, compiled"] ...
-# Results (gpu-, softmax- and machine-base-cuda.json) and the log go to $OUT, ./gpu-results by default. The status is
-# not 0 if a check failed.
+# Results (machine-, softmax-, gpu- and length-base-cuda.json) and the log go to $OUT, ./gpu-results by default. The
+# status is not 0 if a check failed. `gpu` is stored after each contender: a call that is cut short keeps the others.
 #
 # Needs a Python with torch 2.6 or newer for the GPU; PYTHON names it. Packages that are missing there are installed, for
 # this call alone, from wheels in $WHEELS (.whl by default). To fetch them beforehand where there is a network, for
@@ -42,4 +42,5 @@ mkdir -p "$output"
     "$python" -m benchmarks machine --device "$device" --size "$size" --output "$output"
     "$python" -m benchmarks softmax --device "$device" --size "$size" --output "$output"
     "$python" -m benchmarks gpu --device "$device" --size "$size" --output "$output" "$@"
+    "$python" -m benchmarks length --device "$device" --size "$size" --output "$output"
 } 2>&1 | tee "$output/gpu.log"

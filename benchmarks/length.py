@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import deepcopy
 from functools import partial
 
 import torch
 from torch import Tensor
 
-from benchmarks.contenders import OURS, PACKAGE
+from benchmarks.contenders import KERNELS, OURS, PACKAGE
 from benchmarks.package_model import with_package_stacks
 from benchmarks.results import Measurement, Result, make_result
 from benchmarks.session import Session
 from benchmarks.sizes import Size
 from elmo_xlstm.lm import BiXLSTM
-from elmo_xlstm.lm.kernels import native_problem, use_kernel
+from elmo_xlstm.lm.kernels import kernel_problem, native_problem, use_kernel
 
 
 @torch.inference_mode()
@@ -24,24 +25,35 @@ def encode(model: BiXLSTM, input_ids: Tensor) -> object:
 
 
 def measure_lengths(session: Session) -> Result:
-    """About as many tokens at every length, at least one sequence; the package only where it fits into free memory."""
+    """About as many tokens at every length, at least one sequence; the package only where it fits into free memory.
+
+    On a GPU everything runs in bf16, as it would be used there, and the Triton kernels take part where they can.
+    """
     size = session.size
     tokens = size.batch * size.length
     model = session.place(BiXLSTM(size.config())).eval()
     use_kernel(model, "torch" if native_problem(model.config, session.device) else "native", session.device)
-    measurements, notes = [], []
+    triton = None
+    if session.wants(KERNELS) and kernel_problem(session.device) is None:
+        triton = deepcopy(model)
+        use_kernel(triton, "triton", session.device)
+    on_gpu = session.device.type == "cuda"
+    measurements, notes = [], ["bf16"] if on_gpu else []
     for length in size.lengths:
         batch = max(1, tokens // length)
         input_ids = session.pieces(batch, length)
         runs: dict[str, Callable[[], object]] = {}
         if session.wants(OURS):
             runs[OURS] = partial(encode, model, input_ids)
+        if triton is not None:
+            runs[KERNELS] = partial(encode, triton, input_ids)
         needed = package_encoding_bytes(size, batch, length)
         if session.wants(PACKAGE) and needed > session.free_bytes():
             notes.append(f"{PACKAGE}: left out at length {length}, which needs about {needed / 2**30:.0f} GiB")
         elif session.wants(PACKAGE):
             runs[PACKAGE] = partial(encode, with_package_stacks(model, length), input_ids)
-        samples = session.time(runs)
+        with session.autocast("bf16" if on_gpu else "fp32"):
+            samples = session.time(runs)
         measurements += [
             Measurement(
                 contender=name,

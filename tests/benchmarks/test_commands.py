@@ -11,8 +11,8 @@ import torch
 
 from benchmarks import __main__ as command_line
 from benchmarks import memory, quality
-from benchmarks.contenders import ELMO, GRAPHS, KERNELS, LSTM, OURS, PACKAGE, SAMPLED, Contenders
-from benchmarks.gpu import reason_against
+from benchmarks.contenders import ELMO, GRAPHS, KERNELS, LSTM, OURS, PACKAGE, SAMPLED, Contender, Contenders
+from benchmarks.gpu import measure_gpu, reason_against
 from benchmarks.results import PEAK, Result, read_results
 from benchmarks.sentences import make_tokenizer
 from benchmarks.session import Session
@@ -135,8 +135,30 @@ def test_gpu_on_the_cpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("benchmarks.gpu.LARGEST", 2)
     result = run("gpu", tmp_path, "--device", "cpu", "--only", OURS, "--only", PACKAGE)
     assert contenders(result) == {OURS, PACKAGE, PEAK}
-    assert sum(note.startswith("passed") for note in result.notes) == 8
+    assert sum(note.startswith("passed") for note in result.notes) == 9
     assert any(note.startswith("ours: batch ") for note in result.notes)
+
+
+def test_a_contender_that_fails_on_the_gpu_takes_nobody_with_it(
+    session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("benchmarks.gpu.LARGEST", 1)
+    build = Contenders.build
+
+    def without_memory(self: Contenders, names: tuple[str, ...]) -> list[Contender]:
+        if names == (SAMPLED,):
+            raise torch.OutOfMemoryError("out of memory\ntrace")
+        return build(self, names)
+
+    monkeypatch.setattr(Contenders, "build", without_memory)
+    kept: list[Result] = []
+    result, passed = measure_gpu(replace(session, only=(OURS, SAMPLED, PACKAGE)), kept.append)
+    assert passed and contenders(result) == {OURS, PACKAGE, PEAK}
+    assert f"{SAMPLED}: failed (OutOfMemoryError: out of memory)" in result.notes
+    assert [contenders(found) for found in kept] == [{OURS, PEAK}, {OURS, PACKAGE, PEAK}]
+    monkeypatch.setattr(Contenders, "build", lambda self, names: [][0])
+    result, _ = measure_gpu(replace(session, only=(OURS,)), kept.append)
+    assert result.measurements == [] and len(kept) == 2
 
 
 def test_softmax(tmp_path: Path):
@@ -217,10 +239,11 @@ def test_the_gpu_script_calls_machine_and_gpu_with_its_wheels_and_fails_with_the
         return subprocess.run(command, env=environment, capture_output=True).returncode
 
     assert start("--repeats", "3", "--only", "ours, compiled") == 0
-    install, machine, softmax, gpu = calls.read_text().splitlines()
+    install, machine, softmax, gpu, length = calls.read_text().splitlines()
     assert install.startswith("-m pip install") and install.endswith("some-1.0.whl")
     assert machine == f"-m benchmarks machine --device cuda --size base --output {tmp_path / 'out'}"
     assert softmax == f"-m benchmarks softmax --device cuda --size base --output {tmp_path / 'out'}"
     assert gpu.endswith(f"gpu --device cuda --size base --output {tmp_path / 'out'} --repeats 3 --only ours, compiled")
-    assert (tmp_path / "out" / "gpu.log").read_text().endswith("said\nsaid\nsaid\n")
+    assert length == f"-m benchmarks length --device cuda --size base --output {tmp_path / 'out'}"
+    assert (tmp_path / "out" / "gpu.log").read_text().endswith("said\nsaid\nsaid\nsaid\n")
     assert start("fail") != 0
