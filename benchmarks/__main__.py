@@ -106,6 +106,12 @@ def _show(result: Result, directory: Path) -> None:
     console.print(f"stored in {path}", markup=False, highlight=False)
 
 
+def _of(sentences: Path | None, result: Result) -> Result:
+    """The result with a note on where its sentences come from."""
+    source = "/".join(sentences.parts[-2:]) if sentences else "the bundled sample"
+    return result.model_copy(update={"notes": [*result.notes, f"the sentences are those of {source}"]})
+
+
 def _add(name: str, measure: Callable[[Session], Result], description: str) -> None:
     @app.command(name, help=description)
     def command(
@@ -150,7 +156,7 @@ def embedding(
     session = _session(size, threads, repeats, device, only)
     words = read_sentences(sentences)
     pieces = make_tokenizer(tokenizer, session.size.vocab_size, words)
-    _show(measure_embedding(session, words, pieces, most), output)
+    _show(_of(sentences, measure_embedding(session, words, pieces, most)), output)
 
 
 @app.command()
@@ -168,7 +174,7 @@ def bundled(
     On a CPU also what more cores are worth: all sentences of the file, whatever --most is, by ours alone.
     """
     session = _session(SizeName("small"), threads, repeats, device, only)
-    _show(measure_bundled(session, read_sentences(sentences), most), output)
+    _show(_of(sentences, measure_bundled(session, read_sentences(sentences), most)), output)
 
 
 @app.command()
@@ -241,7 +247,10 @@ def cost(
     """Hours of pretraining by tokens and devices: by this machine's measured speed, and by an assumed one of GPUs."""
     console, model = Console(), SIZES[size.value]
     measured = measured_speed(read_results(output), model)
-    tables = [("this CPU, measured", costs(measured, 1.0, [1]))] if measured else []
+    tables = []
+    if measured:
+        cpu, rate = measured
+        tables.append((f"{cpu}, measured", costs(rate, 1.0, [1])))
     speed = assumed_speed(model, peak * 1e12, mfu)
     tables.append(
         (f"GPUs of {peak:g} TFLOP/s at {mfu:.0%} of it, {efficiency:.0%} on several", costs(speed, efficiency))

@@ -62,12 +62,13 @@ def assumed_speed(size: Size, peak: float, mfu: float) -> float:
     return peak * mfu / training_flops_per_token(size.config())
 
 
-def measured_speed(results: Sequence[Result], size: Size) -> float | None:
-    """Tokens per second of our training step with the exact soft-max on this machine's CPU, if it was measured."""
+def measured_speed(results: Sequence[Result], size: Size) -> tuple[str, float] | None:
+    """The CPU on which our training step with the exact soft-max was measured, and its tokens per second, if it was."""
     for result in results:
         if (result.command, result.size, result.device, result.part) == ("training", size.name, "cpu", ""):
             step = result.find(OURS, {"precision": "fp32"})
-            return step.rate("tokens") if step else None
+            rate = step.rate("tokens") if step else None
+            return (f"{result.hardware.cpu}, {result.threads} cores", rate) if rate else None
     return None
 
 

@@ -104,6 +104,8 @@ def test_embedding_and_store(sentences_file: Path, tmp_path: Path):
     [ours] = [m for m in result.measurements if m.contender == OURS and m.case == {"input": "sentences"}]
     assert ours.work["words"] == 8
     assert "3 sentences, 8 words" in result.notes[0]
+    source = "/".join(sentences_file.parts[-2:])
+    assert result.notes[-1] == f"the sentences are those of {source}"
     result = run("store", output, "--sentences", sentences_file, "--most", 2)
     assert len(result.measurements) == 9
     assert "2 distinct sentences" in result.notes[0] and "of its time on reading features" in result.notes[1]

@@ -29,8 +29,11 @@ def test_the_assumed_speed_is_that_share_of_the_peak() -> None:
 
 def test_the_measured_speed_is_that_of_the_stored_table(tmp_path: Path) -> None:
     assert measured_speed([], SIZES["base"]) is None
-    speed = measured_speed(read_results(ROOT / "benchmarks/results"), SIZES["base"])
-    assert speed is not None and 50 < speed < 5000
+    stored = read_results(ROOT / "benchmarks/results")
+    found = measured_speed(stored, SIZES["base"])
+    assert found is not None and 50 < found[1] < 5000
+    [table] = [result for result in stored if result.name == "training-base-cpu"]
+    assert found[0] == f"{table.hardware.cpu}, {table.threads} cores"
 
 
 def test_durations_are_readable() -> None:
