@@ -244,7 +244,7 @@ def cost(
     efficiency: Annotated[float, typer.Option(min=0.01, max=1, help="Of several GPUs, assumed.")] = 0.9,
     output: OutputOption = RESULTS,
 ) -> None:
-    """Hours of pretraining by tokens and devices: by this machine's measured speed, and by an assumed one of GPUs."""
+    """Hours of pretraining by tokens and devices: by a CPU's stored speed, and by an assumed one of GPUs."""
     console, model = Console(), SIZES[size.value]
     measured = measured_speed(read_results(output), model)
     tables = []

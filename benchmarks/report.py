@@ -79,9 +79,9 @@ METHOD = """\
   with that setting, and *xlstm package* without it, as with its README; *xlstm package, freed memory kept* has it too,
   which shows the allocator's part in the difference. What it is worth depends on how dear a page fault is; virtual
   machines that return memory to their host pay most. All four rows of size base in one process need some 30 GB. **With
-  freed memory kept for the package too, *ours* was 1.33× and *ours, sampled soft-max* 1.80× as fast as it** (7 repeats,
-  fp32, 2026-11-22, the table that commit 447e762 filed): the rest is the allocator's. In `memory`, that setting is in
-  ours and in that row only.
+  freed memory kept for the package too, *ours* was 1.33× and *ours, sampled soft-max* 1.80× as fast as it** on the AMD
+  machine at size base (7 repeats, fp32, 2026-11-22, the table that commit 447e762 filed). On the Intel machine at size
+  small that setting makes no difference to the package. In `memory`, it is in ours and in that row only.
 - **Feature store**: an epoch from the store takes as long as one on features in memory. What is left is the training of
   the head, a BiLSTM on vectors of twice the model's width, so that a whole epoch gains less than the reading does.
 - **Corpus preparation** reads documents of lines of the bundled text in a fresh process each time; the start of worker
