@@ -16,7 +16,6 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.batch import measure_batches
 from benchmarks.bundled import measure_bundled
 from benchmarks.cost import assumed_speed, costs, exchanges, measured_speed, told_exchanges
 from benchmarks.cost import told as told_costs
@@ -25,13 +24,14 @@ from benchmarks.embedding import measure_embedding
 from benchmarks.gpu import measure_gpu
 from benchmarks.length import measure_lengths
 from benchmarks.machine import measure_machine
-from benchmarks.memory import measure_memory
+from benchmarks.memory import measure_memory, measure_memory_lengths
 from benchmarks.preparation import measure_preparation
 from benchmarks.quality import Training, measure_quality, read_corpus
 from benchmarks.report import write_report
 from benchmarks.results import Result, read_results, table_rows, write_result
 from benchmarks.sentences import make_tokenizer, read_sentences
 from benchmarks.session import Session
+from benchmarks.shapes import measure_batches, measure_training_lengths
 from benchmarks.sizes import SIZES
 from benchmarks.soak import slopes, soak, told
 from benchmarks.softmax import measure_softmax
@@ -135,6 +135,8 @@ _add("training", measure_training, "One optimizer step of every contender, inter
 _add("softmax", measure_softmax, "The exact soft-max loss alone, beside other packages' kernels.")
 _add("memory", measure_memory, "Peak memory of that step, each contender in its own process.")
 _add("batch", measure_batches, "Optimizer steps by batch size.")
+_add("training-length", measure_training_lengths, "Optimizer steps by length of the windows.")
+_add("memory-length", measure_memory_lengths, "Peak memory of a step by length of the windows.")
 _add("length", measure_lengths, "Encoding by length of the input; in bf16 on a GPU.")
 _add("preparation", measure_preparation, "Corpus preparation by one process and by one a core.")
 _add("crf", measure_crf, "The CRF against pytorch-crf.")

@@ -8,7 +8,7 @@ from dataclasses import replace
 import torch
 from torch import nn
 
-from benchmarks.contenders import OURS
+from benchmarks.contenders import OUR_SETTINGS, OURS
 from benchmarks.embedding import BERT_BF16, OURS_BF16, OURS_INT8, BertEmbedder, bert, evenly
 from benchmarks.results import Measurement, Result, make_result
 from benchmarks.sentences import Words
@@ -17,6 +17,7 @@ from benchmarks.sizes import SIZES, Size
 from elmo_xlstm.embedding import ElmoEmbedder
 from elmo_xlstm.embedding.precision import Precision
 from elmo_xlstm.pretrained import DEFAULT_MODEL, bundled_model
+from elmo_xlstm.products import fast_products
 
 BERT_BASE = "BERT-base"
 BERT_BASE_BF16 = BERT_BF16.replace("BERT", BERT_BASE)
@@ -56,6 +57,7 @@ def measure_bundled(
 
     runs: dict[str, Callable[[], object]] = {name: _embedding(embedder, chosen) for name, embedder in ours.items()}
     runs[BERT_BASE] = _embedding(transformer, chosen)
+    runs[BERT_BASE + OUR_SETTINGS] = fast_products()(runs[BERT_BASE])
     if "bf16" in precisions:
         runs[BERT_BASE_BF16] = under_autocast
     runs = {name: run for name, run in runs.items() if session.wants(name)}

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks import flops
-from benchmarks.allocation import large_blocks_given_back
+from benchmarks.defaults import default_products, large_blocks_given_back
 from benchmarks.lstm_models import LSTMLanguageModel, PlainLSTM, ProjectedLSTM, cells_for
 from benchmarks.package_model import PackageLanguageModel
 from benchmarks.session import Session
@@ -22,6 +22,7 @@ from elmo_xlstm.lm import BiXLSTM
 from elmo_xlstm.lm.kernels import native_problem, use_kernel
 from elmo_xlstm.lm.losses import FullSoftmax, SampledSoftmax, SoftmaxLoss
 from elmo_xlstm.lm.optimization import OptimizerSettings
+from elmo_xlstm.products import fast_products
 
 OURS = "ours"  # with the kernels that training takes by itself
 SAMPLED = "ours, sampled soft-max"
@@ -29,15 +30,16 @@ PLAIN = "ours, plain torch"
 COMPILED = "ours, compiled"
 COMPILED_SAMPLED = "ours, compiled, sampled soft-max"
 PACKAGE = "xlstm package"
-PACKAGE_KEPT = "xlstm package, freed memory kept"  # with our pretraining's setting of the allocator
+OUR_SETTINGS = ", our settings"  # of the allocator in training, and of what multiplies matrices
+PACKAGE_TUNED = PACKAGE + OUR_SETTINGS
 ELMO = "ELMo's LSTM, sampled soft-max"
 LSTM = "LSTM, equal parameters"
 GRAPHS = "ours, compiled, CUDA graphs"
 KERNELS = "ours, Triton kernels"
-CONTENDERS = (OURS, SAMPLED, PLAIN, COMPILED, COMPILED_SAMPLED, PACKAGE, PACKAGE_KEPT, ELMO, LSTM)
+CONTENDERS = (OURS, SAMPLED, PLAIN, COMPILED, COMPILED_SAMPLED, PACKAGE, PACKAGE_TUNED, ELMO, LSTM)
 OUR_TRAINING = (OURS, SAMPLED, PLAIN, COMPILED, COMPILED_SAMPLED)
 ON_GPU = (GRAPHS, KERNELS)  # to be built alone: they change the model that the others of ours share
-EAGER = (OURS, SAMPLED, PLAIN, PACKAGE, PACKAGE_KEPT, ELMO, LSTM)
+EAGER = (OURS, SAMPLED, PLAIN, PACKAGE, PACKAGE_TUNED, ELMO, LSTM)
 
 COMPILE_BACKEND = "inductor"
 GRADIENT_CLIP = 1.0
@@ -116,11 +118,10 @@ class Contenders:
 
     def _build(self, name: str) -> Contender:
         size = self.session.size
-        if name in (PACKAGE, PACKAGE_KEPT):
+        if name in (PACKAGE, PACKAGE_TUNED):
             model, optimizer = self._package
-            as_it_comes = self.memory_kept and name == PACKAGE
-            allocation = large_blocks_given_back if as_it_comes else nullcontext
-            return Contender(name, model, model, optimizer, self._flops(sampled=False), allocation)
+            settings = self._as_it_comes if name == PACKAGE else fast_products
+            return Contender(name, model, model, optimizer, self._flops(sampled=False), settings)
         if name == ELMO:
             dim = size.elmo_projection
             projected = [ProjectedLSTM(size.elmo_cells, dim) for _ in range(2)]
@@ -156,7 +157,13 @@ class Contenders:
         optimizer = OptimizerSettings(learning_rate=LEARNING_RATE).build(model)
         loss: SoftmaxLoss = softmax_loss
         per_token = flops.TRAINING * (2 * layers + flops.softmax(dim, self._classes(loss), size.length))
-        return Contender(name, model, partial(model, softmax_loss=loss), optimizer, per_token)
+        return Contender(name, model, partial(model, softmax_loss=loss), optimizer, per_token, fast_products)
+
+    @contextmanager
+    def _as_it_comes(self) -> Iterator[None]:
+        """A step of what sets nothing."""
+        with default_products(), large_blocks_given_back() if self.memory_kept else nullcontext():
+            yield
 
     @contextmanager
     def _tier(self, name: str) -> Iterator[None]:
@@ -165,7 +172,8 @@ class Contenders:
         native = name in (OURS, SAMPLED) and native_problem(self.config, device) is None
         use_kernel(self._ours, "native" if native else "torch", device)
         compiled = name in (COMPILED, COMPILED_SAMPLED)
-        with torch.compiler.set_stance("force_eager") if self._compiled and not compiled else nullcontext():
+        eager = torch.compiler.set_stance("force_eager") if self._compiled and not compiled else nullcontext()
+        with fast_products(), eager:
             yield
 
     @cached_property

@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from transformers import BertConfig, BertModel
 
 from benchmarks import flops
-from benchmarks.contenders import COMPILED, OURS, PACKAGE, compile_stacks
+from benchmarks.contenders import COMPILED, OUR_SETTINGS, OURS, PACKAGE, PACKAGE_TUNED, compile_stacks
+from benchmarks.defaults import default_products
 from benchmarks.length import encode
 from benchmarks.machine import matrix_product
 from benchmarks.package_model import with_package_stacks
@@ -26,6 +27,7 @@ from elmo_xlstm.embedding.embedder import TOKEN_BUDGET
 from elmo_xlstm.embedding.frozen_model import FrozenModel
 from elmo_xlstm.embedding.precision import Precision
 from elmo_xlstm.lm import BiXLSTM
+from elmo_xlstm.products import fast_products
 from elmo_xlstm.text import Tokenizer
 
 OURS_RANDOM = "ours, random batches"
@@ -33,6 +35,7 @@ OURS_BF16 = "ours, bf16"
 OURS_INT8 = "ours, int8"
 PACKAGE_BF16 = "xlstm package, bf16"
 BERT = "BERT"
+BERT_TUNED = BERT + OUR_SETTINGS
 BERT_BF16 = "BERT, bf16"
 BATCH = 32
 
@@ -152,10 +155,12 @@ def _fixed(session: Session) -> list[Measurement]:
     runs = {
         OURS: Run(_encoding(session, model, "fp32", input_ids)),
         OURS_BF16: Run(_encoding(session, model, "bf16", input_ids), "bf16"),
-        COMPILED: Run(partial(encode, compiled, input_ids)),
+        COMPILED: Run(fast_products()(partial(encode, compiled, input_ids))),
         PACKAGE: Run(partial(encode, package, input_ids)),
+        PACKAGE_TUNED: Run(fast_products()(partial(encode, package, input_ids))),
         PACKAGE_BF16: Run(partial(_under_autocast, session, partial(encode, package, input_ids)), "bf16"),
         BERT: Run(run_bert),
+        BERT_TUNED: Run(fast_products()(run_bert)),
         BERT_BF16: Run(partial(_under_autocast, session, run_bert), "bf16"),
     }
     if session.device.type == "cpu":
@@ -175,7 +180,8 @@ def _encoding(session: Session, model: BiXLSTM, precision: Precision, input_ids:
         return run if precision == "fp32" else partial(_under_autocast, session, run)
     frozen = FrozenModel(model, precision)
     parts = input_ids.split(max(1, TOKEN_BUDGET // input_ids.shape[1]))
-    return torch.inference_mode()(lambda: [frozen.encode_layers(part, torch.ones_like(part)) for part in parts])
+    run_parts = torch.inference_mode()(lambda: [frozen.encode_layers(part, torch.ones_like(part)) for part in parts])
+    return fast_products()(run_parts)
 
 
 def _sentences(session: Session, sentences: list[Words], tokenizer: Tokenizer, pieces: list[int]) -> list[Measurement]:
@@ -187,9 +193,11 @@ def _sentences(session: Session, sentences: list[Words], tokenizer: Tokenizer, p
         OURS: Run(partial(ElmoEmbedder(model, tokenizer), sentences)),
         OURS_BF16: Run(partial(ElmoEmbedder(model, tokenizer, precision="bf16"), sentences), "bf16"),
         OURS_RANDOM: Run(partial(RandomBatchesEmbedder(model, tokenizer), sentences)),
-        PACKAGE: Run(partial(package, sentences)),
+        PACKAGE: Run(default_products()(partial(package, sentences))),
+        PACKAGE_TUNED: Run(partial(package, sentences)),
         PACKAGE_BF16: Run(partial(_under_autocast, session, partial(package, sentences)), "bf16"),
         BERT: Run(partial(beside, sentences)),
+        BERT_TUNED: Run(fast_products()(partial(beside, sentences))),
         BERT_BF16: Run(partial(_under_autocast, session, partial(beside, sentences)), "bf16"),
     }
     if session.device.type == "cpu":

@@ -9,19 +9,22 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from benchmarks.contenders import KERNELS, OURS, PACKAGE
+from benchmarks.contenders import KERNELS, LSTM, OURS, PACKAGE, Contenders
+from benchmarks.lstm_models import LSTMLanguageModel
 from benchmarks.package_model import with_package_stacks
 from benchmarks.results import Measurement, Result, make_result
 from benchmarks.session import Session
+from benchmarks.shapes import by_length
 from benchmarks.sizes import Size
 from elmo_xlstm.lm import BiXLSTM
 from elmo_xlstm.lm.kernels import kernel_problem, native_problem, use_kernel
+from elmo_xlstm.products import fast_products
 
 
 @torch.inference_mode()
-def encode(model: BiXLSTM, input_ids: Tensor) -> object:
-    """All layers of both directions."""
-    return model.encode_layers(input_ids)
+def encode(model: BiXLSTM | LSTMLanguageModel, input_ids: Tensor) -> object:
+    """Both directions: all layers of an xLSTM, the last one of an LSTM."""
+    return model.encode_layers(input_ids) if isinstance(model, BiXLSTM) else model.encode(input_ids)
 
 
 def measure_lengths(session: Session) -> Result:
@@ -30,34 +33,35 @@ def measure_lengths(session: Session) -> Result:
     On a GPU everything runs in bf16, as it would be used there, and the Triton kernels take part where they can.
     """
     size = session.size
-    tokens = size.batch * size.length
     model = session.place(BiXLSTM(size.config())).eval()
     use_kernel(model, "torch" if native_problem(model.config, session.device) else "native", session.device)
     triton = None
     if session.wants(KERNELS) and kernel_problem(session.device) is None:
         triton = deepcopy(model)
         use_kernel(triton, "triton", session.device)
+    lstm = Contenders(session).build((LSTM,))[0].model.eval() if session.wants(LSTM) else None
     on_gpu = session.device.type == "cuda"
     measurements, notes = [], ["bf16"] if on_gpu else []
-    for length in size.lengths:
-        batch = max(1, tokens // length)
-        input_ids = session.pieces(batch, length)
+    for case, shape in by_length(size):
+        input_ids = session.pieces(shape.batch, shape.length)
         runs: dict[str, Callable[[], object]] = {}
         if session.wants(OURS):
-            runs[OURS] = partial(encode, model, input_ids)
+            runs[OURS] = fast_products()(partial(encode, model, input_ids))
         if triton is not None:
             runs[KERNELS] = partial(encode, triton, input_ids)
-        needed = package_encoding_bytes(size, batch, length)
+        if isinstance(lstm, LSTMLanguageModel):
+            runs[LSTM] = fast_products()(partial(encode, lstm, input_ids))
+        needed = package_encoding_bytes(shape)
         if session.wants(PACKAGE) and needed > session.free_bytes():
-            notes.append(f"{PACKAGE}: left out at length {length}, which needs about {needed / 2**30:.0f} GiB")
+            notes.append(f"{PACKAGE}: left out at length {shape.length:,}, which needs about {needed / 2**30:.0f} GiB")
         elif session.wants(PACKAGE):
-            runs[PACKAGE] = partial(encode, with_package_stacks(model, length), input_ids)
+            runs[PACKAGE] = partial(encode, with_package_stacks(model, shape.length), input_ids)
         with session.autocast("bf16" if on_gpu else "fp32"):
             samples = session.time(runs)
         measurements += [
             Measurement(
                 contender=name,
-                case={"length": length},
+                case=case,
                 work={"tokens": float(input_ids.numel())},
                 values=samples.seconds[name],
                 first=samples.first[name],
@@ -67,7 +71,7 @@ def measure_lengths(session: Session) -> Result:
     return make_result(session, "length", PACKAGE, measurements, notes)
 
 
-def package_encoding_bytes(size: Size, batch: int, length: int) -> float:
+def package_encoding_bytes(size: Size) -> float:
     """What encoding with the package needs, roughly: some ten squares in float32 at once, a mask in every block."""
     heads, blocks = size.config().num_heads, 2 * size.num_blocks
-    return length**2 * (10.0 * 4 * batch * heads + blocks)
+    return size.length**2 * (10.0 * 4 * size.batch * heads + blocks)

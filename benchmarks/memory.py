@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import torch
 
-from benchmarks.contenders import CONTENDERS, OUR_TRAINING, PACKAGE, PACKAGE_KEPT, Contenders
+from benchmarks.contenders import CONTENDERS, OUR_TRAINING, PACKAGE, PACKAGE_TUNED, Contenders
 from benchmarks.process import benchmark_environment, highest_resident, resident
 from benchmarks.results import Measurement, Result, make_result
 from benchmarks.session import Session
+from benchmarks.shapes import CHOSEN, Shape, by_length, that_fit
 from benchmarks.sizes import SIZES
 from elmo_xlstm.allocator import keep_freed_memory
 from elmo_xlstm.errors import UserError
@@ -21,14 +23,26 @@ STEPS = 2  # the first one also allocates the optimizer's state
 
 def measure_memory(session: Session) -> Result:
     """Peak of each contender above what its process held after imports and model building."""
-    measurements = []
-    for name in CONTENDERS:
-        if not session.wants(name):
-            continue
-        found = [in_own_process(session, name) for _ in range(session.repeats)]
-        values = [peak - built for peak, built in found]
-        measurements.append(Measurement(contender=name, values=values, unit="bytes"))
-    return make_result(session, "memory", PACKAGE, measurements)
+    return _measure(session, "memory", CONTENDERS, [({}, session.size)])
+
+
+def measure_memory_lengths(session: Session) -> Result:
+    """The same by length of the windows."""
+    return _measure(session, "memory-length", CHOSEN, by_length(session.size))
+
+
+def _measure(session: Session, command: str, contenders: tuple[str, ...], shapes: list[Shape]) -> Result:
+    measurements, notes = [], []
+    for case, size in shapes:
+        shaped = replace(session, size=size)
+        names, missing = that_fit(shaped, contenders, case)
+        notes += missing
+        for name in names:
+            found = [in_own_process(shaped, name) for _ in range(session.repeats)]
+            values = [peak - built for peak, built in found]
+            work = {"tokens": float(size.batch * size.length)}
+            measurements.append(Measurement(contender=name, case=case, work=work, values=values, unit="bytes"))
+    return make_result(session, command, PACKAGE, measurements, notes)
 
 
 def in_own_process(session: Session, contender: str) -> tuple[float, float]:
@@ -37,7 +51,8 @@ def in_own_process(session: Session, contender: str) -> tuple[float, float]:
     Raises:
         UserError: the process failed, for example because memory ran out.
     """
-    arguments = json.dumps([session.size.name, contender, str(session.device), session.threads])
+    size = session.size
+    arguments = json.dumps([size.name, size.batch, size.length, contender, str(session.device), session.threads])
     command = [sys.executable, "-m", "benchmarks.memory", arguments]
     done = subprocess.run(command, capture_output=True, text=True, env=benchmark_environment())
     if done.returncode:
@@ -52,7 +67,7 @@ def in_own_process(session: Session, contender: str) -> tuple[float, float]:
 
 def in_this_process(session: Session, contender: str) -> tuple[float, float]:
     """As :func:`in_own_process`, in this one."""
-    if contender in (*OUR_TRAINING, PACKAGE_KEPT) and session.device.type == "cpu":
+    if contender in (*OUR_TRAINING, PACKAGE_TUNED) and session.device.type == "cpu":
         keep_freed_memory()  # as our pretraining does
     [built] = Contenders(session).build((contender,))
     input_ids = session.pieces(session.size.batch, session.size.length)
@@ -79,10 +94,11 @@ def _peak(device: torch.device) -> float:
 
 def main(arguments: str) -> None:
     """Print peak and baseline of the contender that ``arguments`` names."""
-    size, contender, device, threads = json.loads(arguments)
+    name, batch, length, contender, device, threads = json.loads(arguments)
     torch.set_num_threads(threads)
     torch.manual_seed(0)
-    session = Session(SIZES[size], device=torch.device(device), threads=threads)
+    size = replace(SIZES[name], batch=batch, length=length)
+    session = Session(size, device=torch.device(device), threads=threads)
     print(json.dumps(in_this_process(session, contender)))
 
 

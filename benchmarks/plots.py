@@ -10,6 +10,7 @@ from benchmarks.timing import quartiles
 from elmo_xlstm.errors import UserError
 
 NUMBERED = {"length": "tokens of a sequence", "batch": "windows of a batch"}
+PER_TOKEN = {"s": (1e6, "µs"), "bytes": (2**-10, "KiB")}  # by unit of the values
 COLORS = ("#1b6ca8", "#d1495b", "#66a182", "#edae49", "#5f4b8b", "#8d8d8d", "#00798c")
 
 
@@ -48,10 +49,11 @@ def draw(result: Result, directory: Path) -> Path | None:
 
 
 def _lines(axes: Any, shown: list[Measurement], key: str) -> None:
+    scale, unit = PER_TOKEN[shown[0].unit]
     for name, color in zip(dict.fromkeys(m.contender for m in shown), COLORS, strict=False):
         mine = [m for m in shown if m.contender == name]
         places = [m.case[key] for m in mine]
-        spread = [[1e6 * value / m.work.get("tokens", 1.0) for value in quartiles(m.values)] for m in mine]
+        spread = [[scale * value / m.work.get("tokens", 1.0) for value in quartiles(m.values)] for m in mine]
         axes.plot(places, [median for _, median, _ in spread], marker="o", label=name, color=color)
         axes.fill_between(
             places, [low for low, _, _ in spread], [high for _, _, high in spread], alpha=0.2, color=color
@@ -61,7 +63,7 @@ def _lines(axes: Any, shown: list[Measurement], key: str) -> None:
     axes.set_xticks(places, [f"{place:,}" for place in places])
     axes.set_yscale("log")
     axes.set_xlabel(NUMBERED[key])
-    axes.set_ylabel("µs per token")
+    axes.set_ylabel(f"{unit} per token")
     axes.legend(fontsize=8)
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import bundled, contenders, quality, store
-from benchmarks.plots import draw
+from benchmarks import bundled, contenders, embedding, quality, store
+from benchmarks.plots import PER_TOKEN, draw
 from benchmarks.results import PEAK, Measurement, Result, table_rows
 from elmo_xlstm.atomic import write_text_atomically
 
@@ -24,6 +24,8 @@ commit says that the tree was not that commit's alone.
 | `training` | one optimizer step: forward, backward, clipping, AdamW |
 | `memory` | peak memory of that step, each contender in its own process |
 | `batch` | the step by batch size |
+| `training-length` | the step by length of the windows |
+| `memory-length` | its peak memory by length of the windows |
 | `softmax` | the exact soft-max loss alone, beside other packages' kernels |
 | `quality` | the same small model trained with each soft-max loss: speed, and perplexity on held-out text |
 | `embedding` | fixed batches of pieces; sentences from text to word vectors |
@@ -74,14 +76,17 @@ METHOD = """\
 - **Memory** is the highest resident memory of a process over two steps (VmHWM, where Linux has it, else ru_maxrss) less
   what it held after imports and model building. So it contains gradients, optimizer state and activations, not weights;
   for a compiled contender also the compiler. On a GPU: allocated tensors.
+- **Our settings** are the next two points. *xlstm package* and *BERT* run without them, as their READMEs use them;
+  *…, our settings* has those that ours have in that table, so that what is left of the difference is the code's.
+- **What multiplies matrices** (`elmo_xlstm/products.py`): torch's builds for x86 take MKL, which on AMD's processors
+  computes with AVX2. On such a processor with AVX-512, ours have oneDNN multiply float32 matrices, which torch brings,
+  too, and which is as exact. *ours*, the LSTMs and the matrix product that counts as the peak run with it. On other
+  processors there is no difference; LSTM layers, bf16 and int8 are oneDNN's everywhere.
 - **Freed memory** is kept by our pretraining (`elmo_xlstm/allocator.py`): glibc's allocator otherwise fetches every
-  large block anew, page by page, and clears each page. In `training` and `batch` *ours* and the LSTMs run
-  with that setting, and *xlstm package* without it, as with its README; *xlstm package, freed memory kept* has it too,
-  which shows the allocator's part in the difference. What it is worth depends on how dear a page fault is; virtual
-  machines that return memory to their host pay most. All four rows of size base in one process need some 30 GB. **With
-  freed memory kept for the package too, *ours* was 1.33× and *ours, sampled soft-max* 1.80× as fast as it** on the AMD
-  machine at size base (7 repeats, fp32, 2026-11-22, the table that commit 447e762 filed). On the Intel machine at size
-  small that setting makes no difference to the package. In `memory`, it is in ours and in that row only.
+  large block anew, page by page, and clears each page. In tables of training *ours* and the LSTMs run with that
+  setting; in those of memory, ours and *xlstm package, our settings* alone. What it is worth depends on how dear a page
+  fault is; virtual machines that return memory to their host pay most. At size base the package with it and the package
+  without it do not fit into 24 GB together, hence the table *settings*.
 - **Feature store**: an epoch from the store takes as long as one on features in memory. What is left is the training of
   the head, a BiLSTM on vectors of twice the model's width, so that a whole epoch gains less than the reading does.
 - **Corpus preparation** reads documents of lines of the bundled text in a fresh process each time; the start of worker
@@ -178,11 +183,34 @@ ALIKE = (
 )
 
 
+# Contenders whose ratio is told where both are measured, beside that to the reference.
+WITH_SETTINGS = (
+    (contenders.OURS, contenders.PACKAGE_TUNED),
+    (contenders.SAMPLED, contenders.PACKAGE_TUNED),
+    (contenders.OURS, embedding.BERT),
+    (contenders.OURS, embedding.BERT_TUNED),
+)
+
+
+def _with_settings(result: Result, case: dict[str, str | int]) -> list[str]:
+    pairs = [(result.find(name, case), result.find(other, case)) for name, other in WITH_SETTINGS]
+    return [
+        f"{_where(case)}{mine.contender}: {_cost(theirs) / _cost(mine):.2f}× the speed of {theirs.contender}."
+        for mine, theirs in pairs
+        if mine and theirs
+    ]
+
+
+def _embedding(result: Result) -> list[str]:
+    return [*compare(result), *(line for case in result.cases() for line in _with_settings(result, case))]
+
+
 def _training(result: Result) -> list[str]:
     """How much of the peak ours reaches, what compiling takes, and LSTMs beside ours with the same soft-max."""
     found = []
     for case in result.cases():
         where = _where(case)
+        found += _with_settings(result, case)
         for name in (contenders.OURS, contenders.COMPILED):
             mine = result.find(name, case)
             fraction = result.peak_fraction(mine) if mine else None
@@ -201,19 +229,21 @@ def _training(result: Result) -> list[str]:
 
 
 def _by_number(key: str) -> Callable[[Result], list[str]]:
-    """Time per token at each length or batch size, and where others are faster than ours."""
+    """Time or memory per token at each length or batch size, and where others need less than ours."""
 
     def findings(result: Result) -> list[str]:
         found = []
         for name in dict.fromkeys(m.contender for m in result.measurements):
             mine = [m for m in result.measurements if m.contender == name]
-            costs = " · ".join(f"{_cost(m) * 1e6:,.0f}" for m in mine)
+            scale, unit = PER_TOKEN[mine[0].unit]
+            costs = " · ".join(f"{_cost(m) * scale:,.0f}" for m in mine)
             shown = " · ".join(f"{m.case[key]:,}" for m in mine)
-            found.append(f"{name}: {costs} µs a token at {key} {shown}.")
+            found.append(f"{name}: {costs} {unit} a token at {key} {shown}.")
             pairs = [(m, result.find(contenders.OURS, m.case)) for m in mine]
-            faster = [f"{m.case[key]:,}" for m, ours in pairs if ours and _cost(m) < _cost(ours)]
-            if faster and not name.startswith("ours"):
-                found.append(f"**{name} is faster than ours at {key} {', '.join(faster)}.**")
+            ahead = [f"{m.case[key]:,}" for m, ours in pairs if ours and _cost(m) < _cost(ours)]
+            if ahead and not name.startswith("ours"):
+                word = "needs less memory than" if mine[0].unit == "bytes" else "is faster than"
+                found.append(f"**{name} {word} ours at {key} {', '.join(ahead)}.**")
         return found
 
     return findings
@@ -267,6 +297,8 @@ TITLES = {
     "training": "Training step",
     "memory": "Peak memory of a training step",
     "batch": "Training by batch size",
+    "training-length": "Training by length",
+    "memory-length": "Peak memory of training by length",
     "softmax": "The exact soft-max loss",
     "quality": "Soft-max losses: speed and quality",
     "embedding": "Embedding",
@@ -280,8 +312,11 @@ TITLES = {
 FINDINGS: dict[str, Callable[[Result], list[str]]] = {
     "training": lambda result: [*compare(result), *_training(result)],
     "gpu": lambda result: [*compare(result), *_training(result)],
+    "embedding": _embedding,
     "batch": _by_number("batch"),
     "length": _by_number("length"),
+    "training-length": _by_number("length"),
+    "memory-length": _by_number("length"),
     "bundled": _bundled,
     "store": _store,
     "quality": _quality,

@@ -30,6 +30,7 @@ from elmo_xlstm.heads import (
     WordCollator,
 )
 from elmo_xlstm.lm import BiXLSTM
+from elmo_xlstm.products import fast_products
 from elmo_xlstm.text import Tokenizer
 from elmo_xlstm.training.batching import length_buckets
 
@@ -71,6 +72,7 @@ class Epoch:
         self.device = session.device
         self.batches = length_buckets([len(words) for words in sentences], BATCH, seed=0, epoch=1)
 
+    @fast_products()  # as the trainer
     def __call__(self, features: Callable[[], list[np.ndarray]]) -> None:
         """Take one epoch of steps on what ``features`` gives."""
         self.head.train()

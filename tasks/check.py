@@ -16,6 +16,7 @@ from elmo_xlstm.lm.compilation import compiler_problem, cpp_compiler
 from elmo_xlstm.lm.kernels import LICENCE, kernel_problem
 from elmo_xlstm.lm.model_files import find_model
 from elmo_xlstm.lm.native import library_problem
+from elmo_xlstm.products import onednn_problem
 from elmo_xlstm.text import Tokenizer
 from tasks.absa_e2e.load import REPOSITORY as ABSA
 from tasks.indonlu.fetch import REPOSITORY as INDONLU
@@ -74,10 +75,11 @@ def _tiers() -> dict[str, str]:
     without = compiler_problem(device)
     builder = "triton" if device.type == "cuda" else cpp_compiler()
     problem = kernel_problem(device)
-    no_native = library_problem()
+    no_native, no_onednn = library_problem(), onednn_problem()
     return {
         "plain torch": "usable",
         "compiled kernels": f"not usable: {no_native}" if no_native else "usable (embedding and pretraining on a CPU)",
+        "float32 products": f"torch's default: {no_onednn}" if no_onednn else "oneDNN, faster here and as exact",
         "torch.compile": f"not usable: {without}" if without else f"usable with {builder} (pretraining that is long)",
         "triton kernels": f"not usable: {problem}" if problem else "usable (training.kernel: triton)",
     }

@@ -26,6 +26,7 @@ FOR_ALL = {
     "errors",
     "interruption",
     "pretrained",
+    "products",
     "progress",
     "run_directory",
     "terminal",

@@ -13,6 +13,7 @@ from elmo_xlstm.embedding.pooling import Pooling
 from elmo_xlstm.lm.encoder import encoder_weights, make_encoder
 from elmo_xlstm.lm.kernels import native_problem, use_kernel
 from elmo_xlstm.lm.model import BiXLSTM
+from elmo_xlstm.products import fast_products
 
 
 class TunedLayers(nn.Module):
@@ -48,4 +49,5 @@ class TunedLayers(nn.Module):
 
     def forward(self, pieces: PieceBatch) -> Tensor:
         """Layers of all words of a batch, sentence after sentence: (words, layers, 2 * width)."""
-        return pieces.words(self.model.encode_layers(pieces.input_ids, pieces.mask), self.pooling)
+        with fast_products():
+            return pieces.words(self.model.encode_layers(pieces.input_ids, pieces.mask), self.pooling)

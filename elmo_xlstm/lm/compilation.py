@@ -10,8 +10,8 @@ import subprocess
 import sys
 import sysconfig
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, Literal
@@ -26,6 +26,7 @@ from elmo_xlstm.lm.kernels import Kernel, native_problem
 from elmo_xlstm.lm.layer import MLSTMStack
 from elmo_xlstm.lm.model import BiXLSTM
 from elmo_xlstm.lm.pretraining_settings import TrainingSettings
+from elmo_xlstm.products import fast_products, onednn_problem
 
 logger = logging.getLogger(__name__)
 
@@ -116,6 +117,7 @@ def _compilation(
     return Tier(False, problem, refused=setting is True) if problem else Tier(True, reason)
 
 
+@fast_products()
 def matrix_rate(device: torch.device, dtype: torch.dtype) -> float:
     """Floating-point operations per second of a matrix product: the best of a few, in some milliseconds."""
     size = 8192 if device.type == "cuda" else 512
@@ -184,10 +186,11 @@ def compile_stack(stack: MLSTMStack, by_block: bool) -> None:
         stack.compile(dynamic=False)
 
 
+@contextmanager
 def computing(
     tier: Tier, model: BiXLSTM, training: TrainingSettings, accelerator: Accelerator, processes: Processes
-) -> AbstractContextManager[Any]:
-    """The context of training, entered by all processes together; says which tier runs.
+) -> Iterator[None]:
+    """The context of training, entered by all processes together; says which tier runs and what multiplies matrices.
 
     What is to be compiled is compiled here, by a trial. If that fails in any process, all run plain torch.
 
@@ -200,6 +203,16 @@ def computing(
     """
     if processes.is_main:
         logger.log(logging.WARNING if tier.refused else logging.INFO, "the stacks run with %s", tier)
+        if accelerator.device.type == "cpu" and onednn_problem() is None:
+            logger.info("float32 matrices are multiplied by oneDNN, which on this processor is faster than MKL")
+    with fast_products(), _compiled(tier, model, training, accelerator, processes):
+        yield
+
+
+def _compiled(
+    tier: Tier, model: BiXLSTM, training: TrainingSettings, accelerator: Accelerator, processes: Processes
+) -> AbstractContextManager[Any]:
+    """Compile what the tier says, or give the context in which nothing is compiled."""
     if not tier.compiled:
         return nullcontext()
     config, device = model.config, accelerator.device

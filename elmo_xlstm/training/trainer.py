@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from elmo_xlstm.config import Settings
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.interruption import Interrupted, finishing_step, stop_requested
+from elmo_xlstm.products import fast_products
 from elmo_xlstm.progress import NullProgress, Progress, Work
 from elmo_xlstm.training.batching import length_buckets
 from elmo_xlstm.training.history import EpochRecord, History
@@ -170,7 +171,11 @@ class Trainer:
 
         shown = NullProgress() if progress is None else progress
         done = len(history.epochs) * steps + under_way.batches
-        with finishing_step(), shown.task("training", total=self.config.epochs * steps, done=done) as work:
+        with (
+            finishing_step(),
+            fast_products(),
+            shown.task("training", total=self.config.epochs * steps, done=done) as work,
+        ):
             while not self._finished(history):
                 epoch, started = len(history.epochs) + 1, time.monotonic()
                 model.train()

@@ -88,13 +88,23 @@ def test_some_contenders_stand_beside_the_table_of_all(tmp_path: Path) -> None:
 
 def test_batch_and_length(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     result = run("batch", tmp_path)
-    assert [m.case["batch"] for m in result.measurements if m.contender == PACKAGE] == [1, 2]
-    result = run("length", tmp_path)
-    assert [m.case["length"] for m in result.measurements if m.contender == OURS] == [8, 16, 32]
+    assert contenders(result) == {OURS, SAMPLED, PACKAGE, LSTM}
+    found = [(m.case["batch"], m.work["tokens"]) for m in result.measurements if m.contender == PACKAGE]
+    assert found == [(1, 16), (2, 32)]
+    lengths = {8: 32.0, 16: 32.0, 32: 32.0}  # tokens by length
+    for command in ("length", "training-length"):
+        result = run(command, tmp_path)
+        for name in contenders(result) - {SAMPLED}:
+            assert {m.case["length"]: m.work["tokens"] for m in result.measurements if m.contender == name} == lengths
+        assert contenders(result) >= {OURS, PACKAGE, LSTM}
     monkeypatch.setattr(Session, "free_bytes", lambda self: 50_000.0)
     result = run("length", tmp_path)
     assert [m.case["length"] for m in result.measurements if m.contender == PACKAGE] == [8]
     assert len(result.notes) == 2 and "left out at length 16" in result.notes[0]
+    result = run("training-length", tmp_path)
+    assert contenders(result) == {OURS, SAMPLED, LSTM}
+    left_out = [note for note in result.notes if note.startswith(PACKAGE)]
+    assert [note.split(",")[0] for note in left_out] == [f"{PACKAGE}: left out at length {n}" for n in lengths]
 
 
 def test_embedding_and_store(sentences_file: Path, tmp_path: Path):
@@ -116,6 +126,23 @@ def test_memory_in_its_own_process(tmp_path: Path):
     [result] = read_results(tmp_path)
     [measurement] = result.measurements
     assert measurement.unit == "bytes" and 0 <= measurement.median < 2**30
+
+
+def test_memory_by_length_gives_each_process_its_windows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    sizes = []
+
+    def held(session: Session, contender: str) -> tuple[float, float]:
+        sizes.append((contender, session.size.batch, session.size.length))
+        return float(session.size.length), 0.0
+
+    monkeypatch.setattr(memory, "in_own_process", held)
+    result = run("memory-length", tmp_path, "--only", OURS, "--only", PACKAGE)
+    shapes = [(4, 8), (2, 16), (1, 32)]
+    assert sizes == [(name, *shape) for shape in shapes for name in (OURS, PACKAGE) for _ in range(2)]
+    assert [m.median for m in result.measurements] == [8, 8, 16, 16, 32, 32]
+    monkeypatch.setattr(Session, "free_bytes", lambda self: 0.0)
+    result = run("memory-length", tmp_path)
+    assert contenders(result) == {OURS, SAMPLED, LSTM} and "left out at length 8, where" in result.notes[0]
 
 
 def test_memory_counts_what_a_step_allocates(session: Session):

@@ -6,7 +6,8 @@ import pytest
 
 from benchmarks.__main__ import app
 from benchmarks.bundled import ALL, ONE_CORE
-from benchmarks.contenders import LSTM, OURS, PACKAGE, SAMPLED
+from benchmarks.contenders import LSTM, OURS, PACKAGE, PACKAGE_TUNED, SAMPLED
+from benchmarks.embedding import BERT, BERT_TUNED
 from benchmarks.report import TITLES, write_report
 from benchmarks.results import PEAK, Measurement, Result, read_results, table_rows, write_result
 from elmo_xlstm.errors import UserError
@@ -96,6 +97,23 @@ def test_whether_the_lstm_is_faster_is_said_from_the_data(seconds: float, faster
     assert "Some CPU, 2 of 2 cores; torch 9.9, xlstm 8.8; 3 repeats; 2030-01-02; commit 0123456789ab-dirty." in text
 
 
+def test_what_our_settings_alone_are_worth_is_told(tmp_path: Path):
+    entered = [step(name, seconds) for name, seconds in ((OURS, 1.0), (SAMPLED, 0.5), (PACKAGE, 3.0))]
+    trained = make_result("training", [*entered, step(PACKAGE_TUNED, 1.5)])
+    sentences = [
+        step(name, seconds, input="sentences")
+        for name, seconds in ((OURS, 1.0), (PACKAGE, 9.0), (PACKAGE_TUNED, 6.0), (BERT, 2.5), (BERT_TUNED, 1.75))
+    ]
+    write_report([trained, make_result("embedding", sentences)], tmp_path / "page.md")
+    text = (tmp_path / "page.md").read_text()
+    assert f"fp32: {OURS}: 1.50× the speed of {PACKAGE_TUNED}." in text
+    assert f"fp32: {SAMPLED}: 3.00× the speed of {PACKAGE_TUNED}." in text
+    assert f"sentences: {OURS}: 9.00× the speed of {PACKAGE}." in text
+    assert f"sentences: {OURS}: 6.00× the speed of {PACKAGE_TUNED}." in text
+    assert f"sentences: {OURS}: 2.50× the speed of {BERT}." in text
+    assert f"sentences: {OURS}: 1.75× the speed of {BERT_TUNED}." in text
+
+
 def test_sections_and_plots_of_several_commands(tmp_path: Path):
     by_length = [
         step(name, seconds * length / 64, length=length)
@@ -103,8 +121,14 @@ def test_sections_and_plots_of_several_commands(tmp_path: Path):
         for name, seconds in ((OURS, 1.0), (PACKAGE, length / 100))
     ]
     memory = [Measurement(contender=OURS, values=[2.0**30, 2.0**30], unit="bytes")]
+    held = [
+        Measurement(contender=name, case={"length": length}, work={"tokens": 1024.0}, values=[size], unit="bytes")
+        for length in (64, 128)
+        for name, size in ((OURS, 2.0**20 * length), (LSTM, 2.0**27 - 1))
+    ]
     results = [
         make_result("memory", memory, notes=["measured on a Tuesday"]),
+        make_result("memory-length", held),
         make_result("length", by_length),
         training(1.25),
     ]
@@ -112,15 +136,18 @@ def test_sections_and_plots_of_several_commands(tmp_path: Path):
     write_report(results, page)
     text = page.read_text()
     titles = [line for line in text.splitlines() if line.startswith("## ")]
-    assert titles[:3] == [
+    assert titles[:4] == [
         "## Training step: base, cpu",
         "## Peak memory of a training step: base, cpu",
+        "## Peak memory of training by length: base, cpu",
         "## Encoding by length: base, cpu",
     ]
     assert "- measured on a Tuesday" in text
     assert "ours: 1,000 · 2,000 · 4,000 µs a token at length 64 · 128 · 256." in text
     assert "**xlstm package is faster than ours at length 64.**" in text
-    for name in ("training", "memory", "length"):
+    assert "ours: 64 · 128 KiB a token at length 64 · 128." in text
+    assert f"**{LSTM} needs less memory than ours at length 128.**" in text
+    for name in ("training", "memory", "memory-length", "length"):
         assert f"](performance/{name}-base-cpu.png)" in text
         assert (page.parent / "performance" / f"{name}-base-cpu.png").read_bytes().startswith(b"\x89PNG")
 

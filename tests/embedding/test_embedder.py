@@ -57,6 +57,13 @@ def test_company_and_order_do_not_matter(model_directory, order, budget) -> None
             assert_same(vectors, expected[index])
 
 
+def test_fast_products_are_chosen_while_embedding_alone(embedder, alone, chosen_precisions) -> None:
+    for vectors, expected in zip(embedder(SENTENCES), alone, strict=True):
+        assert_same(vectors, expected)
+    assert set(chosen_precisions[::2]) == {"bf16"} and set(chosen_precisions[1::2]) == {"none"}
+    assert chosen_precisions[-1] == "none"
+
+
 def test_no_state_is_kept(embedder, alone) -> None:
     for _ in range(2):
         for sentence, vectors in zip(SENTENCES, alone, strict=True):

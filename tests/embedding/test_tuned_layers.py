@@ -36,6 +36,11 @@ def test_begins_with_the_frozen_models_vectors(model_directory, pooling) -> None
         torch.testing.assert_close(own, torch.from_numpy(frozen), atol=1e-5, rtol=1e-5)
 
 
+def test_fast_products_are_chosen(embedder, chosen_precisions) -> None:
+    vectors(build(embedder), embedder, SENTENCES)
+    assert chosen_precisions == ["bf16", "none"]
+
+
 def test_a_frozen_embedder_has_none(embedder) -> None:
     assert embedder.trainable_layers() is None
 

@@ -193,6 +193,15 @@ def test_runs_on_a_cpu_take_the_compiled_kernels(
     assert losses[0] == pytest.approx(losses[1], rel=1e-5)
 
 
+def test_fast_products_are_chosen_for_training_and_told(
+    make_settings: MakeSettings, chosen_precisions: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO):
+        train(make_settings("training.compile=false"))
+    assert chosen_precisions == ["bf16", "none"]
+    assert "float32 matrices are multiplied by oneDNN" in caplog.text
+
+
 @pytest.mark.filterwarnings("ignore")  # torch.compile warns about itself
 def test_a_compiler_that_fails_gives_way_to_plain_torch(
     make_settings: MakeSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture

@@ -26,17 +26,21 @@ def test_tiers_are_named_with_what_they_lack(monkeypatch) -> None:
     monkeypatch.setattr("tasks.check.default_device", lambda: torch.device("cpu"))
     monkeypatch.setattr("tasks.check.compiler_problem", lambda device: None)
     monkeypatch.setattr("tasks.check.library_problem", lambda: None)
+    monkeypatch.setattr("tasks.check.onednn_problem", lambda: None)
     monkeypatch.setenv("CXX", "some-compiler")
     tiers = report()["tiers"]
-    assert set(tiers) == {"plain torch", "compiled kernels", "torch.compile", "triton kernels"}
+    assert set(tiers) == {"plain torch", "compiled kernels", "float32 products", "torch.compile", "triton kernels"}
     assert tiers["plain torch"].startswith("usable")
     assert tiers["compiled kernels"].startswith("usable")
+    assert tiers["float32 products"].startswith("oneDNN")
     assert tiers["torch.compile"].startswith("usable with some-compiler")
     assert tiers["triton kernels"].startswith("not usable: ")
     monkeypatch.setattr("tasks.check.compiler_problem", lambda device: "no C++ compiler (g++)")
     monkeypatch.setattr("tasks.check.library_problem", lambda: "no C++ compiler (g++)")
+    monkeypatch.setattr("tasks.check.onednn_problem", lambda: "this is no such processor")
     assert report()["tiers"]["torch.compile"] == "not usable: no C++ compiler (g++)"
     assert report()["tiers"]["compiled kernels"] == "not usable: no C++ compiler (g++)"
+    assert report()["tiers"]["float32 products"] == "torch's default: this is no such processor"
     assert "NXAI Community License" in report()["optional parts"]["mlstm_kernels"]
 
 

@@ -96,6 +96,17 @@ def test_learns(tmp_path: Path) -> None:
     assert not model.training
 
 
+def test_fast_products_are_chosen_for_training_and_validation(tmp_path: Path, chosen_precisions: list[str]) -> None:
+    seen = []
+
+    def evaluate() -> dict[str, float]:
+        seen.append(list(chosen_precisions))
+        return {"score": 0.0}
+
+    fit(make_model(), tmp_path, evaluate, settings={"epochs": 2})
+    assert seen == [["bf16"], ["bf16"]] and chosen_precisions == ["bf16", "none"]
+
+
 @pytest.mark.parametrize(
     "schedule", [{"type": "constant"}, {"type": "linear"}, {"type": "reduce_on_plateau", "patience": 0}]
 )

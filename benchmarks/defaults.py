@@ -1,9 +1,12 @@
-"""Contenders with the C library's own way of handling large blocks, in a process that keeps freed memory."""
+"""What the C library and torch do by themselves: for contenders that set nothing, beside ours in one process."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
+
+import torch
 
 from elmo_xlstm.allocator import M_MMAP_MAX, M_MMAP_THRESHOLD, keep_freed_memory, set_malloc_options
 
@@ -25,3 +28,17 @@ def large_blocks_given_back() -> Iterator[None]:
         yield
     finally:
         keep_freed_memory()
+
+
+@contextmanager
+def default_products() -> Iterator[None]:
+    """Multiply float32 matrices with what torch takes by itself, whatever :mod:`elmo_xlstm.products` would choose."""
+    matmul: Any = getattr(torch.backends.mkldnn, "matmul", None)
+    if not hasattr(matmul, "fp32_precision"):  # as in older versions, where it chooses nothing else
+        yield
+        return
+    before, matmul.fp32_precision = matmul.fp32_precision, "ieee"  # a choice that is left alone
+    try:
+        yield
+    finally:
+        matmul.fp32_precision = before

@@ -1,0 +1,171 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from elmo_xlstm import products
+from elmo_xlstm.lm import BiXLSTM, BiXLSTMConfig
+from elmo_xlstm.lm.losses import FullSoftmax
+from elmo_xlstm.products import fast_products, onednn_problem
+
+AMD = "processor\t: 0\nvendor_id\t: AuthenticAMD\nflags\t\t: fpu avx2 {}\n\nprocessor\t: 1\nvendor_id\t: other\n"
+MATMUL = getattr(torch.backends.mkldnn, "matmul", None)
+
+needs_setting = pytest.mark.skipif(not hasattr(MATMUL, "fp32_precision"), reason="torch before 2.9")
+needs_onednn = pytest.mark.skipif(onednn_problem() is not None, reason=f"not here: {onednn_problem()}")
+
+
+@pytest.fixture
+def anew() -> Iterator[None]:
+    """The machine is looked at in the test and again after it."""
+    forget = products._machine_problem.cache_clear
+    forget()
+    yield
+    forget()
+
+
+@pytest.fixture
+def amd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, anew: None) -> Path:
+    path = tmp_path / "cpuinfo"
+    path.write_text(AMD.format("avx512f"))
+    monkeypatch.setattr(products, "CPU_INFO", path)
+    monkeypatch.setattr(torch.backends.mkl, "is_available", lambda: True)
+    monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: True)
+    return path
+
+
+def precision() -> str:
+    return str(MATMUL.fp32_precision)
+
+
+@needs_setting
+def test_the_setting_holds_within_and_ends_with_the_last_context(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(products, "_machine_problem", lambda: None)
+    monkeypatch.delenv(products.OFF, raising=False)
+    assert precision() == "none"
+    inner_is_open, outer_is_closed = threading.Event(), threading.Event()
+    seen = []
+
+    def other() -> None:
+        with fast_products():
+            inner_is_open.set()
+            outer_is_closed.wait(10)
+            seen.append(precision())
+
+    thread = threading.Thread(target=other)
+    with fast_products():
+        with fast_products():
+            assert precision() == "bf16"
+        assert precision() == "bf16"
+        thread.start()
+        assert inner_is_open.wait(10)
+    outer_is_closed.set()
+    thread.join()
+    assert seen == ["bf16"] and precision() == "none"
+    with pytest.raises(ZeroDivisionError), fast_products():
+        1 / 0  # noqa: B018
+    assert precision() == "none"
+
+
+@needs_setting
+def test_a_precision_that_someone_chose_is_left_alone(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(products, "_machine_problem", lambda: None)
+    MATMUL.fp32_precision = "ieee"
+    try:
+        with fast_products():
+            assert precision() == "ieee"
+        assert precision() == "ieee"
+    finally:
+        MATMUL.fp32_precision = "none"
+
+
+@needs_setting
+def test_it_can_be_turned_off(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(products, "_machine_problem", lambda: None)
+    monkeypatch.setenv("ELMO_XLSTM_ONEDNN", "0")
+    assert onednn_problem() == "ELMO_XLSTM_ONEDNN is 0"
+    with fast_products():
+        assert precision() == "none"
+
+
+@pytest.mark.parametrize("text", [AMD.format("avx512vl"), AMD.format("avx512f").replace("AuthenticAMD", "x"), "", None])
+def test_other_processors_keep_the_default(text: str | None, amd: Path):
+    if text is None:
+        amd.unlink()
+    else:
+        amd.write_text(text)
+    assert onednn_problem() == "this is no AMD processor with AVX-512"
+
+
+@needs_setting
+def test_products_that_are_rounded_are_refused(amd: Path, monkeypatch: pytest.MonkeyPatch):
+    product = torch.Tensor.__matmul__
+
+    def rounded(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
+        if left.dtype == torch.float64:
+            return product(left, right)
+        assert precision() == "bf16"  # it is tried as it would run
+        return product(left.bfloat16().float(), right.bfloat16().float())
+
+    monkeypatch.setattr(torch.Tensor, "__matmul__", rounded)
+    problem = onednn_problem()
+    assert problem is not None and problem.startswith("its products are off by ") and "e-03" in problem
+    assert precision() == "none"
+
+
+@needs_setting
+def test_exact_products_are_taken(amd: Path, monkeypatch: pytest.MonkeyPatch):
+    product = torch.Tensor.__matmul__
+    monkeypatch.setattr(products, "_set_precision", lambda name: None)  # whatever this processor would round
+    monkeypatch.setattr(torch.Tensor, "__matmul__", lambda left, right: product(left, right))
+    assert onednn_problem() is None
+
+
+def test_a_torch_without_the_libraries_or_the_setting_says_so(amd: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(torch.backends.mkl, "is_available", lambda: False)
+    assert onednn_problem() == "this torch has not both MKL and oneDNN"
+    products._machine_problem.cache_clear()
+    monkeypatch.setattr(torch.backends.mkl, "is_available", lambda: True)
+    monkeypatch.setattr(torch.backends.mkldnn, "matmul", object(), raising=False)
+    assert onednn_problem() == f"torch {torch.__version__} has no such setting; 2.9 has"
+
+
+@needs_onednn
+@pytest.mark.parametrize("shape", [(1, 64, 64), (33, 700, 5), (512, 96, 1536), (200, 2048, 300)])
+def test_products_are_float32(shape: tuple[int, int, int]):
+    rows, terms, columns = shape
+    generator = torch.Generator().manual_seed(0)
+    left = torch.randn(rows, terms, generator=generator)
+    right = torch.randn(columns, terms, generator=generator).T  # not contiguous, as weights are
+    exact = left.double() @ right.double()
+    with fast_products():
+        one, several = left @ right, torch.bmm(left.expand(3, -1, -1), right.expand(3, -1, -1))
+    for found in (one, *several):
+        assert (found - exact).norm() / exact.norm() < 1e-6
+
+
+@needs_onednn
+def test_a_model_computes_the_same_numbers():
+    torch.manual_seed(0)
+    config = BiXLSTMConfig(vocab_size=200, embedding_dim=64, num_blocks=2, num_heads=4, dropout=0.0, context_length=48)
+    model = BiXLSTM(config).train()
+    pieces = torch.randint(200, (4, 48))
+
+    def gradients() -> tuple[float, list[torch.Tensor]]:
+        model.zero_grad()
+        loss = model(pieces, softmax_loss=FullSoftmax()).loss
+        loss.backward()
+        return float(loss.detach()), [
+            parameter.grad.clone() for parameter in model.parameters() if parameter.grad is not None
+        ]
+
+    loss, expected = gradients()
+    with fast_products():
+        fast_loss, found = gradients()
+    assert fast_loss == pytest.approx(loss, rel=1e-6)
+    total = torch.cat([gradient.flatten() for gradient in expected])
+    assert (torch.cat([gradient.flatten() for gradient in found]) - total).norm() / total.norm() < 1e-5
