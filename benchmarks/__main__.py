@@ -106,10 +106,10 @@ def _show(result: Result, directory: Path) -> None:
     console.print(f"stored in {path}", markup=False, highlight=False)
 
 
-def _of(sentences: Path | None, result: Result) -> Result:
-    """The result with a note on where its sentences come from."""
-    source = "/".join(sentences.parts[-2:]) if sentences else "the bundled sample"
-    return result.model_copy(update={"notes": [*result.notes, f"the sentences are those of {source}"]})
+def _of(path: Path | None, result: Result, what: str = "the sentences are those of") -> Result:
+    """The result with a note on where its sentences or its text come from."""
+    source = "/".join(path.parts[-2:]) if path else "the bundled sample"
+    return result.model_copy(update={"notes": [*result.notes, f"{what} {source}"]})
 
 
 def _add(name: str, measure: Callable[[Session], Result], description: str) -> None:
@@ -206,6 +206,7 @@ def quality(
     steps: Annotated[int, typer.Option(min=1, help="Optimizer steps of each model.")] = 500,
     samples: Annotated[list[int] | None, typer.Option(min=1, help="Negatives; repeatable. 256, 1024, 4096.")] = None,
     validation_tokens: Annotated[int, typer.Option(min=2, help="Held-out tokens that are scored.")] = 40_000,
+    seeds: Annotated[int, typer.Option(min=1, help="Trainings of each model.")] = 1,
     size: SizeOption = MINI,
     threads: ThreadsOption = None,
     output: OutputOption = RESULTS,
@@ -217,8 +218,9 @@ def quality(
     pieces = make_tokenizer(tokenizer, session.size.vocab_size, [])
     with tempfile.TemporaryDirectory() as directory:
         text = read_corpus(corpus, pieces, Path(directory))
-        training = Training(steps, tuple(samples or (256, 1024, 4096)), validation_tokens)
-        _show(measure_quality(session, text, pieces, training), output)
+        training = Training(steps, tuple(samples or (256, 1024, 4096)), validation_tokens, seeds)
+        result = measure_quality(session, text, pieces, training)
+    _show(_of(corpus, result, "the text is that of"), output)
 
 
 @app.command()

@@ -41,11 +41,13 @@ class Training:
         steps: optimizer steps of each.
         samples: numbers of negatives, a contender each.
         validation_tokens: of the held-out text, at most.
+        seeds: trainings of each, which differ in first weights, windows and negatives.
     """
 
     steps: int
     samples: tuple[int, ...]
     validation_tokens: int
+    seeds: int = 1
 
 
 def read_corpus(path: Path | None, tokenizer: Tokenizer, directory: Path) -> Corpus:
@@ -80,34 +82,27 @@ def measure_quality(session: Session, corpus: Corpus, tokenizer: Tokenizer, trai
     chosen = {name: loss for name, loss in losses.items() if session.wants(name)}
     if not chosen:
         raise UserError(f"no contender of that name; there are: {'; '.join(losses)}")
-    contenders = [_contender(session, name, loss, corpus, tokenizer) for name, loss in chosen.items()]
-    sampler = WindowSampler(corpus.train, session.size.length, session.size.batch, seed=0)
     schedule = ScheduleSettings(warmup_steps=round(WARMUP * training.steps), decay="cosine", final_fraction=0.05)
-    seconds: dict[str, list[float]] = {name: [] for name in chosen}
-    for step in range(training.steps):
-        windows = sampler.batch(step, 0, 1).to(session.device)
-        for contender in contenders:
-            for group in contender.optimizer.param_groups:
-                group["lr"] = OPTIMIZER.learning_rate * schedule.factor(step, training.steps)
-            session.synchronize()
-            started = time.perf_counter()
-            contender.step(windows)
-            session.synchronize()
-            seconds[contender.name].append(time.perf_counter() - started)
     tokens = float(session.size.batch * session.size.length)
-    measurements = [
-        Measurement(
-            contender=contender.name,
-            work={"tokens": tokens, "flops": contender.flops_per_token * tokens},
-            values=seconds[contender.name],
-            parameters=contender.parameters,
-            scores={
-                **_perplexities(session, contender.model, corpus, training.validation_tokens),
-                "seconds of training": sum(seconds[contender.name]),
-            },
-        )
-        for contender in contenders
-    ]
+    measurements: list[Measurement] = []
+    for seed in range(training.seeds):
+        contenders = [_contender(session, name, loss, corpus, tokenizer, seed) for name, loss in chosen.items()]
+        sampler = WindowSampler(corpus.train, session.size.length, session.size.batch, seed)
+        seconds = _train(session, contenders, sampler, schedule, training.steps)
+        measurements += [
+            Measurement(
+                contender=contender.name,
+                case={"seed": seed},
+                work={"tokens": tokens, "flops": contender.flops_per_token * tokens},
+                values=seconds[contender.name],
+                parameters=contender.parameters,
+                scores={
+                    **_perplexities(session, contender.model, corpus, training.validation_tokens),
+                    "seconds of training": sum(seconds[contender.name]),
+                },
+            )
+            for contender in contenders
+        ]
     notes = [
         f"{training.steps:,} steps of {tokens:,.0f} tokens, {training.steps * tokens / len(corpus.train):.2f} passes "
         f"over {len(corpus.train):,} tokens; vocabulary {tokenizer.vocab_size:,}; fp32",
@@ -117,13 +112,31 @@ def measure_quality(session: Session, corpus: Corpus, tokenizer: Tokenizer, trai
     return make_result(replace(session, repeats=training.steps), "quality", FULL, measurements, notes)
 
 
+def _train(
+    session: Session, contenders: list[Contender], sampler: WindowSampler, schedule: ScheduleSettings, steps: int
+) -> dict[str, list[float]]:
+    """Take all steps, each contender in turn; the seconds of each step."""
+    seconds: dict[str, list[float]] = {contender.name: [] for contender in contenders}
+    for step in range(steps):
+        windows = sampler.batch(step, 0, 1).to(session.device)
+        for contender in contenders:
+            for group in contender.optimizer.param_groups:
+                group["lr"] = OPTIMIZER.learning_rate * schedule.factor(step, steps)
+            session.synchronize()
+            started = time.perf_counter()
+            contender.step(windows)
+            session.synchronize()
+            seconds[contender.name].append(time.perf_counter() - started)
+    return seconds
+
+
 def _contender(
-    session: Session, name: str, loss: SoftmaxLossSettings, corpus: Corpus, tokenizer: Tokenizer
+    session: Session, name: str, loss: SoftmaxLossSettings, corpus: Corpus, tokenizer: Tokenizer, seed: int
 ) -> Contender:
     config = session.size.config(tokenizer.vocab_size)
     config.pad_token_id = tokenizer.pad_id
     config.softmax_clusters = loss.clusters_for(tokenizer.vocab_size)
-    torch.manual_seed(0)  # all start alike
+    torch.manual_seed(seed)  # all start alike
     model = BiXLSTM(config)
     model.order_vocabulary(corpus.token_counts)
     model = session.place(model)

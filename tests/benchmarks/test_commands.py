@@ -229,6 +229,12 @@ def test_quality(tmp_path: Path):
     for m in result.measurements:
         assert len(m.values) == 3 and m.scores["seconds of training"] == pytest.approx(sum(m.values))
         assert m.scores["perplexity"] ** 2 == pytest.approx(m.scores["forward"] * m.scores["backward"])
+        assert m.case == {"seed": 0}
+    assert result.notes[-1] == "the text is that of the bundled sample"
+    call("quality", *arguments, "--seeds", 2, "--validation-tokens", 300, "--only", "full", "--output", output)
+    [result] = read_results(output)
+    assert [m.case for m in result.measurements] == [{"seed": 0}, {"seed": 1}]
+    assert result.measurements[0].scores["perplexity"] != result.measurements[1].scores["perplexity"]
     with pytest.raises(UserError, match="there are: full; sampled, 20; sampled, 200; adaptive"):
         call("quality", *arguments, "--only", "none", "--output", output)
 

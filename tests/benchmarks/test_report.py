@@ -162,6 +162,15 @@ def test_losses_are_compared_in_speed_and_perplexity(tmp_path: Path):
     assert "## Soft-max losses: speed and quality: base, cpu" in text
     assert "- sampled, 8: 4.00× the speed of full, perplexity +15.0% after as many tokens." in text
     assert "- adaptive: 2.50× the speed of full, perplexity -1.5% after as many tokens." in text
+    again = [
+        m.model_copy(update={"case": {"seed": 1}})
+        for m in (trained("full", 2.0, 100.0), trained("adaptive", 1.0, 90.0))
+    ]
+    seeds = [*(m.model_copy(update={"case": {"seed": 0}}) for m in entered), *again]
+    write_report([make_result("quality", seeds, reference="full")], tmp_path / "page.md")
+    text = (tmp_path / "page.md").read_text()
+    assert "- sampled, 8: 4.00× the speed of full, perplexity +15.0% after as many tokens." in text
+    assert "- adaptive: 2.25× the speed of full, perplexity -5.8% (of 2 seeds: -10.0% to -1.5%) after as many" in text
     headings, rows = table_rows(make_result("quality", entered, reference="full"))
     assert rows[1][headings.index("perplexity")] == "230.0"
 

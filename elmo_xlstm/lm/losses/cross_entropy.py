@@ -28,7 +28,7 @@ class ChunkedCrossEntropy(torch.autograd.Function):
         targets: Tensor | None,
         dtype: torch.dtype,
     ) -> Tensor:
-        """Sum of the cross-entropies.
+        """Sum of the cross-entropies, in float32 or wider.
 
         Args:
             ctx: of autograd.
@@ -40,20 +40,21 @@ class ChunkedCrossEntropy(torch.autograd.Function):
                 candidate is left out.
             dtype: of the matrix products.
         """
-        grad_hidden = torch.empty_like(hidden, dtype=torch.float32)
-        grad_candidates = torch.zeros_like(candidates, dtype=torch.float32)
-        grad_targets = None if targets is None else torch.empty_like(targets, dtype=torch.float32)
+        wide = torch.promote_types(hidden.dtype, torch.float32)  # of everything but the matrix products
+        grad_hidden = torch.empty_like(hidden, dtype=wide)
+        grad_candidates = torch.zeros_like(candidates, dtype=wide)
+        grad_targets = None if targets is None else torch.empty_like(targets, dtype=wide)
         weight = candidates.to(dtype)
-        total = torch.zeros((), device=hidden.device)
+        total = torch.zeros((), dtype=wide, device=hidden.device)
         for start in range(0, len(hidden), CHUNK_ROWS):
             rows = slice(start, start + CHUNK_ROWS)
             chunk, place = hidden[rows].to(dtype), places[rows].unsqueeze(1)
             product = chunk @ weight.T
-            logits = product.float() if bias is None else product + bias  # (rows, candidates), float32
+            logits = product.to(wide) if bias is None else product + bias  # (rows, candidates), wide
             if targets is None:
                 target_logits = logits.gather(1, place)
             else:
-                target_logits = (hidden[rows].float() * targets[rows].float()).sum(dim=1, keepdim=True)
+                target_logits = (hidden[rows].to(wide) * targets[rows].to(wide)).sum(dim=1, keepdim=True)
                 column = place.clamp(min=0)
                 left_out = logits.gather(1, column).masked_fill_(place >= 0, -torch.inf)
                 logits.scatter_(1, column, left_out)
@@ -70,7 +71,7 @@ class ChunkedCrossEntropy(torch.autograd.Function):
             if targets is None:
                 exponentials.scatter_add_(1, place, -normalizer)
             probabilities = exponentials.to(dtype)  # still times the normaliser
-            grad_hidden[rows] = (probabilities @ weight).float() * scale
+            grad_hidden[rows] = (probabilities @ weight).to(wide) * scale
             grad_candidates += probabilities.T @ (chunk * scale).to(dtype)
             if targets is not None and grad_targets is not None:
                 grad_target_logits = (target_logits - maximum).exp() * scale - 1

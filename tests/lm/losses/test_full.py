@@ -37,6 +37,14 @@ def test_value_and_gradients_are_those_of_cross_entropy(tokens: int, dim: int, v
         assert torch.allclose(mine, theirs, atol=2e-5)
 
 
+def test_gradients_in_float64_are_those_of_finite_differences() -> None:
+    hidden, weight, targets = draw(7, 4, 9)
+    wide = [tensor.detach().double().requires_grad_() for tensor in (hidden, weight)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cross_entropy, "CHUNK_ROWS", 3)
+        assert torch.autograd.gradcheck(lambda h, w: FullSoftmax()(h, w, targets), wide)
+
+
 def test_a_frozen_side_gets_no_gradient_and_the_other_the_same() -> None:
     hidden, weight, targets = draw(6, 4, 9)
     expected = torch.autograd.grad(reference(hidden, weight, targets), [hidden, weight])

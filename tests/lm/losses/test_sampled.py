@@ -47,6 +47,20 @@ def test_negatives_are_as_many_as_set_and_as_likely_as_the_correction_says() -> 
     assert (seen / calls - sampled.log_inclusion.exp()).abs().max() < 4.5 * error
 
 
+def test_gradients_in_float64_are_those_of_finite_differences() -> None:
+    hidden, weight, targets = draw(7, 4, 12)
+    sampled = SampledSoftmax(5, np.arange(12)[::-1].copy())
+
+    def loss(hidden: Tensor, weight: Tensor) -> Tensor:
+        torch.manual_seed(3)  # the same negatives each time
+        return sampled(hidden, weight, targets)
+
+    wide = [tensor.detach().double().requires_grad_() for tensor in (hidden, weight)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cross_entropy, "CHUNK_ROWS", 3)
+        assert torch.autograd.gradcheck(loss, wide)
+
+
 def test_the_target_enters_once_also_if_it_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
     hidden, weight, _ = draw(3, 4, 9)
     targets, negatives = torch.tensor([2, 5, 8]), [0, 2, 8]
