@@ -173,7 +173,7 @@ class Contenders:
         use_kernel(self._ours, "native" if native else "torch", device)
         compiled = name in (COMPILED, COMPILED_SAMPLED)
         eager = torch.compiler.set_stance("force_eager") if self._compiled and not compiled else nullcontext()
-        with fast_products(), eager:
+        with fast_products(device), eager:
             yield
 
     @cached_property

@@ -10,22 +10,19 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor, nn
+from torch import nn
 from transformers import BertConfig, BertModel
 
 from benchmarks import flops
 from benchmarks.contenders import COMPILED, OUR_SETTINGS, OURS, PACKAGE, PACKAGE_TUNED, compile_stacks
 from benchmarks.defaults import default_products
-from benchmarks.length import encode
+from benchmarks.encoding import encode, encode_as_embedder, under_autocast
 from benchmarks.machine import matrix_product
 from benchmarks.package_model import with_package_stacks
 from benchmarks.results import PEAK, Measurement, Result, make_result
 from benchmarks.sentences import Words
 from benchmarks.session import Session
 from elmo_xlstm.embedding import ElmoEmbedder
-from elmo_xlstm.embedding.embedder import TOKEN_BUDGET
-from elmo_xlstm.embedding.frozen_model import FrozenModel
-from elmo_xlstm.embedding.precision import Precision
 from elmo_xlstm.lm import BiXLSTM
 from elmo_xlstm.products import fast_products
 from elmo_xlstm.text import Tokenizer
@@ -153,35 +150,24 @@ def _fixed(session: Session) -> list[Measurement]:
     beside = bert(session, size.vocab_size, size.length)
     run_bert = torch.inference_mode()(lambda: beside(input_ids, output_hidden_states=True))
     runs = {
-        OURS: Run(_encoding(session, model, "fp32", input_ids)),
-        OURS_BF16: Run(_encoding(session, model, "bf16", input_ids), "bf16"),
+        OURS: Run(encode_as_embedder(session, model, "fp32", input_ids)),
+        OURS_BF16: Run(encode_as_embedder(session, model, "bf16", input_ids), "bf16"),
         COMPILED: Run(fast_products()(partial(encode, compiled, input_ids))),
         PACKAGE: Run(partial(encode, package, input_ids)),
         PACKAGE_TUNED: Run(fast_products()(partial(encode, package, input_ids))),
-        PACKAGE_BF16: Run(partial(_under_autocast, session, partial(encode, package, input_ids)), "bf16"),
+        PACKAGE_BF16: Run(partial(under_autocast, session, partial(encode, package, input_ids)), "bf16"),
         BERT: Run(run_bert),
         BERT_TUNED: Run(fast_products()(run_bert)),
-        BERT_BF16: Run(partial(_under_autocast, session, run_bert), "bf16"),
+        BERT_BF16: Run(partial(under_autocast, session, run_bert), "bf16"),
     }
     if session.device.type == "cpu":
-        runs[OURS_INT8] = Run(_encoding(session, model, "int8", input_ids), "int8")
+        runs[OURS_INT8] = Run(encode_as_embedder(session, model, "int8", input_ids), "int8")
     work = {"tokens": float(input_ids.numel())}
     operations = work["tokens"] * flops.encoding(size.config(), size.length)
     with_operations = dict.fromkeys((OURS, COMPILED, PACKAGE), {**work, "flops": operations})
     peak, peak_operations = matrix_product(session, "fp32")
     own_work = {**with_operations, PEAK: {"flops": peak_operations}}
     return _time(session, f"{size.batch} × {size.length}", {**runs, PEAK: Run(peak)}, work, own_work)
-
-
-def _encoding(session: Session, model: BiXLSTM, precision: Precision, input_ids: Tensor) -> Callable[[], object]:
-    """All layers as our embedder computes them: on a CPU with folded weights, in parts of its token budget."""
-    if session.device.type != "cpu":
-        run = partial(encode, model, input_ids)
-        return run if precision == "fp32" else partial(_under_autocast, session, run)
-    frozen = FrozenModel(model, precision)
-    parts = input_ids.split(max(1, TOKEN_BUDGET // input_ids.shape[1]))
-    run_parts = torch.inference_mode()(lambda: [frozen.encode_layers(part, torch.ones_like(part)) for part in parts])
-    return fast_products()(run_parts)
 
 
 def _sentences(session: Session, sentences: list[Words], tokenizer: Tokenizer, pieces: list[int]) -> list[Measurement]:
@@ -195,10 +181,10 @@ def _sentences(session: Session, sentences: list[Words], tokenizer: Tokenizer, p
         OURS_RANDOM: Run(partial(RandomBatchesEmbedder(model, tokenizer), sentences)),
         PACKAGE: Run(default_products()(partial(package, sentences))),
         PACKAGE_TUNED: Run(partial(package, sentences)),
-        PACKAGE_BF16: Run(partial(_under_autocast, session, partial(package, sentences)), "bf16"),
+        PACKAGE_BF16: Run(default_products()(partial(under_autocast, session, partial(package, sentences))), "bf16"),
         BERT: Run(partial(beside, sentences)),
         BERT_TUNED: Run(fast_products()(partial(beside, sentences))),
-        BERT_BF16: Run(partial(_under_autocast, session, partial(beside, sentences)), "bf16"),
+        BERT_BF16: Run(partial(under_autocast, session, partial(beside, sentences)), "bf16"),
     }
     if session.device.type == "cpu":
         runs[OURS_INT8] = Run(partial(ElmoEmbedder(model, tokenizer, precision="int8"), sentences), "int8")
@@ -227,8 +213,3 @@ def _time(
         )
         for name in timed
     ]
-
-
-def _under_autocast(session: Session, run: Callable[[], object]) -> object:
-    with session.autocast("bf16"):
-        return run()

@@ -6,10 +6,8 @@ from collections.abc import Callable
 from copy import deepcopy
 from functools import partial
 
-import torch
-from torch import Tensor
-
 from benchmarks.contenders import KERNELS, LSTM, OURS, PACKAGE, Contenders
+from benchmarks.encoding import encode, encode_as_embedder
 from benchmarks.lstm_models import LSTMLanguageModel
 from benchmarks.package_model import with_package_stacks
 from benchmarks.results import Measurement, Result, make_result
@@ -17,24 +15,18 @@ from benchmarks.session import Session
 from benchmarks.shapes import by_length
 from benchmarks.sizes import Size
 from elmo_xlstm.lm import BiXLSTM
-from elmo_xlstm.lm.kernels import kernel_problem, native_problem, use_kernel
-from elmo_xlstm.products import fast_products
-
-
-@torch.inference_mode()
-def encode(model: BiXLSTM | LSTMLanguageModel, input_ids: Tensor) -> object:
-    """Both directions: all layers of an xLSTM, the last one of an LSTM."""
-    return model.encode_layers(input_ids) if isinstance(model, BiXLSTM) else model.encode(input_ids)
+from elmo_xlstm.lm.kernels import kernel_problem, use_kernel
+from elmo_xlstm.products import fast_products, onednn_problem
 
 
 def measure_lengths(session: Session) -> Result:
     """About as many tokens at every length, at least one sequence; the package only where it fits into free memory.
 
-    On a GPU everything runs in bf16, as it would be used there, and the Triton kernels take part where they can.
+    Ours encode as the embedder does. On a GPU everything runs in bf16, as it would be used there, and the Triton
+    kernels take part where they can.
     """
     size = session.size
     model = session.place(BiXLSTM(size.config())).eval()
-    use_kernel(model, "torch" if native_problem(model.config, session.device) else "native", session.device)
     triton = None
     if session.wants(KERNELS) and kernel_problem(session.device) is None:
         triton = deepcopy(model)
@@ -42,11 +34,13 @@ def measure_lengths(session: Session) -> Result:
     lstm = Contenders(session).build((LSTM,))[0].model.eval() if session.wants(LSTM) else None
     on_gpu = session.device.type == "cuda"
     measurements, notes = [], ["bf16"] if on_gpu else []
+    if not on_gpu and onednn_problem() is None:
+        notes.append(f"matrices are multiplied by oneDNN, but for {PACKAGE}, as it comes")
     for case, shape in by_length(size):
         input_ids = session.pieces(shape.batch, shape.length)
         runs: dict[str, Callable[[], object]] = {}
         if session.wants(OURS):
-            runs[OURS] = fast_products()(partial(encode, model, input_ids))
+            runs[OURS] = encode_as_embedder(session, model, "fp32", input_ids)
         if triton is not None:
             runs[KERNELS] = partial(encode, triton, input_ids)
         if isinstance(lstm, LSTMLanguageModel):

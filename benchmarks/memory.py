@@ -13,7 +13,7 @@ from benchmarks.contenders import CONTENDERS, OUR_TRAINING, PACKAGE, PACKAGE_TUN
 from benchmarks.process import benchmark_environment, highest_resident, resident
 from benchmarks.results import Measurement, Result, make_result
 from benchmarks.session import Session
-from benchmarks.shapes import CHOSEN, Shape, by_length, that_fit
+from benchmarks.shapes import CHOSEN, Shape, by_length, fitting_contenders
 from benchmarks.sizes import SIZES
 from elmo_xlstm.allocator import keep_freed_memory
 from elmo_xlstm.errors import UserError
@@ -35,7 +35,7 @@ def _measure(session: Session, command: str, contenders: tuple[str, ...], shapes
     measurements, notes = [], []
     for case, size in shapes:
         shaped = replace(session, size=size)
-        names, missing = that_fit(shaped, contenders, case)
+        names, missing = fitting_contenders(shaped, contenders, case)
         notes += missing
         for name in names:
             found = [in_own_process(shaped, name) for _ in range(session.repeats)]

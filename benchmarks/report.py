@@ -54,7 +54,7 @@ METHOD = """\
   takes by itself: on a CPU in fp32 our compiled kernels (`elmo_xlstm/lm/native`). *Plain torch*: without them.
   *Compiled*: the two stacks under `torch.compile` instead. Embedding runs the stacks with folded weights, one batch a
   core; sentences are sorted into batches of a token budget, or, *random batches*, not. *bf16* and *int8* convert the
-  projections alone, while bf16 of the package and of BERT is autocast.
+  projections alone, while bf16 of the package and of BERT is autocast. `length` encodes as embedding does.
 - **Machines.** Each table names its processor. Rows of one table compare, times of two tables do not; ratios differ
   between processors, too, above all where page faults are dear (*Freed memory* below).
 - **The same numbers**, on equal weights, gates moved away from zero; differences are relative norms. In float64 (gates
@@ -78,17 +78,18 @@ METHOD = """\
 - **Memory** is the highest resident memory of a process over two steps (VmHWM, where Linux has it, else ru_maxrss) less
   what it held after imports and model building. So it contains gradients, optimizer state and activations, not weights;
   for a compiled contender also the compiler. On a GPU: allocated tensors.
-- **Our settings** are the next two points. *xlstm package* and *BERT* run without them, as their READMEs use them;
-  *…, our settings* has those that ours have in that table, so that what is left of the difference is the code's.
+- **Our settings** are the next two points. All contenders have them but *xlstm package* and *BERT*, which run as their
+  READMEs use them; *…, our settings* is the same with those that ours have in that table, so that what is left of the
+  difference is the code's.
 - **What multiplies matrices** (`elmo_xlstm/products.py`): torch's builds for x86 take MKL, which on AMD's processors
-  computes with AVX2. On such a processor with AVX-512, ours have oneDNN multiply float32 matrices, which torch brings,
-  too, and which is as exact. *ours*, the LSTMs and the matrix product that counts as the peak run with it. On other
-  processors there is no difference; LSTM layers, bf16 and int8 are oneDNN's everywhere.
+  computes with AVX2. On such a processor with AVX-512 our code leaves products of float32 matrices to oneDNN, which
+  torch brings, too, and which is as exact; the matrix product that counts as the peak is then oneDNN's. On other
+  processors nothing changes; LSTM layers, bf16 and int8 are oneDNN's everywhere.
 - **Freed memory** is kept by our pretraining (`elmo_xlstm/allocator.py`): glibc's allocator otherwise fetches every
-  large block anew, page by page, and clears each page. In tables of training *ours* and the LSTMs run with that
-  setting; in those of memory, ours and *xlstm package, our settings* alone. What it is worth depends on how dear a page
-  fault is; virtual machines that return memory to their host pay most. At size base the package with it and the package
-  without it do not fit into 24 GB together, hence the table *settings*.
+  large block anew, page by page, and clears each page. So it is in tables of training, in ours alone in those of memory
+  and nowhere in those of embedding. What it is worth depends on how dear a page fault is; virtual machines that return
+  memory to their host pay most. At size base the package with it and the package without it do not fit into 24 GB
+  together: they are in two tables, the second made with `--part settings`.
 - **Feature store**: an epoch from the store takes as long as one on features in memory. What is left is the training of
   the head, a BiLSTM on vectors of twice the model's width, so that a whole epoch gains less than the reading does.
 - **Corpus preparation** reads documents of lines of the bundled text in a fresh process each time; the start of worker
@@ -191,6 +192,7 @@ WITH_SETTINGS = (
     (contenders.SAMPLED, contenders.PACKAGE_TUNED),
     (contenders.OURS, embedding.BERT),
     (contenders.OURS, embedding.BERT_TUNED),
+    (contenders.OURS, bundled.BERT_BASE_TUNED),
 )
 
 
@@ -271,7 +273,7 @@ def _bundled(result: Result) -> list[str]:
     """Against BERT, and what more than one core is worth."""
     case: dict[str, str | int] = {"input": bundled.ALL}
     one, several = result.find(bundled.ONE_CORE, case), result.find(contenders.OURS, case)
-    found = compare(result)
+    found = _embedding(result)
     if one and several:
         ratio, sentences = one.median / several.median, several.work["sentences"]
         found.append(f"{sentences:,.0f} sentences: {result.threads} cores are {ratio:.2f}× as fast as one.")

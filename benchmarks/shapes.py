@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -10,7 +11,7 @@ from benchmarks.contenders import LSTM, OURS, PACKAGE, PACKAGE_TUNED, SAMPLED, C
 from benchmarks.results import Measurement, Result, make_result
 from benchmarks.session import Session
 from benchmarks.sizes import Size
-from benchmarks.training import KEPT
+from benchmarks.training import AS_IT_COMES
 from elmo_xlstm.allocator import keep_freed_memory
 
 CHOSEN = (OURS, SAMPLED, PACKAGE, LSTM)
@@ -43,13 +44,16 @@ def measure_training_lengths(session: Session) -> Result:
 def _time_shapes(session: Session, command: str, shapes: list[Shape]) -> Result:
     kept = session.device.type == "cpu" and keep_freed_memory()
     measurements: list[Measurement] = []
-    notes = [KEPT] if kept else []
+    notes = [AS_IT_COMES] if kept else []
+    runs: dict[str, Callable[[], object]] = {}
     for case, size in shapes:
+        runs.clear()  # and with them the models before, whose memory the next ones need
+        gc.collect()
         shaped = replace(session, size=size)
-        names, missing = that_fit(shaped, CHOSEN, case)
+        names, missing = fitting_contenders(shaped, CHOSEN, case)
         notes += missing
         input_ids = shaped.pieces(size.batch, size.length)
-        runs: dict[str, Callable[[], object]] = {
+        runs |= {
             contender.name: partial(contender.step, input_ids) for contender in Contenders(shaped, kept).build(names)
         }
         samples = session.time(runs)
@@ -66,7 +70,7 @@ def _time_shapes(session: Session, command: str, shapes: list[Shape]) -> Result:
     return make_result(session, command, PACKAGE, measurements, notes)
 
 
-def that_fit(
+def fitting_contenders(
     session: Session, contenders: tuple[str, ...], case: dict[str, str | int]
 ) -> tuple[tuple[str, ...], list[str]]:
     """The wanted contenders without the package where a step of it does not fit into free memory.

@@ -11,9 +11,9 @@ from benchmarks.results import PEAK, Measurement, Result, make_result
 from benchmarks.session import Session
 from elmo_xlstm.allocator import keep_freed_memory
 
-KEPT = (
-    "Freed memory is kept by the process, as our pretraining sets it, but for the package as its README uses it: its "
-    "large blocks go back to the system and come anew, as the C library does it by default."
+AS_IT_COMES = (
+    f"All but {PACKAGE}, which runs as it comes, have our pretraining's settings: freed memory is kept by the process, "
+    "and matrices are multiplied by the faster library."
 )
 Key = tuple[str, str]  # contender and precision
 
@@ -22,7 +22,7 @@ def measure_training(session: Session) -> Result:
     """All contenders in all precisions, and the matrix product whose speed counts as the peak, in turn."""
     kept = session.device.type == "cpu" and keep_freed_memory()
     contenders = Contenders(session, kept).build(tuple(name for name in CONTENDERS if session.wants(name)))
-    notes = [KEPT] if kept else []
+    notes = [AS_IT_COMES] if kept else []
     return make_result(session, "training", PACKAGE, time_steps(session, contenders, session.size.batch), notes)
 
 

@@ -79,7 +79,7 @@ def _tiers() -> dict[str, str]:
     return {
         "plain torch": "usable",
         "compiled kernels": f"not usable: {no_native}" if no_native else "usable (embedding and pretraining on a CPU)",
-        "float32 products": f"torch's default: {no_onednn}" if no_onednn else "oneDNN, faster here and as exact",
+        "float32 products": f"left to torch's default: {no_onednn}" if no_onednn else "left to oneDNN",
         "torch.compile": f"not usable: {without}" if without else f"usable with {builder} (pretraining that is long)",
         "triton kernels": f"not usable: {problem}" if problem else "usable (training.kernel: triton)",
     }

@@ -1,7 +1,11 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -30,12 +34,22 @@ def anew() -> Iterator[None]:
 
 @pytest.fixture
 def amd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, anew: None) -> Path:
+    monkeypatch.delenv(products.OFF, raising=False)
     path = tmp_path / "cpuinfo"
     path.write_text(AMD.format("avx512f"))
     monkeypatch.setattr(products, "CPU_INFO", path)
     monkeypatch.setattr(torch.backends.mkl, "is_available", lambda: True)
     monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: True)
     return path
+
+
+@contextmanager
+def products_chosen(name: str) -> Iterator[None]:
+    MATMUL.fp32_precision = name
+    try:
+        yield
+    finally:
+        MATMUL.fp32_precision = "none"
 
 
 def precision() -> str:
@@ -74,13 +88,11 @@ def test_the_setting_holds_within_and_ends_with_the_last_context(monkeypatch: py
 @needs_setting
 def test_a_precision_that_someone_chose_is_left_alone(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(products, "_machine_problem", lambda: None)
-    MATMUL.fp32_precision = "ieee"
-    try:
+    monkeypatch.delenv(products.OFF, raising=False)
+    with products_chosen("ieee"):
         with fast_products():
             assert precision() == "ieee"
         assert precision() == "ieee"
-    finally:
-        MATMUL.fp32_precision = "none"
 
 
 @needs_setting
@@ -92,13 +104,48 @@ def test_it_can_be_turned_off(monkeypatch: pytest.MonkeyPatch):
         assert precision() == "none"
 
 
-@pytest.mark.parametrize("text", [AMD.format("avx512vl"), AMD.format("avx512f").replace("AuthenticAMD", "x"), "", None])
-def test_other_processors_keep_the_default(text: str | None, amd: Path):
-    if text is None:
-        amd.unlink()
-    else:
-        amd.write_text(text)
+@needs_setting
+def test_a_precision_that_is_chosen_meanwhile_stays(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(products, "_machine_problem", lambda: None)
+    monkeypatch.delenv(products.OFF, raising=False)
+    with products_chosen("none"):
+        with fast_products():
+            MATMUL.fp32_precision = "ieee"
+        assert precision() == "ieee"
+
+
+@needs_setting
+def test_a_gpu_needs_no_setting(chosen_precisions: list[str]):
+    with fast_products(torch.device("cuda")):
+        assert chosen_precisions == []
+    with fast_products(torch.device("cpu")):
+        assert chosen_precisions == ["bf16"]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+@needs_setting
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_forked_process_begins_without_contexts(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(products, "_machine_problem", lambda: None)
+    monkeypatch.delenv(products.OFF, raising=False)
+    with fast_products(), products._lock:  # as if a thread were just about to enter
+        child = os.fork()
+        if child == 0:
+            free = products._lock.acquire(blocking=False)
+            os._exit(0 if free and products._open == 0 and precision() == "none" else 1)
+        assert os.waitpid(child, 0)[1] == 0
+        assert precision() == "bf16"
+
+
+@pytest.mark.parametrize("text", [AMD.format("avx512vl"), AMD.format("avx512f").replace("AuthenticAMD", "x"), ""])
+def test_other_processors_keep_the_default(text: str, amd: Path):
+    amd.write_text(text)
     assert onednn_problem() == "this is no AMD processor with AVX-512"
+
+
+def test_elsewhere_than_on_linux_nobody_says_which_processor_it_is(amd: Path):
+    amd.unlink()
+    assert onednn_problem() == "the kind of processor is read from /proc/cpuinfo, which is not here"
 
 
 @needs_setting
@@ -112,17 +159,41 @@ def test_products_that_are_rounded_are_refused(amd: Path, monkeypatch: pytest.Mo
         return product(left.bfloat16().float(), right.bfloat16().float())
 
     monkeypatch.setattr(torch.Tensor, "__matmul__", rounded)
-    problem = onednn_problem()
-    assert problem is not None and problem.startswith("its products are off by ") and "e-03" in problem
+    with products_chosen("ieee"):  # whatever is around the first use
+        problem = onednn_problem()
+        assert problem is not None and problem.startswith("its products are off by ") and "e-03" in problem
+        assert precision() == "ieee"
+
+
+@needs_setting
+def test_products_that_fail_are_refused(amd: Path, monkeypatch: pytest.MonkeyPatch):
+    def fail() -> float:
+        raise RuntimeError("could not create a primitive\ntrace")
+
+    monkeypatch.setattr(products, "_product_error", fail)
+    assert onednn_problem() == "its products fail: could not create a primitive"
     assert precision() == "none"
 
 
 @needs_setting
-def test_exact_products_are_taken(amd: Path, monkeypatch: pytest.MonkeyPatch):
-    product = torch.Tensor.__matmul__
+@pytest.mark.filterwarnings("ignore:.*default_dtype")
+def test_what_surrounds_the_trial_does_not_decide_it(amd: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(products, "_set_precision", lambda name: None)  # whatever this processor would round
-    monkeypatch.setattr(torch.Tensor, "__matmul__", lambda left, right: product(left, right))
-    assert onednn_problem() is None
+    dtypes = set()
+    product = torch.Tensor.__matmul__
+
+    def seen(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
+        dtypes.add(left.dtype)
+        return product(left, right)
+
+    monkeypatch.setattr(torch.Tensor, "__matmul__", seen)
+    torch.set_default_dtype(torch.float64)
+    try:
+        with torch.autocast("cpu", torch.bfloat16), torch.device("meta"):
+            assert onednn_problem() is None
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert dtypes == {torch.float32, torch.float64}
 
 
 def test_a_torch_without_the_libraries_or_the_setting_says_so(amd: Path, monkeypatch: pytest.MonkeyPatch):
@@ -146,6 +217,25 @@ def test_products_are_float32(shape: tuple[int, int, int]):
         one, several = left @ right, torch.bmm(left.expand(3, -1, -1), right.expand(3, -1, -1))
     for found in (one, *several):
         assert (found - exact).norm() / exact.norm() < 1e-6
+
+
+@needs_onednn
+def test_it_is_onednn_that_multiplies():
+    code = """
+import torch
+from elmo_xlstm.products import fast_products
+left = torch.ones(64, 64)
+left @ left
+print("by default", flush=True)
+with fast_products():
+    left @ left
+    torch.bmm(left.expand(3, -1, -1), left.expand(3, -1, -1).transpose(1, 2))
+"""
+    environment = {**os.environ, "ONEDNN_VERBOSE": "1"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
+    lines = [line for line in done.stdout.splitlines() if line == "by default" or ",exec,cpu,matmul," in line]
+    # The trial multiplies between the two, so that there are more than two behind them.
+    assert lines[0] == "by default" and "64x64:64x64" in done.stdout and "3x64x64:3x64x64" in done.stdout
 
 
 @needs_onednn

@@ -6,6 +6,7 @@ The numbers are those of :mod:`elmo_xlstm.lm` up to rounding. What is constant i
   queries, and ``c`` itself are the keys.
 - Gates read ``q``, ``k`` and ``v``, which are linear in ``c`` and in the cell's input: two products in place of three.
 - Head after head is read where it lies, (batch, length, heads, head width) throughout, so that nothing is copied.
+- Long input is read by segments with carried states.
 
 Where our compiled kernels can run, they compute what lies between the projections instead; see
 :mod:`elmo_xlstm.lm.native`.
@@ -21,14 +22,17 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from elmo_xlstm.embedding.precision import PROJECTIONS, Precision
-from elmo_xlstm.lm.cell import EPSILON, PARALLEL_LENGTH, gate_sums, mlstm
+from elmo_xlstm.lm.cell import CHUNK_LENGTH, EPSILON, PARALLEL_LENGTH, MLSTMState, gate_sums, mlstm
 from elmo_xlstm.lm.kernels import native_problem
-from elmo_xlstm.lm.layer import BlockDiagonalLinear, MLSTMBlock, MLSTMLayer, MLSTMStack
+from elmo_xlstm.lm.layer import BlockDiagonalLinear, LayerState, MLSTMBlock, MLSTMLayer, MLSTMStack
 from elmo_xlstm.lm.model import BiXLSTM, Encoding, reversal
 from elmo_xlstm.lm.native import takes
 
 # Blocks of block-diagonal products are joined up to this size; twice the size takes twice the time here.
 JOINED_BLOCK = 16
+
+# Tokens of long input that all blocks read before the next ones: what they compute then stays in the caches.
+SEGMENT_LENGTH = 4 * CHUNK_LENGTH
 
 
 class FrozenModel:
@@ -76,9 +80,22 @@ class FrozenStack:
 
     def __call__(self, inputs: Tensor) -> list[Tensor]:
         """Outputs of all blocks, each (batch, length, embedding dim); the last one behind the norm."""
+        if inputs.shape[1] <= SEGMENT_LENGTH:
+            return self._run(inputs, [None] * len(self._blocks))
+        outputs = [torch.empty_like(inputs) for _ in self._blocks]
+        states: list[LayerState | None] = [None] * len(self._blocks)
+        for start in range(0, inputs.shape[1], SEGMENT_LENGTH):
+            tokens = slice(start, start + SEGMENT_LENGTH)
+            for whole, part in zip(outputs, self._run(inputs[:, tokens], states, carry=True), strict=True):
+                whole[:, tokens] = part
+        return outputs
+
+    def _run(self, inputs: Tensor, states: list[LayerState | None], carry: bool = False) -> list[Tensor]:
+        """Outputs of all blocks; if the input goes on, ``states`` become those after it."""
         hidden, hidden_states = inputs, []
-        for norm, layer in self._blocks:
-            hidden = layer(norm(hidden)).add_(hidden)
+        for index, (norm, layer) in enumerate(self._blocks):
+            output, states[index] = layer(norm(hidden), states[index], carry)
+            hidden = output.add_(hidden)
             hidden_states.append(hidden)
         hidden_states[-1] = self._norm_after(hidden)
         return hidden_states
@@ -119,19 +136,26 @@ class FrozenLayer:
         self._gates_of_input = of_value.float()
         self._gate_bias = torch.cat([cell.igate.bias, cell.fgate.bias]).detach().unsqueeze(1)
 
-    def __call__(self, inputs: Tensor) -> Tensor:
-        """Map (batch, length, embedding dim) to the same shape."""
+    def __call__(
+        self, inputs: Tensor, state: LayerState | None = None, return_state: bool = False
+    ) -> tuple[Tensor, LayerState | None]:
+        """Map (batch, length, embedding dim) to the same shape, and the state after the last token if asked for."""
         up = self._project_up(inputs)
-        if self._between is not None and takes(up):
-            return self._project_down(self._between(up))
+        if self._between is not None and state is None and not return_state and takes(up):
+            return self._project_down(self._between(up)), None
         cell_input, output_gate = up.chunk(2, dim=-1)
-        convolved = F.silu(self._convolve(cell_input)[0], inplace=True)
-        hidden = self._cell(cell_input, convolved)  # (batch, length, heads, head width)
+        before, cell_state = state if state is not None else (None, None)
+        convolved, tail = self._convolve(cell_input, before)
+        convolved = F.silu(convolved, inplace=True)
+        # (batch, length, heads, head width)
+        hidden, cell_state = self._cell(cell_input, convolved, cell_state, return_state)
         hidden = F.layer_norm(hidden, hidden.shape[-1:]).flatten(2)
         hidden = hidden.mul_(self._head_scale).addcmul_(self._skip, convolved).mul_(F.silu(output_gate))
-        return self._project_down(hidden)
+        return self._project_down(hidden), LayerState(tail, cell_state) if cell_state is not None else None
 
-    def _cell(self, cell_input: Tensor, convolved: Tensor) -> Tensor:
+    def _cell(
+        self, cell_input: Tensor, convolved: Tensor, state: MLSTMState | None, return_state: bool
+    ) -> tuple[Tensor, MLSTMState | None]:
         batch, length, _ = convolved.shape
         shape = (batch, length, self._heads, self._head_width)
         queries = _block_product(convolved, self._query).view(shape)
@@ -140,9 +164,10 @@ class FrozenLayer:
         gates = torch.addmm(self._gate_bias, self._gates_of_input, cell_input.flatten(0, 1).T)
         gates = gates.addmm_(self._gates_of_convolved, convolved.flatten(0, 1).T)  # (2 heads, batch * length)
         input_gates, forget_gates = gates.view(-1, batch, length).transpose(0, 1).chunk(2, dim=1)
-        if length > PARALLEL_LENGTH:
+        if length > PARALLEL_LENGTH or state is not None or return_state:
             q, k, v = (tensor.transpose(1, 2) for tensor in (queries * self._head_width**0.5, keys, values))
-            return mlstm(q, k, v, input_gates, forget_gates)[0].transpose(1, 2)
+            heads, state = mlstm(q, k, v, input_gates, forget_gates, state, return_state)
+            return heads.transpose(1, 2), state
 
         # See elmo_xlstm.lm.cell for the symbols.
         weight, running, _, floor = gate_sums(input_gates, F.logsigmoid(forget_gates))  # (batch, heads, length) each
@@ -158,7 +183,7 @@ class FrozenLayer:
         hidden = torch.empty(shape)
         for head in range(self._heads):
             torch.bmm(scores[:, head], values[:, :, head], out=hidden[:, :, head])
-        return hidden
+        return hidden, None
 
 
 def _blocks(projection: BlockDiagonalLinear) -> Tensor:

@@ -49,5 +49,5 @@ class TunedLayers(nn.Module):
 
     def forward(self, pieces: PieceBatch) -> Tensor:
         """Layers of all words of a batch, sentence after sentence: (words, layers, 2 * width)."""
-        with fast_products():
+        with fast_products(pieces.input_ids.device):
             return pieces.words(self.model.encode_layers(pieces.input_ids, pieces.mask), self.pooling)

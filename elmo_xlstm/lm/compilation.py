@@ -117,7 +117,6 @@ def _compilation(
     return Tier(False, problem, refused=setting is True) if problem else Tier(True, reason)
 
 
-@fast_products()
 def matrix_rate(device: torch.device, dtype: torch.dtype) -> float:
     """Floating-point operations per second of a matrix product: the best of a few, in some milliseconds."""
     size = 8192 if device.type == "cuda" else 512
@@ -127,7 +126,8 @@ def matrix_rate(device: torch.device, dtype: torch.dtype) -> float:
         if device.type == "cuda":
             torch.cuda.synchronize(device)
         started = time.perf_counter()
-        torch.mm(matrix, matrix)
+        with fast_products(device):
+            torch.mm(matrix, matrix)
         if device.type == "cuda":
             torch.cuda.synchronize(device)
         best = min(best, time.perf_counter() - started)
@@ -204,8 +204,8 @@ def computing(
     if processes.is_main:
         logger.log(logging.WARNING if tier.refused else logging.INFO, "the stacks run with %s", tier)
         if accelerator.device.type == "cpu" and onednn_problem() is None:
-            logger.info("float32 matrices are multiplied by oneDNN, which on this processor is faster than MKL")
-    with fast_products(), _compiled(tier, model, training, accelerator, processes):
+            logger.info("products of float32 matrices are left to oneDNN")
+    with fast_products(accelerator.device), _compiled(tier, model, training, accelerator, processes):
         yield
 
 

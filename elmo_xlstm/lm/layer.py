@@ -17,10 +17,6 @@ from elmo_xlstm.lm.native import dropped_residual, fused_mlstm, takes
 # Blocks of the block-diagonal projections are joined up to this size: a batched product of 4 x 4 matrices is slow.
 JOINED_BLOCK = 32
 
-# Tokens that all blocks read before the next ones, where nothing is trained: what they compute then stays in a CPU's
-# caches. At 16,384 tokens this takes half the time; a multiple of the cell's CHUNK_LENGTH changes no number.
-SEGMENT_LENGTH = 1024
-
 
 class LayerNorm(nn.Module):
     """Layer norm without bias whose stored weight is the scale minus one."""
@@ -242,12 +238,6 @@ class MLSTMStack(nn.Module):
 
     def forward(self, inputs: Tensor) -> list[Tensor]:
         """Outputs of all blocks, each (batch, length, embedding dim); the last one behind the norm."""
-        if inputs.shape[1] > SEGMENT_LENGTH and inputs.device.type == "cpu" and not torch.is_grad_enabled():
-            parts, state = [], None
-            for segment in inputs.split(SEGMENT_LENGTH, dim=1):
-                hidden_states, state = self.step(segment, state)
-                parts.append(hidden_states)
-            return [torch.cat(layer, dim=1) for layer in zip(*parts, strict=True)]
         hidden_states, _ = self._run(inputs, [None] * len(self.blocks), return_state=False)
         return hidden_states
 

@@ -94,13 +94,14 @@ def test_batch_and_length(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     lengths = {8: 32.0, 16: 32.0, 32: 32.0}  # tokens by length
     for command in ("length", "training-length"):
         result = run(command, tmp_path)
-        for name in contenders(result) - {SAMPLED}:
+        for name in contenders(result):
             assert {m.case["length"]: m.work["tokens"] for m in result.measurements if m.contender == name} == lengths
         assert contenders(result) >= {OURS, PACKAGE, LSTM}
     monkeypatch.setattr(Session, "free_bytes", lambda self: 50_000.0)
     result = run("length", tmp_path)
     assert [m.case["length"] for m in result.measurements if m.contender == PACKAGE] == [8]
-    assert len(result.notes) == 2 and "left out at length 16" in result.notes[0]
+    left_out = [note.split(",")[0] for note in result.notes if note.startswith(PACKAGE)]
+    assert left_out == [f"{PACKAGE}: left out at length {n}" for n in (16, 32)]
     result = run("training-length", tmp_path)
     assert contenders(result) == {OURS, SAMPLED, LSTM}
     left_out = [note for note in result.notes if note.startswith(PACKAGE)]

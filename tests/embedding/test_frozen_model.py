@@ -59,6 +59,22 @@ def test_long_input_takes_the_chunkwise_form(monkeypatch) -> None:
     assert_same_layers(random_model(), input_ids, mask)
 
 
+@pytest.mark.parametrize("length", [16, 17, 43])
+def test_longer_input_is_read_by_segments(length, monkeypatch) -> None:
+    monkeypatch.setattr(frozen_model, "SEGMENT_LENGTH", 16)
+    seen = []
+    run = frozen_model.FrozenStack._run
+    monkeypatch.setattr(
+        frozen_model.FrozenStack,
+        "_run",
+        lambda self, inputs, *rest, **named: seen.append(inputs.shape[1]) or run(self, inputs, *rest, **named),
+    )
+    input_ids = torch.randint(0, 20, (2, length), generator=torch.Generator().manual_seed(0))
+    mask = torch.arange(length) < torch.tensor([[length], [11]])
+    assert_same_layers(random_model(), input_ids, mask)
+    assert seen == 4 * ([16] * (length // 16) + [length % 16] * (length % 16 > 0))
+
+
 def test_extreme_gates_stay_finite() -> None:
     model = random_model()
     with torch.no_grad():

@@ -199,7 +199,7 @@ def test_fast_products_are_chosen_for_training_and_told(
     with caplog.at_level(logging.INFO):
         train(make_settings("training.compile=false"))
     assert chosen_precisions == ["bf16", "none"]
-    assert "float32 matrices are multiplied by oneDNN" in caplog.text
+    assert "products of float32 matrices are left to oneDNN" in caplog.text
 
 
 @pytest.mark.filterwarnings("ignore")  # torch.compile warns about itself

@@ -32,7 +32,7 @@ def test_tiers_are_named_with_what_they_lack(monkeypatch) -> None:
     assert set(tiers) == {"plain torch", "compiled kernels", "float32 products", "torch.compile", "triton kernels"}
     assert tiers["plain torch"].startswith("usable")
     assert tiers["compiled kernels"].startswith("usable")
-    assert tiers["float32 products"].startswith("oneDNN")
+    assert tiers["float32 products"] == "left to oneDNN"
     assert tiers["torch.compile"].startswith("usable with some-compiler")
     assert tiers["triton kernels"].startswith("not usable: ")
     monkeypatch.setattr("tasks.check.compiler_problem", lambda device: "no C++ compiler (g++)")
@@ -40,7 +40,7 @@ def test_tiers_are_named_with_what_they_lack(monkeypatch) -> None:
     monkeypatch.setattr("tasks.check.onednn_problem", lambda: "this is no such processor")
     assert report()["tiers"]["torch.compile"] == "not usable: no C++ compiler (g++)"
     assert report()["tiers"]["compiled kernels"] == "not usable: no C++ compiler (g++)"
-    assert report()["tiers"]["float32 products"] == "torch's default: this is no such processor"
+    assert report()["tiers"]["float32 products"] == "left to torch's default: this is no such processor"
     assert "NXAI Community License" in report()["optional parts"]["mlstm_kernels"]
 
 

@@ -50,7 +50,7 @@ class ChunkedCrossEntropy(torch.autograd.Function):
             rows = slice(start, start + CHUNK_ROWS)
             chunk, place = hidden[rows].to(dtype), places[rows].unsqueeze(1)
             product = chunk @ weight.T
-            logits = product.to(wide) if bias is None else product + bias  # (rows, candidates), wide
+            logits = product.to(wide) if bias is None else (product + bias).to(wide)  # (rows, candidates)
             if targets is None:
                 target_logits = logits.gather(1, place)
             else:
