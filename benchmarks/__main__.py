@@ -194,7 +194,7 @@ def store(
     session = _session(size, threads, repeats, device)
     words = read_sentences(sentences)
     pieces = make_tokenizer(tokenizer, session.size.vocab_size, words)
-    _show(measure_store(session, words, pieces, most), output)
+    _show(_of(sentences, measure_store(session, words, pieces, most)), output)
 
 
 @app.command()

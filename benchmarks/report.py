@@ -132,7 +132,7 @@ def _section(result: Result, page: Path) -> str:
         f"{result.repeats} repeats; {result.date[:10]}; commit {commit}.",
         "",
     ]
-    findings = FINDINGS.get(result.command, compare)(result)
+    findings = dict.fromkeys(FINDINGS.get(result.command, compare)(result))
     lines += [f"- {finding}" for finding in findings] + [""] * bool(findings)
     headings, rows = table_rows(result)
     lines += [_row(headings), "|" + "---|" * len(headings), *(_row(row) for row in rows), ""]
@@ -187,7 +187,8 @@ ALIKE = (
 
 
 # Contenders whose ratio is told where both are measured, beside that to the reference.
-WITH_SETTINGS = (
+RATIOS = (
+    (contenders.OURS, contenders.PACKAGE),
     (contenders.OURS, contenders.PACKAGE_TUNED),
     (contenders.SAMPLED, contenders.PACKAGE_TUNED),
     (contenders.OURS, embedding.BERT),
@@ -196,8 +197,8 @@ WITH_SETTINGS = (
 )
 
 
-def _with_settings(result: Result, case: dict[str, str | int]) -> list[str]:
-    pairs = [(result.find(name, case), result.find(other, case)) for name, other in WITH_SETTINGS]
+def _ratios(result: Result, case: dict[str, str | int]) -> list[str]:
+    pairs = [(result.find(name, case), result.find(other, case)) for name, other in RATIOS]
     return [
         f"{_where(case)}{mine.contender}: {_cost(theirs) / _cost(mine):.2f}× the speed of {theirs.contender}."
         for mine, theirs in pairs
@@ -206,7 +207,7 @@ def _with_settings(result: Result, case: dict[str, str | int]) -> list[str]:
 
 
 def _embedding(result: Result) -> list[str]:
-    return [*compare(result), *(line for case in result.cases() for line in _with_settings(result, case))]
+    return [*compare(result), *(line for case in result.cases() for line in _ratios(result, case))]
 
 
 def _training(result: Result) -> list[str]:
@@ -214,7 +215,7 @@ def _training(result: Result) -> list[str]:
     found = []
     for case in result.cases():
         where = _where(case)
-        found += _with_settings(result, case)
+        found += _ratios(result, case)
         for name in (contenders.OURS, contenders.COMPILED):
             mine = result.find(name, case)
             fraction = result.peak_fraction(mine) if mine else None

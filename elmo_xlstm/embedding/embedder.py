@@ -136,7 +136,7 @@ class ElmoEmbedder(nn.Module):
 
     def pieces(self, words: Sequence[str]) -> WordPieces:
         """What the model reads of a sentence."""
-        return sentence_pieces(words, self.tokenizer)
+        return sentence_pieces([words], self.tokenizer)[0]
 
     def trainable_layers(self) -> TunedLayers | None:
         """A copy of the model that learns with a head, as ``fine_tune`` says; none if it stays frozen."""
@@ -166,7 +166,7 @@ class ElmoEmbedder(nn.Module):
         Yields:
             The index of a sentence and its (words, layers, dim).
         """
-        pieces = [self.pieces(sentence) for sentence in sentences]
+        pieces = sentence_pieces(sentences, self.tokenizer)
         on_cpu = self.model.device.type == "cpu"
         lengths = [len(p.input_ids) for p in pieces]
         batches = token_budget_batches(lengths, TOKEN_BUDGET if on_cpu else TOKEN_BUDGET_GPU)

@@ -16,11 +16,16 @@ from elmo_xlstm.text import Tokenizer, WordPieces
 PADDING = 0  # any piece would do: what stands after a sentence's end is read by nothing
 
 
-def sentence_pieces(words: Sequence[str], tokenizer: Tokenizer) -> WordPieces:
-    """The pieces of a sentence between the begin and the end of a document, as pretraining shows them."""
-    pieces = tokenizer.encode_words(words)
-    input_ids = [tokenizer.bos_id, *pieces.input_ids, tokenizer.eos_id]
-    return WordPieces(input_ids, [index + 1 for index in pieces.first], [index + 1 for index in pieces.last])
+def sentence_pieces(sentences: Sequence[Sequence[str]], tokenizer: Tokenizer) -> list[WordPieces]:
+    """The pieces of each sentence between the begin and the end of a document, as pretraining shows them."""
+    return [
+        WordPieces(
+            [tokenizer.bos_id, *pieces.input_ids, tokenizer.eos_id],
+            [index + 1 for index in pieces.first],
+            [index + 1 for index in pieces.last],
+        )
+        for pieces in tokenizer.encode_sentences(sentences)
+    ]
 
 
 @dataclass

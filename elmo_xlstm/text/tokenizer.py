@@ -128,19 +128,28 @@ class Tokenizer:
         """The piece ids of each text, without special tokens."""
         return [encoding.ids for encoding in self._backend.encode_batch_fast(list(texts), add_special_tokens=False)]
 
-    def encode_words(self, sentence: Sequence[str]) -> WordPieces:
-        """Split each word of ``sentence`` on its own.
+    def encode_sentences(self, sentences: Sequence[Sequence[str]]) -> list[WordPieces]:
+        """Split each word of each sentence on its own, and a word that comes again only once.
 
         A word that leaves no piece (empty, or nothing but control characters) becomes the unknown
         piece, so that every word has a first and a last piece.
         """
-        input_ids: list[int] = []
-        first, last = [], []
-        for pieces in self.encode_texts(sentence):
-            first.append(len(input_ids))
-            input_ids.extend(pieces or [self.unk_id])
-            last.append(len(input_ids) - 1)
-        return WordPieces(input_ids, first, last)
+        distinct = list(dict.fromkeys(word for sentence in sentences for word in sentence))
+        pieces = {word: ids or [self.unk_id] for word, ids in zip(distinct, self.encode_texts(distinct), strict=True)}
+        found = []
+        for sentence in sentences:
+            input_ids: list[int] = []
+            first, last = [], []
+            for word in sentence:
+                first.append(len(input_ids))
+                input_ids.extend(pieces[word])
+                last.append(len(input_ids) - 1)
+            found.append(WordPieces(input_ids, first, last))
+        return found
+
+    def encode_words(self, sentence: Sequence[str]) -> WordPieces:
+        """The same for one sentence."""
+        return self.encode_sentences([sentence])[0]
 
     def save(self, directory: Path) -> None:
         """Write ``tokenizer.json`` and ``tokenizer_settings.json`` into ``directory`` (made if missing)."""

@@ -119,6 +119,7 @@ def test_embedding_and_store(sentences_file: Path, tmp_path: Path):
     assert result.notes[-1] == f"the sentences are those of {source}"
     result = run("store", output, "--sentences", sentences_file, "--most", 2)
     assert len(result.measurements) == 9
+    assert result.notes[-1] == f"the sentences are those of {source}"
     assert "2 distinct sentences" in result.notes[0] and "of its time on reading features" in result.notes[1]
 
 

@@ -10,15 +10,14 @@ SENTENCES = [["Siti", "zz", "di"], [], ["rumah"]]
 
 
 def test_pieces_stand_between_begin_and_end(tiny_tokenizer) -> None:
-    pieces = sentence_pieces(SENTENCES[0], tiny_tokenizer)
+    pieces, empty, _ = sentence_pieces(SENTENCES, tiny_tokenizer)
     assert [pieces.input_ids[0], pieces.input_ids[-1]] == [tiny_tokenizer.bos_id, tiny_tokenizer.eos_id]
     assert len(pieces.input_ids) == 2 + 4 and (pieces.first, pieces.last) == ([1, 2, 4], [1, 3, 4])
-    empty = sentence_pieces([], tiny_tokenizer)
     assert len(empty.input_ids) == 2 and empty.first == empty.last == []
 
 
 def test_a_batch_is_padded_on_the_right(tiny_tokenizer) -> None:
-    batch = PieceBatch.of([sentence_pieces(words, tiny_tokenizer) for words in SENTENCES])
+    batch = PieceBatch.of(sentence_pieces(SENTENCES, tiny_tokenizer))
     assert len(batch) == 3 and batch.input_ids.shape == (3, 6)
     assert batch.mask.sum(dim=1).tolist() == [6, 2, 3] and batch.mask[2].tolist() == [True] * 3 + [False] * 3
     assert batch.first.tolist() == [1, 2, 4, 2 * 6 + 1] and batch.last.tolist() == [1, 3, 4, 2 * 6 + 1]
@@ -30,7 +29,7 @@ def test_a_batch_is_padded_on_the_right(tiny_tokenizer) -> None:
 
 @pytest.mark.parametrize(("pooling", "forward", "backward"), [("boundary", 3, 2), ("first", 2, 2), ("last", 3, 3)])
 def test_words_of_an_encoding(pooling, forward, backward, tiny_tokenizer) -> None:
-    batch = PieceBatch.of([sentence_pieces(words, tiny_tokenizer) for words in SENTENCES])
+    batch = PieceBatch.of(sentence_pieces(SENTENCES, tiny_tokenizer))
     embeddings, ahead, back = (torch.randn(3, 6, 2) for _ in range(3))
     words = batch.words(Encoding(embeddings, [ahead], [back]), pooling)
     assert words.shape == (4, 2, 4)

@@ -57,6 +57,22 @@ def test_words_own_adjacent_runs_of_pieces_that_are_those_of_the_word_alone(
         assert result.input_ids[first : last + 1] == alone
 
 
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(st.lists(st.sampled_from(["makan", "Makan", "", "nasi goreng", "\u200b", "di"]), max_size=6), max_size=5)
+)
+def test_sentences_together_are_split_like_each_alone(tokenizer: Tokenizer, sentences: list[list[str]]) -> None:
+    assert tokenizer.encode_sentences(sentences) == [tokenizer.encode_words(sentence) for sentence in sentences]
+
+
+def test_a_word_that_comes_again_is_split_once(tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch) -> None:
+    split: list[str] = []
+    encode = tokenizer.encode_texts
+    monkeypatch.setattr(tokenizer, "encode_texts", lambda texts: split.extend(texts) or encode(texts))
+    tokenizer.encode_sentences([["makan", "nasi", "makan"], [], ["nasi", "dan"]])
+    assert split == ["makan", "nasi", "dan"]
+
+
 @pytest.mark.parametrize("word", ["", "\u200b", "\x00\x01", " "])
 def test_word_without_a_piece_becomes_the_unknown_piece(tokenizer: Tokenizer, word: str) -> None:
     result = tokenizer.encode_words(["makan", word, "nasi"])
