@@ -60,9 +60,10 @@ METHOD = """\
 - **The same numbers**, on equal weights, gates moved away from zero; differences are relative norms. In float64 (gates
   and states in float32) our outputs are within 1e-6 and our gradients within 1e-5 of the package's, for any shape. In
   float32 they are so in nine of ten draws, and within ten times that in all: where a norm magnifies rounding, both are
-  off (`tests/lm/test_layer.py`). Our compiled kernels are within 1e-6 for outputs, 1e-5 for gradients and 1e-4 for
-  gates' gradients of plain torch in float64, or at most ten times as far from it as plain torch in float32; over many
-  draws the median is below one and a half times as far (`tests/lm/native/test_layer.py`).
+  off (`tests/lm/test_layer.py`, with MKL's products and with oneDNN's). Our compiled kernels are within 1e-6 for
+  outputs, 1e-5 for gradients and 1e-4 for gates' gradients of plain torch in float64, or at most ten times as far from
+  it as plain torch in float32; over many draws the median is below one and a half times as far
+  (`tests/lm/native/test_layer.py`).
 - **ELMo's LSTM**: two layers in each direction, cells projected as in Peters et al. (2018) (4,096 to 512, scaled with
   the size), trained with the sampled soft-max as it was; word-piece embeddings stand for its character CNN.
 - **LSTM, equal parameters**: two layers in each direction with as many parameters as our stacks, with our exact

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+from contextlib import nullcontext
 from typing import Any
 from unittest import mock
 
@@ -14,6 +15,7 @@ from torch.nn import functional as F
 from elmo_xlstm.lm import BiXLSTMConfig, cell
 from elmo_xlstm.lm.initialization import initialize
 from elmo_xlstm.lm.layer import BlockDiagonalLinear, CausalConv1d, HeadNorm, LayerNorm, MLSTMStack
+from elmo_xlstm.products import fast_products
 
 
 def make_config(**values: Any) -> BiXLSTMConfig:
@@ -115,8 +117,10 @@ def test_outputs_and_gradients_equal_the_package(
         assert (my_gradients[name] - gradient).norm() < allowed, name
 
 
-@pytest.mark.parametrize("chunked", [False, True])
-def test_float32_is_within_1e_6_and_1e_5_of_the_package(chunked: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("chunked", "fast"), [(False, False), (True, False), (False, True)])
+def test_float32_is_within_1e_6_and_1e_5_of_the_package(
+    chunked: bool, fast: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Of ten draws one may cancel where a norm magnifies rounding; the package's own rounding is no smaller."""
     if chunked:
         monkeypatch.setattr(cell, "PARALLEL_LENGTH", 16)
@@ -130,7 +134,8 @@ def test_float32_is_within_1e_6_and_1e_5_of_the_package(chunked: bool, monkeypat
         generator = torch.Generator().manual_seed(seed)
         inputs, upstream = torch.randn(2, 2, 4 * seed + 4, config.embedding_dim, generator=generator)
         outputs, gradients = run(theirs, inputs, upstream)
-        my_outputs, my_gradients = run(mine, inputs, upstream)
+        with fast_products() if fast else nullcontext():
+            my_outputs, my_gradients = run(mine, inputs, upstream)
         forward.append(relative(my_outputs, outputs))
         backward.append(relative(flat(my_gradients), flat(gradients)))
     assert sorted(forward)[-2] < 1e-6 and max(forward) < 1e-5
