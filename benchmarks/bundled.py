@@ -10,7 +10,7 @@ from torch import nn
 
 from benchmarks.contenders import OUR_SETTINGS, OURS
 from benchmarks.embedding import BERT_BF16, OURS_BF16, OURS_INT8, BertEmbedder, bert, evenly
-from benchmarks.results import Measurement, Result, make_result
+from benchmarks.results import Measurement, Result, make_result, timed
 from benchmarks.sentences import Words
 from benchmarks.session import Session
 from benchmarks.sizes import SIZES, Size
@@ -105,10 +105,7 @@ def _cores(session: Session, embedder: ElmoEmbedder, sentences: list[Words]) -> 
     runs = {ONE_CORE: on_one_core, OURS: _embedding(embedder, sentences)}
     samples = session.time({name: run for name, run in runs.items() if session.wants(name)})
     work = {"sentences": float(len(sentences)), "words": float(sum(map(len, sentences)))}
-    return [
-        Measurement(contender=name, case={"input": ALL}, work=work, values=values, first=samples.first[name])
-        for name, values in samples.seconds.items()
-    ]
+    return timed(samples, {"input": ALL}, work)
 
 
 def _embedding(embedder: Callable[[list[Words]], object], sentences: list[Words]) -> Callable[[], object]:

@@ -10,7 +10,7 @@ from benchmarks.contenders import KERNELS, LSTM, OURS, PACKAGE, Contenders
 from benchmarks.encoding import encode, encode_as_embedder
 from benchmarks.lstm_models import LSTMLanguageModel
 from benchmarks.package_model import with_package_stacks
-from benchmarks.results import Measurement, Result, make_result
+from benchmarks.results import Result, make_result, timed
 from benchmarks.session import Session
 from benchmarks.shapes import by_length
 from benchmarks.sizes import Size
@@ -52,16 +52,7 @@ def measure_lengths(session: Session) -> Result:
             runs[PACKAGE] = partial(encode, with_package_stacks(model, shape.length), input_ids)
         with session.autocast("bf16" if on_gpu else "fp32"):
             samples = session.time(runs)
-        measurements += [
-            Measurement(
-                contender=name,
-                case=case,
-                work={"tokens": float(input_ids.numel())},
-                values=samples.seconds[name],
-                first=samples.first[name],
-            )
-            for name in runs
-        ]
+        measurements += timed(samples, case, {"tokens": float(input_ids.numel())})
     return make_result(session, "length", PACKAGE, measurements, notes)
 
 

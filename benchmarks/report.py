@@ -84,8 +84,9 @@ METHOD = """\
   difference is the code's.
 - **What multiplies matrices** (`elmo_xlstm/products.py`): torch's builds for x86 take MKL, which on AMD's processors
   computes with AVX2. On such a processor with AVX-512 our code leaves products of float32 matrices to oneDNN, which
-  torch brings, too, and which is as exact; the matrix product that counts as the peak is then oneDNN's. On other
-  processors nothing changes; LSTM layers, bf16 and int8 are oneDNN's everywhere.
+  torch brings, too, and which is as exact; the matrix product that counts as the peak is then oneDNN's. The machine's
+  table *mkl* was made with `ELMO_XLSTM_ONEDNN=0`, which turns that off. On other processors nothing changes; LSTM
+  layers, bf16 and int8 are oneDNN's everywhere.
 - **Freed memory** is kept by our pretraining (`elmo_xlstm/allocator.py`): glibc's allocator otherwise fetches every
   large block anew, page by page, and clears each page. So it is in tables of training, in ours alone in those of memory
   and nowhere in those of embedding. What it is worth depends on how dear a page fault is; virtual machines that return

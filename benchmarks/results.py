@@ -11,7 +11,7 @@ from typing import Literal
 from pydantic import ValidationError
 
 from benchmarks.session import Session
-from benchmarks.timing import quartiles
+from benchmarks.timing import Samples, quartiles
 from elmo_xlstm.atomic import write_text_atomically
 from elmo_xlstm.config import Settings
 from elmo_xlstm.errors import UserError
@@ -49,6 +49,14 @@ class Measurement(Settings):
     def rate(self, what: str) -> float | None:
         """Work per second."""
         return self.work[what] / self.median if what in self.work and self.unit == "s" else None
+
+
+def timed(samples: Samples[str], case: dict[str, str | int], work: dict[str, float]) -> list[Measurement]:
+    """Measurements of contenders that all did the same work in the same case."""
+    return [
+        Measurement(contender=name, case=case, work=work, values=values, first=samples.first[name])
+        for name, values in samples.seconds.items()
+    ]
 
 
 class Result(Settings):

@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 
 from benchmarks.contenders import LSTM, OURS, PACKAGE, PACKAGE_TUNED, SAMPLED, Contenders
-from benchmarks.results import Measurement, Result, make_result
+from benchmarks.results import Measurement, Result, make_result, timed
 from benchmarks.session import Session
 from benchmarks.sizes import Size
 from benchmarks.training import AS_IT_COMES
@@ -57,16 +57,7 @@ def _time_shapes(session: Session, command: str, shapes: list[Shape]) -> Result:
             contender.name: partial(contender.step, input_ids) for contender in Contenders(shaped, kept).build(names)
         }
         samples = session.time(runs)
-        measurements += [
-            Measurement(
-                contender=name,
-                case=case,
-                work={"tokens": float(input_ids.numel())},
-                values=samples.seconds[name],
-                first=samples.first[name],
-            )
-            for name in runs
-        ]
+        measurements += timed(samples, case, {"tokens": float(input_ids.numel())})
     return make_result(session, command, PACKAGE, measurements, notes)
 
 

@@ -173,7 +173,7 @@ class Trainer:
         done = len(history.epochs) * steps + under_way.batches
         with (
             finishing_step(),
-            fast_products(parameters[0].device),
+            fast_products(parameters[0].device),  # for a language model that learns; heads alone gain little
             shown.task("training", total=self.config.epochs * steps, done=done) as work,
         ):
             while not self._finished(history):
