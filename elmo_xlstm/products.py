@@ -17,6 +17,7 @@ from functools import cache
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 OFF = "ELMO_XLSTM_ONEDNN"  # "0" in the environment leaves all products to torch's default
 CPU_INFO = Path("/proc/cpuinfo")
@@ -24,6 +25,9 @@ MAY_ROUND = "bf16"  # what torch calls the permission
 UNSET = "none"
 # Of a product over 256 terms, as a relative norm: float32 is within 1e-6, factors rounded to bf16 are off by 2e-3.
 TOLERANCE = 1e-5
+
+# Of a long inner dimension, what oneDNN is given at once: whole ones take up to two fifths longer, for MKL it is equal.
+PART = 512
 
 _lock = threading.Lock()
 _open = 0  # contexts
@@ -55,6 +59,26 @@ def fast_products(device: torch.device | None = None) -> Iterator[None]:
         yield
     finally:
         _leave()
+
+
+def product_by_parts(left: Tensor, right: Tensor) -> Tensor:
+    """``left @ right``, on a CPU summed over parts of the inner dimension, which is faster where that is long.
+
+    Autograd does not see through it.
+
+    Args:
+        left: (rows, inner).
+        right: (inner, columns), of the same type.
+
+    Returns:
+        (rows, columns).
+    """
+    if left.device.type != "cpu" or torch.compiler.is_compiling():  # of a loop a compiler would make hundreds of nodes
+        return left @ right
+    total = left[:, :PART] @ right[:PART]
+    for start in range(PART, len(right), PART):
+        torch.addmm(total, left[:, start : start + PART], right[start : start + PART], out=total)
+    return total
 
 
 def _enter() -> None:

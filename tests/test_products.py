@@ -4,8 +4,8 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
 import pytest
@@ -14,7 +14,7 @@ import torch
 from elmo_xlstm import products
 from elmo_xlstm.lm import BiXLSTM, BiXLSTMConfig
 from elmo_xlstm.lm.losses import FullSoftmax
-from elmo_xlstm.products import fast_products, onednn_problem
+from elmo_xlstm.products import PART, fast_products, onednn_problem, product_by_parts
 
 AMD = "processor\t: 0\nvendor_id\t: AuthenticAMD\nflags\t\t: fpu avx2 {}\n\nprocessor\t: 1\nvendor_id\t: other\n"
 MATMUL = getattr(torch.backends.mkldnn, "matmul", None)
@@ -259,3 +259,14 @@ def test_a_model_computes_the_same_numbers():
     assert fast_loss == pytest.approx(loss, rel=1e-6)
     total = torch.cat([gradient.flatten() for gradient in expected])
     assert (torch.cat([gradient.flatten() for gradient in found]) - total).norm() / total.norm() < 1e-5
+
+
+@pytest.mark.parametrize("inner", [1, PART - 1, PART, PART + 1, 3 * PART + 7])
+@pytest.mark.parametrize("context", [nullcontext, fast_products])
+def test_a_product_by_parts_is_the_product(inner: int, context: Callable[[], AbstractContextManager[None]]) -> None:
+    torch.manual_seed(0)
+    left, right = torch.randn(5, inner), torch.randn(inner, 6)
+    with context():
+        found = product_by_parts(left, right)
+    exact = left.double() @ right.double()
+    assert (found - exact).norm() < 1e-6 * exact.norm()

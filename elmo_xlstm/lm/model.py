@@ -201,11 +201,14 @@ class BiXLSTM(PreTrainedModel):
         Raises:
             ValueError: padding is not to the right.
         """
-        embeddings = self.token_embedding(input_ids)
-        forward = self.forward_stack(embeddings)
         order = reversal(input_ids, attention_mask)  # (batch, length)
-        backward = self.backward_stack(_take(embeddings, order))
+        embeddings, forward, backward = self._read(input_ids, input_ids.gather(1, order))
         return Encoding(embeddings, forward, [_take(hidden, order) for hidden in backward])
+
+    def _read(self, input_ids: Tensor, reversed_ids: Tensor) -> tuple[Tensor, list[Tensor], list[Tensor]]:
+        """Token embeddings, and the outputs of both directions' blocks, of the backward one in reversed order."""
+        embeddings, reversed_embeddings = self.token_embedding(torch.cat([input_ids, reversed_ids])).chunk(2)
+        return embeddings, self.forward_stack(embeddings), self.backward_stack(reversed_embeddings)
 
     def encode(
         self, input_ids: Tensor, attention_mask: Tensor | None = None, output_hidden_states: bool = False
@@ -240,9 +243,11 @@ class BiXLSTM(PreTrainedModel):
         """
         if softmax_loss is not None and self.config.softmax_clusters is not None:
             raise ValueError("an adaptive soft-max has a loss of its own, but another softmax_loss is given")
-        encoding = self.encode_layers(input_ids, attention_mask)
-        forward_hidden, backward_hidden = encoding.forward[-1][:, :-1], encoding.backward[-1][:, 1:]
-        next_ids, previous_ids = input_ids[:, 1:], input_ids[:, :-1]
+        reversed_ids = input_ids.gather(1, reversal(input_ids, attention_mask))
+        _, forward, backward = self._read(input_ids, reversed_ids)
+        # Each direction predicts the next piece in its own order; padding comes last in both.
+        forward_hidden, backward_hidden = forward[-1][:, :-1], backward[-1][:, :-1]
+        next_ids, previous_ids = input_ids[:, 1:], reversed_ids[:, 1:]
         if attention_mask is None:  # in training, where choosing by a mask would have the host wait for a GPU
             forward_hidden, backward_hidden, next_ids, previous_ids = (
                 tensor.flatten(0, 1) for tensor in (forward_hidden, backward_hidden, next_ids, previous_ids)

@@ -75,12 +75,15 @@ class SampledSoftmax:
         negatives = torch.zeros(self.slots + 1, dtype=torch.long, device=hidden.device)
         negatives = negatives.scatter_(0, places.where(places >= 0, self.slots), pieces)[:-1]
         filled = pieces[: self.slots] <= places.amax()
+        # Rows taken at once have one gradient of the vocabulary's size, not two.
+        rows = F.embedding(torch.cat([negatives, targets]), weight)
+        negative_rows, target_rows = rows.split([len(negatives), len(targets)])
         loss: Tensor = ChunkedCrossEntropy.apply(
             hidden,
-            F.embedding(negatives, weight),
+            negative_rows,
             -self.log_inclusion[negatives].where(filled, torch.inf),
             places[targets],
-            F.embedding(targets, weight),
+            target_rows,
             product_dtype(hidden),
         )
         return loss
