@@ -66,7 +66,7 @@ def native_problem(config: BiXLSTMConfig, device: torch.device) -> str | None:
     """Why our compiled kernels cannot run a model on a device, or ``None`` if they can; compiles them if need be."""
     if device.type != "cpu":
         return f"they need a CPU, and this runs on {device.type}"
-    return layer_problem(config) or library_problem()
+    return layer_problem(config) or library_problem(config.inner_dim // config.num_heads)
 
 
 def kernel_problem(device: torch.device) -> str | None:

@@ -12,7 +12,14 @@ from torch.nn import functional as F
 
 from elmo_xlstm.lm.cell import MLSTMState, mlstm
 from elmo_xlstm.lm.configuration import BiXLSTMConfig
-from elmo_xlstm.lm.native import dropped_residual, fused_mlstm, takes
+from elmo_xlstm.lm.native import (
+    LayerWeights,
+    between_projections,
+    dropped_residual,
+    fused_layer,
+    normed_projection,
+    takes,
+)
 
 # Blocks of the block-diagonal projections are joined up to this size: a batched product of 4 x 4 matrices is slow.
 JOINED_BLOCK = 32
@@ -179,7 +186,7 @@ class MLSTMLayer(nn.Module):
         """Map (batch, length, embedding dim) to the same shape, and the state after the last token if asked for."""
         up = self.proj_up(inputs)
         if self.fused and state is None and not return_state and takes(up):
-            return self.proj_down(self.between_projections(up)), None
+            return self.fused_forward(up), None
         cell_input, output_gate = up.chunk(2, dim=-1)
         before, cell_state = state if state is not None else (None, None)
         convolved, tail = self.conv1d(cell_input, before)
@@ -189,12 +196,18 @@ class MLSTMLayer(nn.Module):
         hidden = (hidden + self.learnable_skip * convolved) * F.silu(output_gate)
         return self.proj_down(hidden), LayerState(tail, cell_state) if cell_state is not None else None
 
+    def fused_forward(self, up: Tensor) -> Tensor:
+        """Map (batch, length, 2 * inner dim), the up-projection, to (batch, length, embedding dim)."""
+        return fused_layer(up, self._weights(), self.proj_down.weight)
+
     def between_projections(self, up: Tensor) -> Tensor:
-        """Map (batch, length, 2 * inner dim) to (batch, length, inner dim) with compiled kernels."""
+        """Map (batch, length, 2 * inner dim) to (batch, length, inner dim) with compiled kernels, without gradients."""
+        return between_projections(up, self._weights())
+
+    def _weights(self) -> LayerWeights:
         cell, convolution = self.mlstm_cell, self.conv1d.conv
         assert convolution.bias is not None
-        return fused_mlstm(
-            up,
+        return LayerWeights(
             convolution.weight[:, 0],
             convolution.bias,
             self.q_proj.weight,
@@ -219,9 +232,13 @@ class MLSTMBlock(nn.Module):
         self, inputs: Tensor, state: LayerState | None = None, return_state: bool = False
     ) -> tuple[Tensor, LayerState | None]:
         """Map (batch, length, embedding dim) to the same shape, and the state after the last token if asked for."""
+        if self.xlstm.fused and state is None and not return_state and takes(inputs):
+            scale = 1.0 + self.xlstm_norm.weight
+            output = self.xlstm.fused_forward(normed_projection(inputs, scale, self.xlstm.proj_up.weight))
+            if self.training and self.dropout.p:
+                return dropped_residual(inputs, output, self.dropout.p), None
+            return inputs + output, None
         output, state = self.xlstm(self.xlstm_norm(inputs), state, return_state)
-        if self.xlstm.fused and self.training and self.dropout.p and takes(inputs):
-            return dropped_residual(inputs, output, self.dropout.p), state
         return inputs + self.dropout(output), state
 
 

@@ -1,7 +1,17 @@
 """Fused kernels for an mLSTM layer on a CPU, in C++, compiled where a compiler is at hand and never needed."""
 
 from elmo_xlstm.lm.native.dropout import dropped_residual
-from elmo_xlstm.lm.native.layer import fused_mlstm, layer_problem, takes
+from elmo_xlstm.lm.native.layer import LayerWeights, between_projections, fused_layer, layer_problem, takes
 from elmo_xlstm.lm.native.library import library_problem
+from elmo_xlstm.lm.native.projection import normed_projection
 
-__all__ = ["dropped_residual", "fused_mlstm", "layer_problem", "library_problem", "takes"]
+__all__ = [
+    "LayerWeights",
+    "between_projections",
+    "dropped_residual",
+    "fused_layer",
+    "layer_problem",
+    "library_problem",
+    "normed_projection",
+    "takes",
+]

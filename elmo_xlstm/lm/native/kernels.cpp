@@ -1,30 +1,33 @@
-// What an mLSTM layer does besides matrix products, in float32 on a CPU; called by fused_layer.py.
+// What an mLSTM layer does besides matrix products, in float32 on a CPU; called by layer.py.
 //
 // Layouts: "tokens" is (batch, length, inner); "heads" is (batch, heads, length, width) with inner = heads * width;
 // "up" is (batch, length, 2 * inner), the cell's input beside the output gate. Block-diagonal matrices of 4 x 4 blocks
 // are (4, inner): row j holds, for every output channel, the weight of the j-th input of its block, and the transposed
 // ones, for every input channel, that of the j-th output. Convolutions have four taps, the last at the token itself.
 // Sums over tokens are made by one thread per column, or in one buffer per thread: equal thread counts, equal results.
+// ELMO_LANES floats, 8 or 16, are computed at once; widths are multiples of it.
 
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
+#include <type_traits>
 #include <vector>
 
 namespace {
 
-constexpr int LANES = 8;
+constexpr int LANES = ELMO_LANES;
 constexpr int TAPS = 4;
 constexpr int BLOCK = 4;
 constexpr int TILE_TOKENS = 16;   // of the forward pass: weights of a tile of columns are read once for these
 constexpr int TILE_COLUMNS = 128;
+constexpr int STEP_TOKENS = 4;  // of the backward pass: sums over tokens are read and written once for these
 constexpr float CELL_EPSILON = 1e-6f;
 constexpr float NORM_EPSILON = 1e-5f;
 
-typedef float Lanes __attribute__((vector_size(32)));
-typedef int32_t Ints __attribute__((vector_size(32)));
-typedef uint32_t Words __attribute__((vector_size(32)));
+typedef float Lanes __attribute__((vector_size(4 * LANES)));
+typedef int32_t Ints __attribute__((vector_size(4 * LANES)));
+typedef uint32_t Words __attribute__((vector_size(4 * LANES)));
 
 inline Lanes load(const float* from) {
     Lanes lanes;
@@ -76,7 +79,12 @@ inline Lanes sigmoid(Lanes x) { return 1.0f / (1.0f + exponential(-x)); }
 // The j-th value of each block of four, in all four places.
 template <int j>
 inline Lanes spread(Lanes x) {
+#if ELMO_LANES == 16
+    return __builtin_shufflevector(x, x, j, j, j, j, j + 4, j + 4, j + 4, j + 4, j + 8, j + 8, j + 8, j + 8, j + 12,
+                                   j + 12, j + 12, j + 12);
+#else
     return __builtin_shufflevector(x, x, j, j, j, j, j + 4, j + 4, j + 4, j + 4);
+#endif
 }
 
 inline Lanes block_product(Lanes x, const float* weight, int64_t inner) {
@@ -185,53 +193,85 @@ void mix_backward(Shape shape, const float* up, const float* taps, const float* 
             const int64_t chunks = width / LANES;
             const int64_t from = part * chunks / parts * LANES, to = (part + 1) * chunks / parts * LANES;
             std::vector<ColumnSums<GATES>> sums((to - from) / LANES);
-            std::vector<Lanes> later(TAPS * (to - from) / LANES);  // gradients before silu of following tokens, a ring
+            std::vector<Lanes> later((TAPS - 1) * (to - from) / LANES);  // gradients before silu of following tokens
             for (int64_t b = 0; b < shape.batch; ++b) {
                 const float* sequence = up + b * length * 2 * inner;
                 std::fill(later.begin(), later.end(), Lanes{});
-                for (int64_t position = length - 1; position >= 0; --position) {
-                    const Window window(sequence, position, 2 * inner, zeros.data());
-                    const int64_t token = b * length + position;
-                    const int64_t in_heads = ((b * shape.heads + head) * length + position) * width;
-                    const float* grad_gate = grad_gates + token * GATES;
+                const auto step = [&](int64_t first, auto count) {
+                    constexpr int N = decltype(count)::value, READ = N + TAPS - 1;
+                    const float* row[READ];  // what the convolution at these tokens reads, the tokens themselves last
+                    for (int at = 0; at < READ; ++at) {
+                        const int64_t position = first - (TAPS - 1) + at;
+                        row[at] = position < 0 ? zeros.data() : sequence + position * 2 * inner;
+                    }
+                    const int64_t token = b * length + first;
+                    const int64_t in_heads = ((b * shape.heads + head) * length + first) * width;
                     for (int64_t e = from; e < to; e += LANES) {
                         const int64_t column = head * width + e, chunk = (e - from) / LANES;
                         ColumnSums<GATES>& total = sums[chunk];
-                        const Lanes before = window.convolve(taps, conv_bias, inner, column);
-                        const Lanes open = sigmoid(before), c = before * open, x = load(window.row[TAPS - 1] + column);
-                        const Lanes q = block_product(c, query + column, inner);
-                        const Lanes k = block_product(c, key + column, inner);
-                        const Lanes v = block_product(x, value + column, inner);
-                        Lanes grad_q = load(grad_queries + in_heads + e), grad_k = load(grad_keys + in_heads + e);
-                        Lanes grad_v = load(grad_values + in_heads + e);
+                        Lanes input[READ], c[N], slope[N], q[N], k[N], v[N], grad_q[N], grad_k[N], grad_v[N];
+                        for (int at = 0; at < READ; ++at) input[at] = load(row[at] + column);
+                        const Lanes* x = input + TAPS - 1;
+                        for (int n = 0; n < N; ++n) {
+                            Lanes before = load(conv_bias + column);
+                            for (int tap = 0; tap < TAPS; ++tap)
+                                before += load(taps + tap * inner + column) * input[n + tap];
+                            const Lanes open = sigmoid(before);
+                            c[n] = before * open;
+                            slope[n] = open * (1.0f + before * (1.0f - open));
+                        }
+                        for (int n = 0; n < N; ++n) {
+                            q[n] = block_product(c[n], query + column, inner);
+                            k[n] = block_product(c[n], key + column, inner);
+                            v[n] = block_product(x[n], value + column, inner);
+                            grad_q[n] = load(grad_queries + in_heads + n * width + e);
+                            grad_k[n] = load(grad_keys + in_heads + n * width + e);
+                            grad_v[n] = load(grad_values + in_heads + n * width + e);
+                        }
                         for (int g = 0; g < GATES; ++g) {
-                            const Lanes grad = all(grad_gate[g]);
                             const float* weight = gate_weight + g * 3 * inner + column;
-                            grad_q += grad * load(weight);
-                            grad_k += grad * load(weight + inner);
-                            grad_v += grad * load(weight + 2 * inner);
-                            total.gates[0][g] += grad * q;
-                            total.gates[1][g] += grad * k;
-                            total.gates[2][g] += grad * v;
+                            const Lanes of_q = load(weight), of_k = load(weight + inner), of_v = load(weight + 2 * inner);
+                            Lanes sum_q = total.gates[0][g], sum_k = total.gates[1][g], sum_v = total.gates[2][g];
+                            for (int n = 0; n < N; ++n) {
+                                const Lanes grad = all(grad_gates[(token + n) * GATES + g]);
+                                grad_q[n] += grad * of_q;
+                                grad_k[n] += grad * of_k;
+                                grad_v[n] += grad * of_v;
+                                sum_q += grad * q[n];
+                                sum_k += grad * k[n];
+                                sum_v += grad * v[n];
+                            }
+                            total.gates[0][g] = sum_q;
+                            total.gates[1][g] = sum_k;
+                            total.gates[2][g] = sum_v;
                         }
-                        add_outer(total.query, grad_q, c);
-                        add_outer(total.key, grad_k, c);
-                        add_outer(total.value, grad_v, x);
-                        const Lanes grad_c = load(grad_convolved + token * inner + column) +
-                                             block_product(grad_q, query_back + column, inner) +
-                                             block_product(grad_k, key_back + column, inner);
-                        const Lanes grad_before = grad_c * open * (1.0f + before * (1.0f - open));
-                        later[chunk * TAPS + position % TAPS] = grad_before;
-                        total.bias += grad_before;
-                        Lanes grad_x = block_product(grad_v, value_back + column, inner);
-                        for (int tap = 0; tap < TAPS; ++tap) {
-                            total.taps[tap] += grad_before * load(window.row[tap] + column);
-                            grad_x += load(taps + tap * inner + column) *
-                                      later[chunk * TAPS + (position + TAPS - 1 - tap) % TAPS];
+                        Lanes grad_before[READ];  // of these tokens and of those after them that read them
+                        std::copy_n(&later[chunk * (TAPS - 1)], TAPS - 1, grad_before + N);
+                        for (int n = 0; n < N; ++n) {
+                            add_outer(total.query, grad_q[n], c[n]);
+                            add_outer(total.key, grad_k[n], c[n]);
+                            add_outer(total.value, grad_v[n], x[n]);
+                            const Lanes grad_c = load(grad_convolved + (token + n) * inner + column) +
+                                                 block_product(grad_q[n], query_back + column, inner) +
+                                                 block_product(grad_k[n], key_back + column, inner);
+                            grad_before[n] = grad_c * slope[n];
+                            total.bias += grad_before[n];
                         }
-                        store(grad_up + token * 2 * inner + column, grad_x);
+                        std::copy_n(grad_before, TAPS - 1, &later[chunk * (TAPS - 1)]);
+                        for (int n = 0; n < N; ++n) {
+                            Lanes grad_x = block_product(grad_v[n], value_back + column, inner);
+                            for (int tap = 0; tap < TAPS; ++tap) {
+                                total.taps[tap] += grad_before[n] * input[n + tap];
+                                grad_x += load(taps + tap * inner + column) * grad_before[n + TAPS - 1 - tap];
+                            }
+                            store(grad_up + (token + n) * 2 * inner + column, grad_x);
+                        }
                     }
-                }
+                };
+                int64_t left = length;
+                for (; left >= STEP_TOKENS; left -= STEP_TOKENS)
+                    step(left - STEP_TOKENS, std::integral_constant<int, STEP_TOKENS>());
+                for (; left > 0; --left) step(left - 1, std::integral_constant<int, 1>());
             }
             for (int64_t e = from; e < to; e += LANES) {
                 const int64_t column = head * width + e;
@@ -279,6 +319,25 @@ int elmo_mix_forward(int64_t batch, int64_t length, int64_t heads, int64_t width
 #undef CASE
     }
     return 0;
+}
+
+// The values (heads) of elmo_mix_forward alone.
+void elmo_values(int64_t batch, int64_t length, int64_t heads, int64_t width, const float* up, const float* value,
+                 float* values, int threads) {
+    const int64_t inner = heads * width;
+#pragma omp parallel for collapse(2) num_threads(threads) schedule(static)
+    for (int64_t b = 0; b < batch; ++b) {
+        for (int64_t position = 0; position < length; ++position) {
+            const float* row = up + (b * length + position) * 2 * inner;
+            for (int64_t head = 0; head < heads; ++head) {
+                float* line = values + ((b * heads + head) * length + position) * width;
+                for (int64_t e = 0; e < width; e += LANES) {
+                    const int64_t column = head * width + e;
+                    store(line + e, block_product(load(row + column), value + column, inner));
+                }
+            }
+        }
+    }
 }
 
 int elmo_mix_backward(int64_t batch, int64_t length, int64_t heads, int64_t width, const float* up, const float* taps,
@@ -399,25 +458,27 @@ void elmo_output_forward(int64_t batch, int64_t length, int64_t heads, int64_t w
     }
 }
 
-// Gradients of elmo_output_forward. grad_scale_sums (threads, 2, inner), zero before, holds those of norm_scale and skip
-// by thread. Overwrites the second half of every row of grad_up.
+// Gradients of elmo_output_forward, whose convolved input is computed again. grad_outputs become the outputs.
+// grad_scale_sums (threads, 2, inner), zero before, holds the gradients of norm_scale and skip by thread. Overwrites the
+// second half of every row of grad_up.
 void elmo_output_backward(int64_t batch, int64_t length, int64_t heads, int64_t width, const float* numerators,
-                          const float* denominators, const float* floors, const float* convolved, const float* up,
-                          const float* norm_scale, const float* skip, const float* grad_outputs,
+                          const float* denominators, const float* floors, const float* up, const float* taps,
+                          const float* conv_bias, const float* norm_scale, const float* skip, float* grad_outputs,
                           float* grad_numerators, float* grad_denominators, float* grad_log_floors,
                           float* grad_convolved, float* grad_up, float* grad_scale_sums, int threads) {
     const int64_t inner = heads * width, tokens = batch * length;
+    const std::vector<float> zeros(inner, 0.0f);
 #pragma omp parallel for num_threads(threads) schedule(static, 1)
     for (int64_t part = 0; part < threads; ++part) {
         float* grad_norm_scale = grad_scale_sums + part * 2 * inner;
         float* grad_skip = grad_norm_scale + inner;
         for (int64_t token = part * tokens / threads; token < (part + 1) * tokens / threads; ++token) {
+            const Window window(up + token / length * length * 2 * inner, token % length, 2 * inner, zeros.data());
             for (int64_t head = 0; head < heads; ++head) {
                 const int64_t at = (token / length * heads + head) * length + token % length, column = head * width;
                 const float* line = numerators + at * width;
-                const float* c = convolved + token * inner + column;
                 const float* gate = up + token * 2 * inner + inner + column;
-                const float* grad_line = grad_outputs + token * inner + column;
+                float* grad_line = grad_outputs + token * inner + column;
                 float* grad_numerator = grad_numerators + at * width;
                 const float size = std::fabs(denominators[at]), floor = floors[at];
                 const float factor = 1.0f / (std::max(size, floor) + CELL_EPSILON);
@@ -433,10 +494,13 @@ void elmo_output_backward(int64_t batch, int64_t length, int64_t heads, int64_t 
                 for (int64_t e = 0; e < width; e += LANES) {
                     const Lanes normed = (load(line + e) * factor - mean) * inverse;
                     const Lanes gain = load(norm_scale + column + e), pass = load(skip + column + e);
-                    const Lanes z = load(gate + e), open = sigmoid(z), conv = load(c + e), grad = load(grad_line + e);
+                    const Lanes before = window.convolve(taps, conv_bias, inner, column + e);
+                    const Lanes conv = before * sigmoid(before), gated = normed * gain + pass * conv;
+                    const Lanes z = load(gate + e), open = sigmoid(z), grad = load(grad_line + e);
                     const Lanes grad_sum = grad * z * open;
+                    store(grad_line + e, gated * (z * open));
                     store(grad_up + token * 2 * inner + inner + column + e,
-                          grad * (normed * gain + pass * conv) * open * (1.0f + z * (1.0f - open)));
+                          grad * gated * open * (1.0f + z * (1.0f - open)));
                     store(grad_convolved + token * inner + column + e, grad_sum * pass);
                     store(grad_skip + column + e, load(grad_skip + column + e) + grad_sum * conv);
                     store(grad_norm_scale + column + e, load(grad_norm_scale + column + e) + grad_sum * normed);
@@ -473,7 +537,8 @@ void elmo_dropout(int64_t count, float share, uint32_t seed, uint32_t salt, cons
 #pragma omp parallel for num_threads(threads) schedule(static)
     for (int64_t at = 0; at < count; at += LANES) {
         const int some = static_cast<int>(std::min<int64_t>(LANES, count - at));
-        Words word = Words{0, 1, 2, 3, 4, 5, 6, 7} + static_cast<uint32_t>(at);
+        Words word;
+        for (int i = 0; i < LANES; ++i) word[i] = static_cast<uint32_t>(at) + i;
         // Two rounds of a 32-bit finaliser (C. Wellons, "lowbias32"), keyed before each.
         word = (word ^ seed) + static_cast<uint32_t>(at >> 32) * 0x9e3779b9u;
         for (int round = 0; round < 2; ++round) {

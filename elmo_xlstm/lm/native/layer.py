@@ -1,13 +1,15 @@
-"""An mLSTM layer between its two projections, with compiled kernels around the matrix products of the cell.
+"""An mLSTM layer behind its up-projection, with compiled kernels around the matrix products.
 
 The numbers are those of :class:`~elmo_xlstm.lm.layer.MLSTMLayer` up to rounding; :mod:`elmo_xlstm.lm.cell` explains the
-symbols. Kept for the backward pass are the layer's input, the convolved input, queries, keys, values and the cell's
-numerator: everything else is cheap to compute again.
+symbols. Kept for the backward pass are the up-projection, queries, keys and the cell's numerator: everything else, what
+the down-projection reads included, is cheap to compute again.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable
+from functools import partial
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -37,155 +39,167 @@ def takes(inputs: Tensor) -> bool:
     return plain and 0 < inputs.shape[1] <= PARALLEL_LENGTH and len(inputs) > 0
 
 
-@torch.compiler.disable  # compiled already; what is around it may be
-def fused_mlstm(
-    up: Tensor,
-    conv_weight: Tensor,
-    conv_bias: Tensor,
-    query_weight: Tensor,
-    key_weight: Tensor,
-    value_weight: Tensor,
-    gate_weight: Tensor,
-    gate_bias: Tensor,
-    norm_scale: Tensor,
-    skip: Tensor,
-) -> Tensor:
-    """Convolution, cell, norm and output gate.
+class LayerWeights(NamedTuple):
+    """What lies between the two projections of a layer.
 
-    Args:
-        up: (batch, length, 2 * inner dim), the up-projection; at most ``PARALLEL_LENGTH`` long.
-        conv_weight: (inner dim, taps).
+    Attributes:
+        conv: (inner dim, taps).
         conv_bias: (inner dim,).
-        query_weight: (blocks, out, in), as are ``key_weight`` and ``value_weight``.
-        key_weight: see there.
-        value_weight: see there.
-        gate_weight: (2 * heads, 3 * inner dim), input gates before forget gates.
+        query: (blocks, out, in), as are ``key`` and ``value``.
+        key: see there.
+        value: see there.
+        gate: (2 * heads, 3 * inner dim), input gates before forget gates.
         gate_bias: (2 * heads,).
         norm_scale: (inner dim,), of the heads' norm.
         skip: (inner dim,).
+    """
+
+    conv: Tensor
+    conv_bias: Tensor
+    query: Tensor
+    key: Tensor
+    value: Tensor
+    gate: Tensor
+    gate_bias: Tensor
+    norm_scale: Tensor
+    skip: Tensor
+
+
+@torch.compiler.disable  # compiled already; what is around it may be
+def fused_layer(up: Tensor, weights: LayerWeights, down: Tensor) -> Tensor:
+    """Convolution, cell, norm, output gate and down-projection.
+
+    Args:
+        up: (batch, length, 2 * inner dim), the up-projection; at most ``PARALLEL_LENGTH`` long.
+        weights: of what lies between the projections.
+        down: (embedding dim, inner dim).
 
     Returns:
-        (batch, length, inner dim), what the down-projection reads.
+        (batch, length, embedding dim).
     """
-    outputs: Tensor = _FusedMLSTM.apply(
-        up,
-        conv_weight,
-        conv_bias,
-        query_weight,
-        key_weight,
-        value_weight,
-        gate_weight,
-        gate_bias,
-        norm_scale,
-        skip,
-    )
+    outputs: Tensor = _FusedLayer.apply(up, down, *weights)
     return outputs
 
 
-class _FusedMLSTM(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, up: Tensor, *weights: Tensor) -> Tensor:
-        up = up.contiguous()
-        conv_weight, conv_bias, query_weight, key_weight, value_weight, gate_weight, gate_bias, scale, skip = (
-            weight.contiguous() for weight in weights
-        )
-        batch, length, double = up.shape
-        inner, heads = double // 2, len(gate_bias) // 2
-        shape = batch, length, heads, inner // heads
-        convolved = up.new_empty(batch, length, inner)
-        queries, keys, values = (up.new_empty(batch * heads, length, shape[-1]) for _ in range(3))
-        gates = up.new_empty(batch, 2 * heads, length)
-        taps = conv_weight.T.contiguous()
-        of_query, of_key, of_value = (_by_input(weight) for weight in (query_weight, key_weight, value_weight))
-        call(
-            "elmo_mix_forward",
-            *shape,
-            up,
-            taps,
-            conv_bias,
-            of_query,
-            of_key,
-            of_value,
-            gate_weight,
-            gate_bias,
-            convolved,
-            queries,
-            keys,
-            values,
-            gates,
-        )
+@torch.no_grad()
+def between_projections(up: Tensor, weights: LayerWeights) -> Tensor:
+    """The same without the down-projection, and without gradients: (batch, length, inner dim)."""
+    return _forward(up.contiguous(), _contiguous(weights))[0]
 
-        input_gates, forget_gates = gates.chunk(2, dim=1)
-        weight, running, source, floor = gate_sums(input_gates, F.logsigmoid(forget_gates))
-        denominator = torch.empty_like(floor)
-        numerator = torch.empty_like(values)
-        factor = shape[-1] ** -0.5
-        for rows, columns in row_blocks(length):
-            scores = torch.bmm(queries[:, rows], keys[:, columns].transpose(1, 2))
-            call(
-                "elmo_decay_forward",
-                batch * heads,
-                length,
-                rows.start,
-                rows.stop - rows.start,
-                factor,
-                weight,
-                running,
-                scores,
-                denominator,
-            )
-            torch.bmm(scores, values[:, columns], out=numerator[:, rows])
-        outputs = torch.empty_like(convolved)
-        call("elmo_output_forward", *shape, numerator, denominator, floor, convolved, up, scale, skip, outputs)
-        ctx.save_for_backward(
-            up,
-            conv_weight,
-            conv_bias,
-            query_weight,
-            key_weight,
-            value_weight,
-            gate_weight,
-            scale,
-            skip,
-            convolved,
-            queries,
-            keys,
-            values,
-            numerator,
-            forget_gates,
+
+def _contiguous(weights: Iterable[Tensor]) -> LayerWeights:
+    return LayerWeights(*(weight.contiguous() for weight in weights))
+
+
+class _Cell(NamedTuple):
+    """What the forward pass leaves for the backward pass; all but the first three are (batch, heads, length)."""
+
+    queries: Tensor  # (batch * heads, length, head width), as are keys and numerator
+    keys: Tensor
+    numerator: Tensor
+    forget_gates: Tensor
+    weight: Tensor
+    running: Tensor
+    source: Tensor
+    floor: Tensor
+    denominator: Tensor
+
+
+def _forward(up: Tensor, weights: LayerWeights) -> tuple[Tensor, _Cell]:
+    """What the down-projection reads, (batch, length, inner dim), and what the backward pass needs."""
+    batch, length, double = up.shape
+    inner, heads = double // 2, len(weights.gate_bias) // 2
+    shape = batch, length, heads, inner // heads
+    run = partial(call, width=shape[-1])
+    convolved = up.new_empty(batch, length, inner)
+    queries, keys, values = (up.new_empty(batch * heads, length, shape[-1]) for _ in range(3))
+    gates = up.new_empty(batch, 2 * heads, length)
+    run(
+        "elmo_mix_forward",
+        *shape,
+        up,
+        weights.conv.T.contiguous(),
+        weights.conv_bias,
+        *(_by_input(blocks) for blocks in (weights.query, weights.key, weights.value)),
+        weights.gate,
+        weights.gate_bias,
+        convolved,
+        queries,
+        keys,
+        values,
+        gates,
+    )
+
+    input_gates, forget_gates = gates.chunk(2, dim=1)
+    weight, running, source, floor = gate_sums(input_gates, F.logsigmoid(forget_gates))
+    denominator = torch.empty_like(floor)
+    numerator = torch.empty_like(values)
+    for rows, columns in row_blocks(length):
+        scores = torch.bmm(queries[:, rows], keys[:, columns].transpose(1, 2))
+        run(
+            "elmo_decay_forward",
+            batch * heads,
+            length,
+            rows.start,
+            rows.stop - rows.start,
+            shape[-1] ** -0.5,
             weight,
             running,
-            source,
-            floor,
+            scores,
             denominator,
         )
-        return outputs
+        torch.bmm(scores, values[:, columns], out=numerator[:, rows])
+    outputs = torch.empty_like(convolved)
+    run(
+        "elmo_output_forward",
+        *shape,
+        numerator,
+        denominator,
+        floor,
+        convolved,
+        up,
+        weights.norm_scale,
+        weights.skip,
+        outputs,
+    )
+    return outputs, _Cell(queries, keys, numerator, forget_gates, weight, running, source, floor, denominator)
+
+
+class _FusedLayer(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, up: Tensor, down: Tensor, *weights: Tensor) -> Tensor:
+        up, plain = up.contiguous(), _contiguous(weights)
+        outputs, cell = _forward(up, plain)
+        ctx.save_for_backward(up, down, *plain, *cell)
+        return F.linear(outputs, down)
 
     @staticmethod
-    def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor, ...]:
+    def backward(ctx: Any, *grad_projected: Tensor) -> tuple[Tensor, ...]:
         saved = ctx.saved_tensors  # to be read once: activation checkpointing computes them here
-        up, conv_weight, conv_bias, query_weight, key_weight, value_weight, gate_weight, scale, skip = saved[:9]
-        convolved, queries, keys, values, numerator, forget_gates = saved[9:15]
-        weight, running, source, floor, denominator = saved[15:]
-        batch, heads, length = weight.shape
-        inner = convolved.shape[-1]
+        up, down, weights, cell = saved[0], saved[1], LayerWeights(*saved[2:11]), _Cell(*saved[11:])
+        batch, heads, length = cell.weight.shape
+        inner = up.shape[-1] // 2
         shape = batch, length, heads, inner // heads
+        run = partial(call, width=shape[-1])
+        taps = weights.conv.T.contiguous()
 
-        grad_up, grad_convolved = torch.empty_like(up), torch.empty_like(convolved)
-        grad_numerator = torch.empty_like(numerator)
-        grad_denominator, grad_log_floor = torch.empty_like(denominator), torch.empty_like(floor)
+        outputs = grad_projected[0] @ down  # (batch, length, inner dim): their gradient so far
+        grad_up, grad_convolved = torch.empty_like(up), torch.empty_like(outputs)
+        grad_numerator = torch.empty_like(cell.numerator)
+        grad_denominator, grad_log_floor = torch.empty_like(cell.denominator), torch.empty_like(cell.floor)
         grad_scales = up.new_zeros(torch.get_num_threads(), 2, inner)
-        call(
+        run(
             "elmo_output_backward",
             *shape,
-            numerator,
-            denominator,
-            floor,
-            convolved,
+            cell.numerator,
+            cell.denominator,
+            cell.floor,
             up,
-            scale,
-            skip,
-            grad_outputs[0].contiguous(),
+            taps,
+            weights.conv_bias,
+            weights.norm_scale,
+            weights.skip,
+            outputs,
             grad_numerator,
             grad_denominator,
             grad_log_floor,
@@ -193,47 +207,52 @@ class _FusedMLSTM(torch.autograd.Function):
             grad_up,
             grad_scales,
         )
+        grad_down = grad_projected[0].flatten(0, 1).T @ outputs.flatten(0, 1)
+        del outputs
 
-        grad_queries, grad_keys, grad_values = (torch.empty_like(queries) for _ in range(3))
-        grad_weight, grad_rows = torch.zeros_like(weight), torch.empty_like(weight)
+        values = torch.empty_like(cell.keys)
+        run("elmo_values", *shape, up, _by_input(weights.value), values)
+        grad_queries, grad_keys, grad_values = (torch.empty_like(values) for _ in range(3))
+        grad_weight, grad_rows = torch.zeros_like(cell.weight), torch.empty_like(cell.weight)
         for rows, columns in reversed(list(row_blocks(length))):  # the first of them writes all keys and values
-            scores = torch.bmm(queries[:, rows], keys[:, columns].transpose(1, 2))
+            scores = torch.bmm(cell.queries[:, rows], cell.keys[:, columns].transpose(1, 2))
             grad_scores = torch.bmm(grad_numerator[:, rows], values[:, columns].transpose(1, 2))
-            call(
+            run(
                 "elmo_decay_backward",
                 batch * heads,
                 length,
                 rows.start,
                 rows.stop - rows.start,
                 shape[-1] ** -0.5,
-                weight,
-                running,
+                cell.weight,
+                cell.running,
                 grad_denominator,
                 scores,
                 grad_scores,
                 grad_weight,
                 grad_rows,
             )
-            torch.bmm(grad_scores, keys[:, columns], out=grad_queries[:, rows])
+            torch.bmm(grad_scores, cell.keys[:, columns], out=grad_queries[:, rows])
             _add_product(grad_values, scores, grad_numerator[:, rows], rows.stop == length)
-            _add_product(grad_keys, grad_scores, queries[:, rows], rows.stop == length)
+            _add_product(grad_keys, grad_scores, cell.queries[:, rows], rows.stop == length)
 
-        grad_input, grad_log_forget = gate_gradients(grad_weight, grad_rows, grad_log_floor, source)
-        grad_forget = grad_log_forget * torch.sigmoid(-forget_gates)
+        grad_input, grad_log_forget = gate_gradients(grad_weight, grad_rows, grad_log_floor, cell.source)
+        grad_forget = grad_log_forget * torch.sigmoid(-cell.forget_gates)
         grad_gates = torch.cat([grad_input, grad_forget], dim=1)  # (batch, 2 heads, length)
 
-        grad_taps, grad_bias = up.new_empty(TAPS, inner), torch.empty_like(conv_bias)
+        grad_taps, grad_bias = up.new_empty(TAPS, inner), torch.empty_like(weights.conv_bias)
         grad_blocks = up.new_empty(3, BLOCK_SIZE, inner)
-        grad_gate_weight = torch.empty_like(gate_weight)
-        call(
+        grad_gate_weight = torch.empty_like(weights.gate)
+        blocks = weights.query, weights.key, weights.value
+        run(
             "elmo_mix_backward",
             *shape,
             up,
-            conv_weight.T.contiguous(),
-            conv_bias,
-            *(_by_input(blocks) for blocks in (query_weight, key_weight, value_weight)),
-            *(_by_output(blocks) for blocks in (query_weight, key_weight, value_weight)),
-            gate_weight,
+            taps,
+            weights.conv_bias,
+            *map(_by_input, blocks),
+            *map(_by_output, blocks),
+            weights.gate,
             grad_queries,
             grad_keys,
             grad_values,
@@ -247,6 +266,7 @@ class _FusedMLSTM(torch.autograd.Function):
         )
         return (
             grad_up,
+            grad_down,
             grad_taps.T,
             grad_bias,
             *(grad.unflatten(1, (-1, BLOCK_SIZE)).permute(1, 2, 0) for grad in grad_blocks),

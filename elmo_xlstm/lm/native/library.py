@@ -1,4 +1,8 @@
-"""The compiled kernels: built once per source, compiler and kind of processor, kept in the user's cache."""
+"""The compiled kernels: built once per source, compiler and kind of processor, kept in the user's cache.
+
+There are two builds, which compute 8 or 16 floats at once. The latter takes AVX-512, and rows whose width is a multiple
+of 16; the former is for all others.
+"""
 
 from __future__ import annotations
 
@@ -22,13 +26,15 @@ from elmo_xlstm.errors import UserError
 
 OFF = "ELMO_XLSTM_NATIVE"  # "0" in the environment turns the kernels off
 OPTIONS = ("-O3", "-march=native", "-fno-math-errno", "-fopenmp", "-std=c++17", "-shared", "-fPIC")
+NARROW, WIDE = 8, 16  # floats at once
 _SIGNATURES: dict[str, str] = {  # q int64, i int32, u uint32, f float, p pointer to float32
     "elmo_mix_forward": "qqqq" + "p" * 13 + "i",
+    "elmo_values": "qqqq" + "p" * 3 + "i",
     "elmo_mix_backward": "qqqq" + "p" * 22 + "i",
     "elmo_decay_forward": "qqqqf" + "p" * 4 + "i",
     "elmo_decay_backward": "qqqqf" + "p" * 7 + "i",
     "elmo_output_forward": "qqqq" + "p" * 8 + "i",
-    "elmo_output_backward": "qqqq" + "p" * 14 + "i",
+    "elmo_output_backward": "qqqq" + "p" * 15 + "i",
     "elmo_dropout": "qfuu" + "p" * 3 + "i",
 }
 _TYPES: dict[str, Any] = {
@@ -40,25 +46,36 @@ _TYPES: dict[str, Any] = {
 }
 
 
-def library_problem() -> str | None:
-    """Why there are no compiled kernels here, or ``None`` if there are; compiles them if need be, in some seconds."""
+def library_problem(width: int = WIDE) -> str | None:
+    """Why there are no compiled kernels here, or ``None`` if there are; compiles them if need be, in some seconds.
+
+    Args:
+        width: of the rows that they are to compute.
+    """
     if os.environ.get(OFF) == "0":
         return f"{OFF} is 0"
-    loaded = _load()
+    loaded = _load(lanes(width))
     return loaded if isinstance(loaded, str) else None
 
 
-def call(name: str, *arguments: Tensor | float | None) -> None:
+@cache
+def lanes(width: int) -> int:
+    """How many floats of rows of a width are computed at once here."""
+    return WIDE if width % WIDE == 0 and "avx512f" in _processor().split() else NARROW
+
+
+def call(name: str, *arguments: Tensor | float | None, width: int = WIDE) -> None:
     """Call a kernel with torch's number of threads.
 
     Args:
         name: of the kernel.
         arguments: tensors are float32, contiguous and on the CPU.
+        width: of the rows, a multiple of ``NARROW``; any for those kernels that take rows of any width.
 
     Raises:
         UserError: there are no compiled kernels here.
     """
-    library = _load()
+    library = _load(lanes(width))
     if isinstance(library, str):
         raise UserError(f"no compiled kernels: {library}")
     plain = [argument.data_ptr() if isinstance(argument, Tensor) else argument for argument in arguments]
@@ -66,8 +83,8 @@ def call(name: str, *arguments: Tensor | float | None) -> None:
 
 
 @cache
-def _load() -> ctypes.CDLL | str:
-    """The library, or why there is none."""
+def _load(at_once: int) -> ctypes.CDLL | str:
+    """The library that computes so many floats at once, or why there is none."""
     if sys.platform == "win32":
         return "kernels are not built on Windows"
     compiler = os.environ.get("CXX") or ("clang++" if sys.platform == "darwin" else "g++")
@@ -76,9 +93,10 @@ def _load() -> ctypes.CDLL | str:
         return f"no C++ compiler ({compiler})"
     source = resources.files(__package__).joinpath("kernels.cpp").read_bytes()
     try:
-        path = _directory() / f"{_key(source, found)}.so"
+        options = (*OPTIONS, f"-DELMO_LANES={at_once}")
+        path = _directory() / f"{_key(source, found, options)}.so"
         if not path.exists():
-            _build(found, source, path)
+            _build(found, options, source, path)
         library = ctypes.CDLL(str(path))
     except subprocess.CalledProcessError as error:
         lines = error.stderr.strip().splitlines() or [f"status {error.returncode}"]
@@ -97,13 +115,14 @@ def _directory() -> Path:
     return Path(base) / "elmo_xlstm" / "kernels"
 
 
-def _key(source: bytes, compiler: str) -> str:
+def _key(source: bytes, compiler: str, options: tuple[str, ...]) -> str:
     """Names what a build depends on: a cache may be shared by machines with other processors."""
     version = subprocess.run([compiler, "--version"], capture_output=True, text=True, check=True).stdout
-    parts = (source.decode(), version, *OPTIONS, platform.machine(), _processor())
+    parts = (source.decode(), version, *options, platform.machine(), _processor())
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
 
 
+@cache
 def _processor() -> str:
     """What the processor can do."""
     try:
@@ -113,11 +132,11 @@ def _processor() -> str:
     return next((line for line in lines if line.startswith(("flags", "Features"))), "")
 
 
-def _build(compiler: str, source: bytes, path: Path) -> None:
+def _build(compiler: str, options: tuple[str, ...], source: bytes, path: Path) -> None:
     """Compile beside ``path`` and move there, so that another process never loads half a library."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with tempfile.TemporaryDirectory(dir=path.parent) as scratch:
         unit, built = Path(scratch) / "kernels.cpp", Path(scratch) / "kernels.so"
         unit.write_bytes(source)
-        subprocess.run([compiler, *OPTIONS, "-o", str(built), str(unit)], capture_output=True, text=True, check=True)
+        subprocess.run([compiler, *options, "-o", str(built), str(unit)], capture_output=True, text=True, check=True)
         os.replace(built, path)

@@ -15,7 +15,7 @@ from elmo_xlstm.lm import BiXLSTM, BiXLSTMConfig
 from elmo_xlstm.lm.activation_checkpointing import checkpoint_activations
 from elmo_xlstm.lm.cell import PARALLEL_LENGTH
 from elmo_xlstm.lm.kernels import native_problem, use_kernel
-from elmo_xlstm.lm.layer import MLSTMLayer
+from elmo_xlstm.lm.layer import MLSTMBlock, MLSTMLayer
 from elmo_xlstm.lm.native import dropped_residual, layer_problem, library_problem
 
 CPU = torch.device("cpu")
@@ -30,7 +30,7 @@ def make_layer(dim: int, heads: int, seed: int = 0) -> MLSTMLayer:
     return layer
 
 
-def run(layer: MLSTMLayer, inputs: Tensor, upstream: Tensor) -> dict[str, Tensor]:
+def run(layer: MLSTMLayer | MLSTMBlock, inputs: Tensor, upstream: Tensor) -> dict[str, Tensor]:
     """Output and all gradients."""
     inputs = inputs.clone().requires_grad_()
     layer.zero_grad()
@@ -58,6 +58,10 @@ def test_outputs_and_gradients_are_as_exact_as_plain_torchs(
     plain = run(layer, inputs, upstream)
     layer.fused = True
     fused = run(layer, inputs, upstream)
+    assert_as_exact(fused, plain, true)
+
+
+def assert_as_exact(fused: dict[str, Tensor], plain: dict[str, Tensor], true: dict[str, Tensor]) -> None:
     assert fused.keys() == true.keys()
     for name, exact in true.items():
         size = exact.norm().clamp_min(1e-3)  # a first token forgets nothing: that gradient is zero
@@ -65,6 +69,39 @@ def test_outputs_and_gradients_are_as_exact_as_plain_torchs(
         # Gates' gradients are small differences of large sums: which form rounds better is a matter of luck.
         bound = 1e-6 if name == "output" else 1e-4 if "gate" in name else 1e-5
         assert error <= max(bound, 10 * plain_error), name
+
+
+@settings(max_examples=10, deadline=None)
+@given(length=st.sampled_from([1, 5, 130]), dim=st.sampled_from([32, 96]), seed=st.integers(0, 2**16))
+def test_blocks_are_as_exact_as_plain_torchs(length: int, dim: int, seed: int) -> None:
+    torch.manual_seed(seed)
+    block = MLSTMBlock(BiXLSTMConfig(vocab_size=9, embedding_dim=dim, num_blocks=1, num_heads=2, dropout=0.0))
+    for parameter in block.parameters():
+        torch.nn.init.normal_(parameter, 0.0, 0.15)
+    inputs, upstream = 3 + torch.randn(2, 2, length, dim)  # the norm has a mean to take away
+    true = run(copy.deepcopy(block).double(), inputs.double(), upstream.double())
+    plain = run(block, inputs, upstream)
+    block.xlstm.fused = True
+    fused = run(block, inputs, upstream)
+    assert_as_exact(fused, plain, true)
+
+
+def test_little_is_kept_for_the_backward_pass() -> None:
+    block = make_model().forward_stack.blocks[0]
+    block.xlstm.fused = True
+    kept: dict[int, int] = {}
+
+    def pack(tensor: Tensor) -> Tensor:
+        kept[tensor.untyped_storage().data_ptr()] = tensor.numel()
+        return tensor
+
+    parameters = sum(parameter.numel() for parameter in block.parameters())
+    batch, length, dim = 4, 120, 32
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        block(torch.randn(batch, length, dim, requires_grad=True))
+    inner = 2 * dim
+    # Its input, the up-projection, queries, keys and numerator; gates and statistics are a few numbers a token.
+    assert sum(kept.values()) < batch * length * (dim + 2 * inner + 3 * inner + 40) + 2 * parameters
 
 
 def test_over_many_draws_the_kernels_err_no_more_than_plain_torch() -> None:

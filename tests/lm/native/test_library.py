@@ -17,9 +17,14 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="kernels are not
 def fresh(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     """An empty cache, and nothing loaded in this process."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    library._load.cache_clear()
+    forget()
     yield
+    forget()
+
+
+def forget() -> None:
     library._load.cache_clear()
+    library.lanes.cache_clear()
 
 
 def fake_compiler(path: Path, body: str) -> Path:
@@ -63,9 +68,17 @@ def test_what_was_built_is_found_again(monkeypatch: pytest.MonkeyPatch, tmp_path
     monkeypatch.setattr(library.ctypes, "CDLL", lambda path: _Library(Path(path)))
     for _ in range(2):
         assert library_problem() is None
-        library._load.cache_clear()
+        forget()
     assert counter.read_text().count("x") == 1
     assert len(list((tmp_path / "cache").rglob("*"))) == 3  # two directories and the library, nothing half-built
+
+
+def test_sixteen_floats_at_once_take_the_processor_and_the_width(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(library, "_processor", lambda: "flags : fpu avx2 avx512f")
+    assert [library.lanes(width) for width in (384, 24, 8)] == [16, 8, 8]
+    forget()
+    monkeypatch.setattr(library, "_processor", lambda: "flags : fpu avx2")
+    assert library.lanes(384) == 8
 
 
 class _Library:

@@ -1,0 +1,54 @@
+"""A layer norm and the projection behind it, without the normalised input being kept."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from elmo_xlstm.products import product_by_parts
+
+EPSILON = 1e-5
+GRADIENTS_OF_INPUT_AND_SCALE = [True, True, False]
+
+
+def normed_projection(inputs: Tensor, scale: Tensor, weight: Tensor) -> Tensor:
+    """``layer_norm(inputs) @ weight.T``; the backward pass normalises again, which costs less than memory does.
+
+    Args:
+        inputs: (batch, length, dim).
+        scale: (dim,), of the norm, which has no bias.
+        weight: (outputs, dim).
+
+    Returns:
+        (batch, length, outputs).
+    """
+    outputs: Tensor = _NormedProjection.apply(inputs, scale, weight)
+    return outputs
+
+
+class _NormedProjection(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, inputs: Tensor, scale: Tensor, weight: Tensor) -> Tensor:
+        normed, mean, deviation = torch.native_layer_norm(inputs, scale.shape, scale, None, EPSILON)
+        ctx.save_for_backward(inputs, scale, weight, mean, deviation)
+        return F.linear(normed, weight)
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        inputs, scale, weight, mean, deviation = ctx.saved_tensors
+        grad = grad_outputs[0].flatten(0, 1)
+        grad_weight = grad.T @ F.layer_norm(inputs, scale.shape, scale, eps=EPSILON).flatten(0, 1)
+        grad_inputs, grad_scale, _ = torch.ops.aten.native_layer_norm_backward(
+            product_by_parts(grad, weight).view_as(inputs),
+            inputs,
+            scale.shape,
+            mean,
+            deviation,
+            scale,
+            None,
+            GRADIENTS_OF_INPUT_AND_SCALE,
+        )
+        return grad_inputs, grad_scale, grad_weight
