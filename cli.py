@@ -169,6 +169,7 @@ def finetune(
         return _show(settings, describe_finetuning(settings))
     open_run(settings.directory, settings.model_dump(mode="json"), force=force, resume=resume)
     _note_run()
+    keep_freed_memory()
     command = shlex.join(["python", "cli.py", *sys.argv[1:]])
     result = run_finetuning(settings, settings.directory, command, resume, terminal_progress())
     for name, value in result.metrics.items():

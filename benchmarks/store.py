@@ -18,6 +18,7 @@ from benchmarks.results import Measurement, Result, make_result
 from benchmarks.sentences import Words
 from benchmarks.session import Session
 from benchmarks.timing import quartiles
+from elmo_xlstm.allocator import keep_freed_memory
 from elmo_xlstm.embedding import ElmoEmbedder, FeatureStore, ScalarMix
 from elmo_xlstm.heads import (
     BiLSTM,
@@ -124,6 +125,7 @@ def measure_store(session: Session, sentences: list[Words], tokenizer: Tokenizer
         tokenizer: theirs.
         most: take no more of them, drawn evenly from the whole list; all by default.
     """
+    keep_freed_memory()  # as fine-tuning does
     sentences = evenly(list(dict.fromkeys(sentences)), most)
     model = session.place(BiXLSTM(session.size.config(tokenizer.vocab_size)))
     embedder = ElmoEmbedder(model, tokenizer)

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
+from elmo_xlstm.allocator import keep_freed_memory
 from elmo_xlstm.config import validate
 from elmo_xlstm.crash_report import EXIT_STATUS, printable, report_crash
 from elmo_xlstm.errors import UserError
@@ -64,4 +65,5 @@ def _stop_with_the_suite() -> None:
 
 if __name__ == "__main__":
     _stop_with_the_suite()
+    keep_freed_memory()
     sys.exit(main(sys.argv[1:]))
