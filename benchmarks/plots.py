@@ -11,6 +11,7 @@ from elmo_xlstm.errors import UserError
 
 NUMBERED = {"length": "tokens of a sequence", "batch": "windows of a batch"}
 PER_TOKEN = {"s": (1e6, "µs"), "bytes": (2**-10, "KiB")}  # by unit of the values
+WIDE_RANGE = 50  # between the longest bar and the shortest, which would no longer be seen
 COLORS = ("#1b6ca8", "#d1495b", "#66a182", "#edae49", "#5f4b8b", "#8d8d8d", "#00798c")
 
 
@@ -83,3 +84,5 @@ def _bars(axes: Any, shown: list[Measurement]) -> None:
     axes.barh(places, medians, xerr=list(zip(*errors, strict=True)), color=colors, capsize=3)
     axes.set_yticks(places, labels, fontsize=8)
     axes.set_xlabel(f"{what} per second" if what else "GiB" if in_bytes else "seconds")
+    if max(medians) > WIDE_RANGE * min(medians):
+        axes.set_xscale("log")
