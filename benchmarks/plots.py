@@ -84,5 +84,5 @@ def _bars(axes: Any, shown: list[Measurement]) -> None:
     axes.barh(places, medians, xerr=list(zip(*errors, strict=True)), color=colors, capsize=3)
     axes.set_yticks(places, labels, fontsize=8)
     axes.set_xlabel(f"{what} per second" if what else "GiB" if in_bytes else "seconds")
-    if max(medians) > WIDE_RANGE * min(medians):
+    if 0 < WIDE_RANGE * min(medians) < max(medians):
         axes.set_xscale("log")

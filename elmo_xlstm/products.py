@@ -64,7 +64,7 @@ def fast_products(device: torch.device | None = None) -> Iterator[None]:
 def product_by_parts(left: Tensor, right: Tensor) -> Tensor:
     """``left @ right``, on a CPU summed over parts of the inner dimension, which is faster where that is long.
 
-    Autograd does not see through it.
+    Autograd does not see through it. Types below float32 are multiplied whole: they would be rounded at every part.
 
     Args:
         left: (rows, inner).
@@ -73,7 +73,8 @@ def product_by_parts(left: Tensor, right: Tensor) -> Tensor:
     Returns:
         (rows, columns).
     """
-    if left.device.type != "cpu" or torch.compiler.is_compiling():  # of a loop a compiler would make hundreds of nodes
+    whole = left.device.type != "cpu" or left.dtype.itemsize < torch.float32.itemsize
+    if whole or torch.compiler.is_compiling():  # which would make hundreds of nodes of the loop
         return left @ right
     total = left[:, :PART] @ right[:PART]
     for start in range(PART, len(right), PART):

@@ -270,3 +270,9 @@ def test_a_product_by_parts_is_the_product(inner: int, context: Callable[[], Abs
         found = product_by_parts(left, right)
     exact = left.double() @ right.double()
     assert (found - exact).norm() < 1e-6 * exact.norm()
+
+
+def test_low_precision_is_rounded_once() -> None:
+    torch.manual_seed(0)
+    left, right = torch.rand(5, 40 * PART).bfloat16(), torch.rand(40 * PART, 6).bfloat16()
+    assert torch.equal(product_by_parts(left, right), left @ right)

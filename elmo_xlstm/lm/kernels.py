@@ -66,7 +66,10 @@ def native_problem(config: BiXLSTMConfig, device: torch.device) -> str | None:
     """Why our compiled kernels cannot run a model on a device, or ``None`` if they can; compiles them if need be."""
     if device.type != "cpu":
         return f"they need a CPU, and this runs on {device.type}"
-    return layer_problem(config) or library_problem(config.inner_dim // config.num_heads)
+    width = config.inner_dim // config.num_heads
+    return (
+        layer_problem(config) or library_problem() or library_problem(width)
+    )  # what has no such width takes the first
 
 
 def kernel_problem(device: torch.device) -> str | None:

@@ -165,6 +165,7 @@ class MLSTMLayer(nn.Module):
 
     Attributes:
         fused: compute whole sequences on a CPU with compiled kernels; see :func:`~elmo_xlstm.lm.kernels.use_kernel`.
+            They take the weights: hooks of the modules that hold these do not run.
     """
 
     def __init__(self, config: BiXLSTMConfig) -> None:
@@ -185,7 +186,7 @@ class MLSTMLayer(nn.Module):
     ) -> tuple[Tensor, LayerState | None]:
         """Map (batch, length, embedding dim) to the same shape, and the state after the last token if asked for."""
         up = self.proj_up(inputs)
-        if self.fused and state is None and not return_state and takes(up):
+        if self.is_fused(up, state, return_state):
             return self.fused_forward(up), None
         cell_input, output_gate = up.chunk(2, dim=-1)
         before, cell_state = state if state is not None else (None, None)
@@ -195,6 +196,11 @@ class MLSTMLayer(nn.Module):
         hidden, cell_state = self.mlstm_cell(queries, keys, values, cell_state, return_state)
         hidden = (hidden + self.learnable_skip * convolved) * F.silu(output_gate)
         return self.proj_down(hidden), LayerState(tail, cell_state) if cell_state is not None else None
+
+    def is_fused(self, inputs: Tensor, state: LayerState | None, return_state: bool) -> bool:
+        """Whether compiled kernels are to compute this; not if projections have been replaced, as LoRA does."""
+        plain = type(self.proj_up) is type(self.proj_down) is nn.Linear
+        return self.fused and plain and state is None and not return_state and takes(inputs)
 
     def fused_forward(self, up: Tensor) -> Tensor:
         """Map (batch, length, 2 * inner dim), the up-projection, to (batch, length, embedding dim)."""
@@ -232,7 +238,7 @@ class MLSTMBlock(nn.Module):
         self, inputs: Tensor, state: LayerState | None = None, return_state: bool = False
     ) -> tuple[Tensor, LayerState | None]:
         """Map (batch, length, embedding dim) to the same shape, and the state after the last token if asked for."""
-        if self.xlstm.fused and state is None and not return_state and takes(inputs):
+        if self.xlstm.is_fused(inputs, state, return_state):
             scale = 1.0 + self.xlstm_norm.weight
             output = self.xlstm.fused_forward(normed_projection(inputs, scale, self.xlstm.proj_up.weight))
             if self.training and self.dropout.p:

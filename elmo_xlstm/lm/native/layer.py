@@ -174,7 +174,8 @@ class _FusedLayer(torch.autograd.Function):
         return F.linear(outputs, down)
 
     @staticmethod
-    def backward(ctx: Any, *grad_projected: Tensor) -> tuple[Tensor, ...]:
+    @torch.autocast("cpu", enabled=False)  # the kernels take float32, wherever the backward pass is started
+    def backward(ctx: Any, *grad_projected: Tensor) -> tuple[Tensor | None, ...]:
         saved = ctx.saved_tensors  # to be read once: activation checkpointing computes them here
         up, down, weights, cell = saved[0], saved[1], LayerWeights(*saved[2:11]), _Cell(*saved[11:])
         batch, heads, length = cell.weight.shape
@@ -207,7 +208,8 @@ class _FusedLayer(torch.autograd.Function):
             grad_up,
             grad_scales,
         )
-        grad_down = grad_projected[0].flatten(0, 1).T @ outputs.flatten(0, 1)
+        needed = ctx.needs_input_grad[1]
+        grad_down = grad_projected[0].flatten(0, 1).T @ outputs.flatten(0, 1) if needed else None
         del outputs
 
         values = torch.empty_like(cell.keys)

@@ -11,7 +11,6 @@ from torch.nn import functional as F
 from elmo_xlstm.products import product_by_parts
 
 EPSILON = 1e-5
-GRADIENTS_OF_INPUT_AND_SCALE = [True, True, False]
 
 
 def normed_projection(inputs: Tensor, scale: Tensor, weight: Tensor) -> Tensor:
@@ -37,18 +36,23 @@ class _NormedProjection(torch.autograd.Function):
         return F.linear(normed, weight)
 
     @staticmethod
-    def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    @torch.autocast("cpu", enabled=False)
+    def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor | None, ...]:
         inputs, scale, weight, mean, deviation = ctx.saved_tensors
         grad = grad_outputs[0].flatten(0, 1)
-        grad_weight = grad.T @ F.layer_norm(inputs, scale.shape, scale, eps=EPSILON).flatten(0, 1)
-        grad_inputs, grad_scale, _ = torch.ops.aten.native_layer_norm_backward(
-            product_by_parts(grad, weight).view_as(inputs),
-            inputs,
-            scale.shape,
-            mean,
-            deviation,
-            scale,
-            None,
-            GRADIENTS_OF_INPUT_AND_SCALE,
-        )
+        of_inputs, of_scale, of_weight = ctx.needs_input_grad
+        grad_inputs = grad_scale = grad_weight = None
+        if of_weight:
+            grad_weight = grad.T @ F.layer_norm(inputs, scale.shape, scale, eps=EPSILON).flatten(0, 1)
+        if of_inputs or of_scale:
+            grad_inputs, grad_scale, _ = torch.ops.aten.native_layer_norm_backward(
+                product_by_parts(grad, weight).view_as(inputs),
+                inputs,
+                scale.shape,
+                mean,
+                deviation,
+                scale,
+                None,
+                [of_inputs, of_scale, False],
+            )
         return grad_inputs, grad_scale, grad_weight

@@ -104,6 +104,42 @@ def test_little_is_kept_for_the_backward_pass() -> None:
     assert sum(kept.values()) < batch * length * (dim + 2 * inner + 3 * inner + 40) + 2 * parameters
 
 
+def test_a_backward_pass_started_under_autocast_is_float32_too() -> None:
+    block = make_model().forward_stack.blocks[0]
+    block.xlstm.fused = True
+    inputs, upstream = torch.randn(2, 2, 20, 32)
+    gradients = []
+    for enabled in (False, True):
+        block.zero_grad()
+        output, _ = block(inputs)
+        with torch.autocast("cpu", torch.bfloat16, enabled=enabled):
+            output.backward(upstream)
+        gradients.append([parameter.grad for parameter in block.parameters()])
+    assert all(torch.equal(*pair) for pair in zip(*gradients, strict=True))
+
+
+def test_frozen_weights_get_no_gradient_and_the_others_theirs() -> None:
+    block = make_model().forward_stack.blocks[0]
+    block.xlstm.fused = True
+    inputs, upstream = torch.randn(2, 2, 20, 32)
+    everything = run(block, inputs, upstream)
+    frozen = {"xlstm_norm.weight", "xlstm.proj_up.weight", "xlstm.proj_down.weight"}
+    for name, parameter in block.named_parameters():
+        parameter.requires_grad_(name not in frozen)
+    block.zero_grad()
+    block(inputs)[0].backward(upstream)
+    for name, parameter in block.named_parameters():
+        assert parameter.grad is None if name in frozen else torch.equal(parameter.grad, everything[name])
+
+
+def test_a_projection_that_was_replaced_is_called() -> None:
+    block = make_model().forward_stack.blocks[0]
+    block.xlstm.fused = True
+    block.xlstm.proj_down = torch.nn.Sequential(block.xlstm.proj_down, torch.nn.Threshold(1e9, 0.0))
+    inputs = torch.randn(2, 9, 32)
+    assert torch.equal(block(inputs)[0], inputs)
+
+
 def test_over_many_draws_the_kernels_err_no_more_than_plain_torch() -> None:
     ratios = []
     for seed in range(15):
