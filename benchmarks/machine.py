@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 
 from benchmarks.results import PEAK, Measurement, Result, make_result
 from benchmarks.session import Session
-from elmo_xlstm.products import fast_products
+from elmo_xlstm.lm.losses.cross_entropy import CHUNK_ROWS
+from elmo_xlstm.products import fast_products, product_by_parts
 
 COPY = "memory copy"
+WHOLE = "product with a long inner dimension, whole"  # of the soft-max loss's backward pass
+BY_PARTS = "product with a long inner dimension, by parts"
 COPIED_FLOATS = 64 * 2**20  # 256 MiB, far larger than a cache
 MANY = 20
 
@@ -34,12 +38,18 @@ def matrix_product(session: Session, precision: str) -> tuple[Callable[[], objec
 
 
 def measure_machine(session: Session) -> Result:
-    """Matrix products per precision, and copying."""
+    """Matrix products per precision, on a CPU one with a long inner dimension in two ways, and copying."""
     runs: dict[tuple[str, str], Callable[[], object]] = {}
     work: dict[tuple[str, str], dict[str, float]] = {}
     for precision in session.precisions():
         runs[PEAK, precision], operations = matrix_product(session, precision)
         work[PEAK, precision] = {"flops": operations}
+    if session.device.type == "cpu":
+        size = session.size
+        left, right = torch.randn(CHUNK_ROWS, size.vocab_size), torch.randn(size.vocab_size, size.embedding_dim)
+        for name, multiply in ((WHOLE, torch.matmul), (BY_PARTS, product_by_parts)):
+            runs[name, "fp32"] = fast_products()(partial(multiply, left, right))
+            work[name, "fp32"] = {"flops": 2.0 * CHUNK_ROWS * right.numel()}
     source = torch.ones(COPIED_FLOATS if session.size.name != "tiny" else 1024, device=session.device)
     target = torch.empty_like(source)
     copies = MANY if session.device.type == "cuda" else 1

@@ -57,3 +57,12 @@ def test_the_model_cards_size_costs_716_million_operations_a_token():
     assert cost / 1e6 == pytest.approx(716, rel=0.005)
     # That counts a prediction for a window's last piece too.
     assert cost == pytest.approx(training_flops_per_token(size.config()), rel=0.005)
+
+
+def test_what_an_epoch_from_the_store_can_gain_at_most():
+    size = SIZES["base"]
+    piece = flops.encoding(size.config(), 32)
+    word = flops.TRAINING * 2 * flops.lstm_layer(2 * size.embedding_dim, 256)  # the tagger's default width
+    assert piece / 1e6 == pytest.approx(118, abs=0.5)
+    assert word / 1e6 == pytest.approx(22, abs=0.5)
+    assert 1.39 * piece / word == pytest.approx(7.5, abs=0.1)
