@@ -93,9 +93,9 @@ METHOD = """\
   machines that return memory to their host pay most. At size base the package with it and the package without it do not
   fit into 24 GB together: they are in two tables, the second made with `--part settings`.
 - **Feature store**: an epoch from the store takes as long as one on features in memory. What is left is the training of
-  the head, so that a whole epoch gains less than the reading does. At size base 165 MFLOP embed a word (1.39 pieces, 118
-  for each in sentences of 32), and 22 train the tagger's BiLSTM on one: at equal FLOP a second, an epoch from the store
-  takes an eighth of embedding afresh at best.
+  the head, so that a whole epoch gains less than the reading does. At size base 165 MFLOP embed a word (1.39 pieces,
+  118 for each in sentences of 32), and 22 train the tagger's BiLSTM on one: at equal FLOP a second, an epoch from the
+  store takes an eighth of embedding afresh at best.
 - **Corpus preparation** reads documents of lines of the bundled text in a fresh process each time; the start of worker
   processes counts. A single process has the threads of the tokenizers library, one a core, which cut the text while
   Python cleans it on one; *on 1 core* it has one thread. Worker processes start from 32 MB of text on. Memory is the

@@ -26,7 +26,8 @@ UNSET = "none"
 # Of a product over 256 terms, as a relative norm: float32 is within 1e-6, factors rounded to bf16 are off by 2e-3.
 TOLERANCE = 1e-5
 
-# Of a long inner dimension, what oneDNN is given at once: whole ones take up to two fifths longer, for MKL it is equal.
+# Of a long inner dimension, what oneDNN is given at once: whole ones take a third longer, for MKL it is equal
+# (`python -m benchmarks machine`).
 PART = 512
 
 _lock = threading.Lock()
