@@ -13,6 +13,7 @@ from benchmarks import __main__ as command_line
 from benchmarks import memory, quality
 from benchmarks.contenders import ELMO, GRAPHS, KERNELS, LSTM, OURS, PACKAGE, SAMPLED, Contender, Contenders
 from benchmarks.gpu import measure_gpu, reason_against
+from benchmarks.machine import BY_PARTS, WHOLE
 from benchmarks.results import PEAK, Result, read_results
 from benchmarks.sentences import make_tokenizer
 from benchmarks.session import Session
@@ -56,7 +57,7 @@ def contenders(result: Result) -> set[str]:
 
 def test_machine(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     result = run("machine", tmp_path)
-    assert contenders(result) == {PEAK, "memory copy"}
+    assert contenders(result) == {PEAK, WHOLE, BY_PARTS, "memory copy"}
     assert "memory copy" in capsys.readouterr().out
 
 
