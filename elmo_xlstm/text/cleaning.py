@@ -130,12 +130,10 @@ class Cleaner:
         """The cleaned text, or why it is dropped; excluded lines are counted in ``report``."""
         text, dropped_lines = self.clean_lines(text), 0
         if self._excluded is not None:
-            text, dropped_lines = self._excluded.drop_lines(_INVISIBLE.sub("", text))
+            text, dropped_lines = self._excluded.drop_lines(text)
             if report is not None:
                 report.excluded_lines += dropped_lines
         text = " ".join(text.split())
-        if not text.isprintable():
-            text = " ".join(_INVISIBLE.sub("", text).split())
         if self.config.fix_unicode and not unicodedata.is_normalized("NFC", text):
             text = unicodedata.normalize("NFC", text)
         if text and len(text) >= self.config.min_characters:
@@ -151,6 +149,7 @@ class Cleaner:
             text = _fix_unicode(text)
         if self.config.strip_markup:
             text = strip_markup(text)
+        text = _INVISIBLE.sub("", text)  # entities spell them, too
         for pattern in self._remove:
             text = pattern.sub(" ", text)
         return text

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 MANIFEST_FILE = "manifest.json"
 TOKEN_COUNTS_FILE = "token_counts.npy"
 CHECKSUM = "sha256"
-FORMAT_VERSION = 1  # raised when the files, or what cleaning makes of a text, change
+FORMAT_VERSION = 2  # raised when the files, or what cleaning makes of a text, change
 
 
 class _Part:

@@ -40,8 +40,19 @@ def test_fix_unicode_can_be_switched_off() -> None:
     assert clean("cafe\u0301 sch\u00c3\u00b6n", fix_unicode=False) == "cafe\u0301 sch\u00c3\u00b6n"
 
 
-def test_control_and_zero_width_characters_go() -> None:
-    assert clean("a\x00b\u200bc\ufeffd\u00ade\x1b \u200b f\ud800g\ufffd") == "abcde fg"
+@pytest.mark.parametrize(
+    "invisible", "\x00 \x1b \u00ad \u034f \u200b \u200d \ufe0f \ufeff \ufffd \ud800 \U000e0101".split(" ")
+)
+def test_an_invisible_character_goes_whatever_else_the_text_holds(invisible: str) -> None:
+    for beside in ("", "\u200b", "é"):
+        assert clean(f"Saya suka{invisible} kamu{beside} {invisible} ❤{invisible}") == clean(
+            f"Saya suka kamu{beside} ❤"
+        )
+    assert clean("kata&#x200b; &shy;dan&#xfe0f;") == "kata dan"
+
+
+def test_boilerplate_is_found_whatever_invisible_characters_it_holds() -> None:
+    assert clean("satu\nBaca\u200b juga: dua\ufe0f\ntiga", remove=["^Baca juga:.*$"]) == "satu tiga"
 
 
 def test_markup_can_be_left() -> None:
