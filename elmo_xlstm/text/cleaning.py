@@ -41,7 +41,7 @@ class DropReason(Enum):
     SHORT = "short"
     """It is shorter than ``min_characters``."""
     DUPLICATE = "duplicate"
-    """The same text was there before."""
+    """The same tokens were there before."""
     OVERLAP = "overlap"
     """Nothing, or too little, is left of it without the lines that share passages with excluded texts."""
     SHARE = "share"
