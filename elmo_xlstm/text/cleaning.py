@@ -42,6 +42,8 @@ class DropReason(Enum):
     """It is shorter than ``min_characters``."""
     DUPLICATE = "duplicate"
     """The same tokens were there before."""
+    NEAR_DUPLICATE = "near duplicate"
+    """Most of it was there before."""
     OVERLAP = "overlap"
     """Nothing, or too little, is left of it without the lines that share passages with excluded texts."""
     SHARE = "share"

@@ -29,6 +29,7 @@ from elmo_xlstm.text.corpus_building import (
     build_corpus,
     manifest_checksum,
 )
+from elmo_xlstm.text.near_duplicates import NearDuplicates
 from elmo_xlstm.text.shards import TokenStream
 from elmo_xlstm.text.sources import sources as text_sources
 from elmo_xlstm.text.sources.files import hash_file
@@ -56,6 +57,8 @@ class CorpusConfig(Settings):
     """Processes that clean and tokenise; null for one a core. The corpus is the same for any number."""
     deduplicate: bool = True
     """Drop documents whose tokens, which are all that the model reads of them, were there before."""
+    near_duplicates: NearDuplicates | None = None
+    """Drop documents that differ from an earlier one in a few words only; null keeps them."""
 
 
 class CorruptCorpusError(UserError):
@@ -168,6 +171,8 @@ def _identity(config: CorpusConfig, fingerprints: list[dict[str, Any]], tokenize
         "shard_tokens": config.shard_tokens,
         "deduplicate": config.deduplicate,
     }
+    if config.near_duplicates is not None:
+        identity["near_duplicates"] = config.near_duplicates.model_dump()
     return {"digest": hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest(), **identity}
 
 

@@ -118,9 +118,10 @@ def _write_parts(
     )
     token_counts = np.zeros(tokenizer.vocab_size, dtype=np.int64)
     seen, lowest = SeenHashes(), 2**64 - 1
+    seen_bands = [SeenHashes() for _ in range(config.near_duplicates.bands)] if config.near_duplicates else []
     reports = [CleaningReport() for _ in text_sources]
     mixed = zip(config.sources, text_sources, strict=True)
-    batches = tokenize_documents(mixed, config.cleaning, tokenizer, config.workers)
+    batches = tokenize_documents(mixed, config.cleaning, tokenizer, config.workers, config.near_duplicates)
     with progress.task("Preparing corpus (documents)") as work:
         for batch in batches:
             report = reports[batch.source]
@@ -129,6 +130,10 @@ def _write_parts(
             if config.deduplicate:
                 used = seen.add(batch.hashes)
                 report.drop_kept(DropReason.DUPLICATE, int((~used).sum()))
+            if batch.bands is not None and used.any():
+                distinct = [known.add(band) for known, band in zip(seen_bands, batch.bands[used].T, strict=True)]
+                report.drop_kept(DropReason.NEAR_DUPLICATE, int((~np.all(distinct, axis=0)).sum()))
+                used[used] = np.all(distinct, axis=0)
             held_out = batch.hashes <= np.uint64(validation_below - 1)
             lowest = min(lowest, int(batch.hashes.min(initial=2**64 - 1)))
             written = train.write(batch, used & ~held_out, config.sources[batch.source].repeat)

@@ -19,6 +19,7 @@ import numpy as np
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.text.cleaning import Cleaner, CleaningReport, DropReason
 from elmo_xlstm.text.document import Document
+from elmo_xlstm.text.near_duplicates import NearDuplicates
 from elmo_xlstm.text.shards import token_dtype
 from elmo_xlstm.text.sources.settings import SourceSettings
 from elmo_xlstm.text.tokenizer import Tokenizer
@@ -39,6 +40,7 @@ class TokenizedBatch:
         lengths: (N,) int64, tokens of each document.
         characters: (N,) int64, characters of each cleaned text.
         hashes: (N,) uint64, a hash of each document's tokens.
+        bands: (N, bands) uint64, what near-duplicates share, if they are looked for.
         report: what was kept and dropped.
         source: position of their source among all sources.
     """
@@ -47,6 +49,7 @@ class TokenizedBatch:
     lengths: np.ndarray
     characters: np.ndarray
     hashes: np.ndarray
+    bands: np.ndarray | None
     report: CleaningReport
     source: int = 0
 
@@ -74,7 +77,9 @@ def hash_tokens(ids: Sequence[int]) -> int:
     return int.from_bytes(hashlib.blake2b(np.array(ids, dtype="<u4").tobytes(), digest_size=8).digest(), "little")
 
 
-def tokenize_batch(documents: Sequence[Document], cleaner: Cleaner, tokenizer: Tokenizer) -> TokenizedBatch:
+def tokenize_batch(
+    documents: Sequence[Document], cleaner: Cleaner, tokenizer: Tokenizer, near_duplicates: NearDuplicates | None = None
+) -> TokenizedBatch:
     """Clean and tokenise documents."""
     report = CleaningReport()
     texts = list(cleaner.clean_documents(documents, report))
@@ -84,6 +89,7 @@ def tokenize_batch(documents: Sequence[Document], cleaner: Cleaner, tokenizer: T
         lengths=np.array([len(document) for document in ids], dtype=np.int64),
         characters=np.array([len(text) for text in texts], dtype=np.int64),
         hashes=np.array([hash_tokens(document) for document in ids], dtype=np.uint64),
+        bands=near_duplicates.bands_of(texts) if near_duplicates else None,
         report=report,
     )
 
@@ -93,6 +99,7 @@ def tokenize_documents(
     cleaning: Cleaner.Config,
     tokenizer: Tokenizer,
     workers: int | None,
+    near_duplicates: NearDuplicates | None = None,
 ) -> Iterator[TokenizedBatch]:
     """Clean and tokenise the documents of sources in batches, each of one source; in the sources' order.
 
@@ -104,6 +111,7 @@ def tokenize_documents(
         tokenizer: what splits them.
         workers: number of processes; None for one a core. One worker, and little text, stay in this
             process; the batches are the same.
+        near_duplicates: what they are told by, if they are looked for.
 
     Raises:
         UserError: a source fails, or a worker process dies.
@@ -115,11 +123,11 @@ def tokenize_documents(
     if workers == 1 or len(first) <= IN_PROCESS_BATCHES:
         cleaner = cleaning.build()
         for batch in batches:
-            yield _tokenize(batch, cleaner, tokenizer)
+            yield _tokenize(batch, cleaner, tokenizer, near_duplicates)
         return
     # Spawned rather than forked: the tokenizers library and torch have threads that a fork breaks.
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker, initargs=(cleaning, tokenizer))
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker, initargs=(cleaning, tokenizer, near_duplicates))
     pending: deque[Future[TokenizedBatch]] = deque()
     try:
         for batch in batches:
@@ -159,21 +167,23 @@ def _batched(sources: Iterable[tuple[SourceSettings, Iterable[Document]]]) -> It
             yield batch
 
 
-def _tokenize(batch: _RawBatch, cleaner: Cleaner, tokenizer: Tokenizer) -> TokenizedBatch:
-    tokenized = tokenize_batch(batch.documents, cleaner, tokenizer)
+def _tokenize(
+    batch: _RawBatch, cleaner: Cleaner, tokenizer: Tokenizer, near_duplicates: NearDuplicates | None
+) -> TokenizedBatch:
+    tokenized = tokenize_batch(batch.documents, cleaner, tokenizer, near_duplicates)
     tokenized.report.dropped[DropReason.SHARE] += batch.left_out
     return replace(tokenized, source=batch.source)
 
 
-_worker_parts: tuple[Cleaner, Tokenizer]
+_worker_parts: tuple[Cleaner, Tokenizer, NearDuplicates | None]
 
 
-def _start_worker(cleaning: Cleaner.Config, tokenizer: Tokenizer) -> None:
+def _start_worker(cleaning: Cleaner.Config, tokenizer: Tokenizer, near_duplicates: NearDuplicates | None) -> None:
     global _worker_parts
     os.environ["TOKENIZERS_PARALLELISM"] = "false"  # the processes have a core each already
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent gets it too, and ends them
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    _worker_parts = cleaning.build(), tokenizer
+    _worker_parts = cleaning.build(), tokenizer, near_duplicates
 
 
 def _end_with_parent() -> None:
@@ -185,5 +195,4 @@ def _end_with_parent() -> None:
 
 
 def _work(batch: _RawBatch) -> TokenizedBatch:
-    cleaner, tokenizer = _worker_parts
-    return _tokenize(batch, cleaner, tokenizer)
+    return _tokenize(batch, *_worker_parts)

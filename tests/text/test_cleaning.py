@@ -98,7 +98,7 @@ def test_reports_merge_and_count_what_was_read() -> None:
     other.dropped[DropReason.SHORT] = 1
     report.merge(other)
     report.drop_kept(DropReason.DUPLICATE, 2)
-    dropped = {"empty": 0, "short": 3, "duplicate": 2, "overlap": 0, "share": 0}
+    dropped = {"empty": 0, "short": 3, "duplicate": 2, "near duplicate": 0, "overlap": 0, "share": 0}
     assert report.to_dict() == {"read": 8, "kept": 3, "dropped": dropped, "excluded_lines": 0}
 
 
@@ -112,7 +112,7 @@ def test_cleaned_documents_are_counted() -> None:
     documents = [Document(text, "x") for text in (SENTENCE, "pendek", "", SENTENCE)]
     assert list(Cleaner.Config().build().clean_documents(documents, report)) == [SENTENCE, SENTENCE]
     assert (report.read, report.kept) == (4, 2)
-    assert report.to_dict()["dropped"] == {"empty": 1, "short": 1, "duplicate": 0, "overlap": 0, "share": 0}
+    assert report.to_dict()["dropped"] == {"empty": 1, "short": 1, "duplicate": 0, "near duplicate": 0, "overlap": 0, "share": 0}
 
 
 def test_boilerplate_is_removed_line_by_line() -> None:

@@ -83,9 +83,25 @@ def test_both_parts_together_are_the_cleaned_documents_in_order(tokenizer: Token
     assert corpus.manifest["documents"] == {
         "read": 102,
         "kept": 100,
-        "dropped": {"empty": 0, "short": 1, "duplicate": 1, "overlap": 0, "share": 0},
+        "dropped": {"empty": 0, "short": 1, "duplicate": 1, "near duplicate": 0, "overlap": 0, "share": 0},
         "excluded_lines": 0,
     }
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_near_duplicates_go_and_the_first_stays(
+    tokenizer: Tokenizer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers: int
+) -> None:
+    monkeypatch.setattr(tokenization, "IN_PROCESS_BATCHES", 0)
+    monkeypatch.setattr(tokenization, "BATCH_DOCUMENTS", 3)
+    texts = [" ".join(sample(8, seed)) for seed in range(12)]
+    copies = [f"{text} sekian" for text in texts[:5]]
+    config = make_config(tmp_path / "a.txt", texts + copies, workers=workers, near_duplicates={})
+    corpus = prepare_corpus(config, tokenizer, tmp_path / "corpora")
+    kept = documents_of(corpus.train, tokenizer) + documents_of(corpus.validation, tokenizer)
+    assert sorted(kept) == sorted(encoded(texts, tokenizer))
+    assert corpus.manifest["documents"]["dropped"]["near duplicate"] == 5
+    assert corpus.manifest["near_duplicates"] == {"words": 5, "bands": 14, "rows": 8}
 
 
 def test_manifest_agrees_with_the_files(tokenizer: Tokenizer, tmp_path: Path) -> None:
