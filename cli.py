@@ -359,7 +359,7 @@ def export(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Directory of a pretraining run.")],
     target: Annotated[Path, typer.Argument(metavar="OUT", help="The new model directory.")],
     storage: Annotated[
-        str, typer.Option("--format", help="Numbers of the weights: fp16, or fp32. Computation is in fp32.")
+        str, typer.Option("--format", help="Numbers of the weights: fp16, fp32, or int8. Computation is in fp32.")
     ] = "fp16",
     step: Annotated[
         int | None, typer.Option("--step", min=1, help="Take this checkpoint; the run's best by default.")

@@ -1,4 +1,4 @@
-"""A pretrained model as a small directory for embedding: 16-bit numbers, and no soft-max weights.
+"""A pretrained model as a small directory for embedding: 16-bit or 8-bit numbers, and no soft-max weights.
 
 The directory is loaded like every other (``ElmoEmbedder.from_pretrained``); computation is in float32. It says what it
 was made from (``provenance.json``), and its files are compared with their checksums (``checksums.json``) whenever it is
@@ -21,6 +21,7 @@ from elmo_xlstm.checksums import write_checksums
 from elmo_xlstm.embedding.embedder import ElmoEmbedder
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.lm.encoder import encoder_weights, make_encoder
+from elmo_xlstm.lm.int8_rows import from_int8_rows, to_int8_rows
 from elmo_xlstm.lm.model import BiXLSTM
 from elmo_xlstm.lm.model_files import WEIGHTS_FILE, save_model
 from elmo_xlstm.lm.pretraining_record import read_record
@@ -30,7 +31,8 @@ from elmo_xlstm.lm.validation import Validation
 from elmo_xlstm.pretrained import PROVENANCE_FILE
 from elmo_xlstm.text import Tokenizer
 
-STORAGE_FORMATS: dict[str, torch.dtype] = {"fp16": torch.float16, "fp32": torch.float32}
+STORAGE_FORMATS = {"int8": torch.float16, "fp16": torch.float16, "fp32": torch.float32}
+"""Of matrices; with int8 the large ones are integers with a scale a row, the others fp16."""
 
 
 @dataclass(frozen=True)
@@ -95,15 +97,16 @@ def export_model(
     _refuse_target(target, force)
     record = read_record(run, step)
     model, tokenizer = BiXLSTM.from_pretrained(record.model), Tokenizer.load(record.model)
-    stored = {name: _stored(name, tensor, storage) for name, tensor in encoder_weights(model).items()}
+    weights = encoder_weights(model)
+    stored = {key: part for name, tensor in weights.items() for key, part in _stored(name, tensor, storage).items()}
     with publish_directory(target) as directory:
-        save_model(make_encoder(model, stored), tokenizer, directory)
+        save_model(make_encoder(model, from_int8_rows(stored)), tokenizer, directory, stored)
         loaded = ElmoEmbedder.from_pretrained(directory, device="cpu")
         difference = vector_difference(ElmoEmbedder(model, tokenizer), loaded, sentences)
         model.load_state_dict(loaded.model.state_dict(), strict=False)
         scores = {Path(path).stem: score for path, score in score_paths(model, tokenizer, texts).items()}
         export = Export(
-            sum(tensor.numel() for tensor in stored.values()),
+            sum(tensor.numel() for tensor in weights.values()),
             (directory / WEIGHTS_FILE).stat().st_size,
             difference,
             scores,
@@ -154,8 +157,10 @@ def _refuse_target(target: Path, force: bool) -> None:
         raise UserError(f"{target}: is no model directory; it is not deleted by --force")
 
 
-def _stored(name: str, tensor: Tensor, storage: str) -> Tensor:
-    converted = tensor.to(STORAGE_FORMATS[storage] if tensor.ndim > 1 else torch.float32)
-    if not bool(torch.isfinite(converted).all()):
+def _stored(name: str, tensor: Tensor, storage: str) -> dict[str, Tensor]:
+    parts = to_int8_rows(name, tensor) if storage == "int8" else {name: tensor}
+    if len(parts) == 1:
+        parts = {name: tensor.to(STORAGE_FORMATS[storage] if tensor.ndim > 1 else torch.float32).contiguous()}
+    if not all(bool(torch.isfinite(part).all()) for part in parts.values()):
         raise UserError(f"{name}: has weights that {storage} cannot hold; export with --format fp32")
-    return converted
+    return parts

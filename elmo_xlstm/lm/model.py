@@ -12,15 +12,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 from transformers.utils import ModelOutput
 from transformers.utils import logging as transformers_logging
 
 from elmo_xlstm.errors import UserError
-from elmo_xlstm.lm.architecture_file import read_architecture
+from elmo_xlstm.lm.architecture_file import WEIGHTS_FILE, read_architecture
 from elmo_xlstm.lm.configuration import BiXLSTMConfig
 from elmo_xlstm.lm.initialization import initialize
+from elmo_xlstm.lm.int8_rows import SCALE, from_int8_rows
 from elmo_xlstm.lm.layer import MLSTMStack
 from elmo_xlstm.lm.losses import AdaptiveSoftmax, FullSoftmax, SoftmaxLoss
 from elmo_xlstm.lm.losses.adaptive import frequency_order
@@ -121,6 +123,9 @@ class BiXLSTM(PreTrainedModel):
             verify_files(directory)
             if directory.is_dir() and "config" not in kwargs:
                 kwargs["config"] = read_architecture(directory, cls)
+                weights = load_file(directory / WEIGHTS_FILE)
+                if any(name.endswith(SCALE) for name in weights):
+                    kwargs["state_dict"], pretrained_model_name_or_path = from_int8_rows(weights), None
         if "torch_dtype" not in kwargs:
             kwargs.setdefault("dtype", torch.float32)
         wants_report = kwargs.pop("output_loading_info", False)

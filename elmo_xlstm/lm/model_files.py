@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from safetensors.torch import save_file
+from torch import Tensor
+
 from elmo_xlstm.checksums import CHECKSUMS_FILE
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.lm.model import BiXLSTM
@@ -14,11 +17,22 @@ MODEL_DIRECTORY = "model"
 WEIGHTS_FILE = "model.safetensors"
 
 
-def save_model(model: BiXLSTM, tokenizer: Tokenizer, directory: Path) -> None:
-    """Write a model and its tokenizer into ``directory``; what another model there said of itself goes."""
+def save_model(
+    model: BiXLSTM, tokenizer: Tokenizer, directory: Path, stored: dict[str, Tensor] | None = None
+) -> None:
+    """Write a model and its tokenizer into ``directory``; what another model there said of itself goes.
+
+    Args:
+        model: configuration and weights.
+        tokenizer: of its vocabulary.
+        directory: is there already.
+        stored: the weights as they are to be stored, in place of the model's own.
+    """
     for name in (CHECKSUMS_FILE, PROVENANCE_FILE):
         (directory / name).unlink(missing_ok=True)
     model.save_pretrained(directory)
+    if stored is not None:
+        save_file(stored, directory / WEIGHTS_FILE, metadata={"format": "pt"})
     tokenizer.save(directory)
     for weights in directory.glob("*.safetensors"):  # which safetensors keeps to their owner
         weights.chmod((directory / "config.json").stat().st_mode)

@@ -127,7 +127,9 @@ def tokenize_documents(
         return
     # Spawned rather than forked: the tokenizers library and torch have threads that a fork breaks.
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker, initargs=(cleaning, tokenizer, near_duplicates))
+    pool = ProcessPoolExecutor(
+        workers, mp_context=context, initializer=_start_worker, initargs=(cleaning, tokenizer, near_duplicates)
+    )
     pending: deque[Future[TokenizedBatch]] = deque()
     try:
         for batch in batches:

@@ -16,7 +16,7 @@ from elmo_xlstm.config import validate
 from elmo_xlstm.embedding import ElmoEmbedder
 from elmo_xlstm.embedding.export import export_model, vector_difference
 from elmo_xlstm.errors import UserError
-from elmo_xlstm.lm import BiXLSTM
+from elmo_xlstm.lm import BiXLSTM, int8_rows
 from elmo_xlstm.lm.model_files import save_model
 from elmo_xlstm.lm.pretraining import run_pretraining
 from elmo_xlstm.lm.pretraining_settings import PretrainSettings
@@ -239,3 +239,23 @@ def test_the_command(run: Path, tmp_path: Path) -> None:
     assert content is not None and content["versions"]["torch"] == torch.__version__
     with pytest.raises(UserError, match="--format int8: expected fp16 or fp32"):
         invoke(str(run), out, "--format", "int8")
+
+
+def test_int8_keeps_rows_to_half_a_step(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(int8_rows, "SMALLEST", 1)
+    export_model(run, tmp_path / "out", SENTENCES, "int8")
+    stored = load_file(tmp_path / "out" / "model.safetensors")
+    loaded = BiXLSTM.from_pretrained(tmp_path / "out").state_dict()
+    whole = BiXLSTM.from_pretrained(run / "model").state_dict()
+    assert stored["token_embedding.weight"].dtype == torch.int8
+    for name, weight in loaded.items():
+        assert weight.dtype == torch.float32
+        step = stored[f"{name}.row_scale"] if f"{name}.row_scale" in stored else 1e-3 * whole[name].abs() + 1e-7
+        assert bool(((weight - whole[name]).abs() <= 0.5001 * step + 1e-9).all()), name
+    words = ElmoEmbedder.from_pretrained(tmp_path / "out", device="cpu")(SENTENCES)
+    assert all(np.isfinite(vectors).all() for vectors in words)
+
+
+def test_small_matrices_are_not_stored_in_int8(run: Path, tmp_path: Path) -> None:
+    export_model(run, tmp_path / "out", SENTENCES, "int8")
+    assert torch.int8 not in {tensor.dtype for tensor in load_file(tmp_path / "out" / "model.safetensors").values()}

@@ -112,7 +112,14 @@ def test_cleaned_documents_are_counted() -> None:
     documents = [Document(text, "x") for text in (SENTENCE, "pendek", "", SENTENCE)]
     assert list(Cleaner.Config().build().clean_documents(documents, report)) == [SENTENCE, SENTENCE]
     assert (report.read, report.kept) == (4, 2)
-    assert report.to_dict()["dropped"] == {"empty": 1, "short": 1, "duplicate": 0, "near duplicate": 0, "overlap": 0, "share": 0}
+    assert report.to_dict()["dropped"] == {
+        "empty": 1,
+        "short": 1,
+        "duplicate": 0,
+        "near duplicate": 0,
+        "overlap": 0,
+        "share": 0,
+    }
 
 
 def test_boilerplate_is_removed_line_by_line() -> None:

@@ -52,4 +52,6 @@ def test_the_chance_of_being_found_is_as_documented() -> None:
 def test_values_are_the_same_everywhere() -> None:
     [bands] = NearDuplicates(bands=2).bands_of(["saya makan nasi goreng di warung dekat rumah"])
     assert bands.dtype == np.uint64
-    assert bands.tolist() == NearDuplicates(bands=2).bands_of(["Saya makan nasi goreng di warung dekat rumah"])[0].tolist()
+    assert (
+        bands.tolist() == NearDuplicates(bands=2).bands_of(["Saya makan nasi goreng di warung dekat rumah"])[0].tolist()
+    )
