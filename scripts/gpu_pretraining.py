@@ -5,7 +5,7 @@ follow the clock, not a number of steps: warm-up, a stable part, and a decay tha
 
     python scripts/gpu_pretraining.py pack CORPUS OUT --text reviews=FILE    # a third of the shards' size
     python scripts/gpu_pretraining.py train OUT RESULT --minutes 8           # on the GPU; weights in files of 15 MiB
-    python scripts/gpu_pretraining.py unpack RESULT TOKENIZER MODEL          # a model directory, with its soft-max
+    python scripts/gpu_pretraining.py unpack OUT RESULT EXPERIMENT RUN       # a pretraining run, to be exported
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ import hashlib
 import json
 import lzma
 import math
-import shutil
 import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -26,10 +25,11 @@ import numpy as np
 import numpy.typing as npt
 import torch
 import typer
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load, save
 from torch import Tensor
 
 from elmo_xlstm.lm.configuration import BiXLSTMConfig
+from elmo_xlstm.lm.int8_rows import from_int8_rows, to_int8_rows
 from elmo_xlstm.lm.model import BiXLSTM
 from elmo_xlstm.lm.optimization import is_decayed
 
@@ -382,17 +382,11 @@ def _write(model: BiXLSTM, output: Path, facts: dict[str, Any]) -> None:
     """The model in fp16 and its soft-max in int8 with a scale a row, each in files of 15 MiB."""
     weights = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
     encoder = {n: (t.half() if t.ndim > 1 else t) for n, t in weights.items() if "softmax" not in n}
-    softmax: dict[str, Tensor] = {}
-    for name, tensor in weights.items():
-        if "softmax" in name:
-            scale = tensor.abs().amax(1, keepdim=True).clamp_min(1e-12) / 127
-            softmax |= {name: (tensor / scale).round().to(torch.int8), f"{name}.scale": scale}
+    parts = [to_int8_rows(name, tensor) for name, tensor in weights.items() if "softmax" in name]
+    softmax = {name: tensor for part in parts for name, tensor in part.items()}
     model.config.save_pretrained(output)
     for part, tensors in (("encoder", encoder), ("softmax", softmax)):
-        path = output / f"{part}.safetensors"
-        save_file(tensors, path)
-        data = path.read_bytes()
-        path.unlink()
+        data = save(tensors)
         facts[part] = hashlib.sha256(data).hexdigest()
         for number, start in enumerate(range(0, len(data), PIECE_BYTES)):
             (output / f"{part}-{number}.bin").write_bytes(data[start : start + PIECE_BYTES])
@@ -401,31 +395,47 @@ def _write(model: BiXLSTM, output: Path, facts: dict[str, Any]) -> None:
 
 @app.command()
 def unpack(
+    packed: Annotated[Path, typer.Argument(help="What `pack` wrote.")],
     result: Annotated[Path, typer.Argument(help="What `train` wrote.")],
-    tokenizer: Annotated[Path, typer.Argument(help="Directory of the tokenizer.")],
-    model: Annotated[Path, typer.Argument(help="The model directory to write.")],
+    config: Annotated[Path, typer.Argument(help="The recipe as a pretraining experiment.")],
+    run: Annotated[Path, typer.Argument(help="The pretraining run to write, for `export` and `perplexity`.")],
+    override: Annotated[list[str] | None, typer.Option("--override", "-o", help="As of `pretrain`.")] = None,
+    ext_var: Annotated[list[str] | None, typer.Option("--ext-var", help="As of `pretrain`.")] = None,
 ) -> None:
-    """Join the weights again, verified."""
+    """Join the weights again, verified, as a finished run."""
+    from elmo_xlstm.config import load_experiment
+    from elmo_xlstm.lm.model_files import MODEL_DIRECTORY, save_model
+    from elmo_xlstm.lm.pretraining_settings import PretrainSettings
+    from elmo_xlstm.lm.training_log import TrainingLog
+    from elmo_xlstm.lm.validation import Validation
+    from elmo_xlstm.run_directory import open_run
+
     facts = json.loads((result / "facts.json").read_text())
-    tensors: dict[str, Tensor] = {}
-    model.mkdir(parents=True)
+    settings = load_experiment(PretrainSettings, config, override or (), ext_var or ())
+    tokenizer = settings.tokenizer.build()
+    weights: dict[str, Tensor] = {}
     for part in ("encoder", "softmax"):
         pieces = sorted(result.glob(f"{part}-*.bin"), key=lambda path: int(path.stem.partition("-")[2]))
         data = b"".join(path.read_bytes() for path in pieces)
         if hashlib.sha256(data).hexdigest() != facts[part]:
             raise SystemExit(f"{result}: the {part}'s files are not what was written")
-        joined = model / f"{part}.safetensors"
-        joined.write_bytes(data)
-        tensors |= load_file(joined)
-        joined.unlink()
-    scales = {name: tensors.pop(name) for name in list(tensors) if name.endswith(".scale")}
-    wide = {n: t.float() * scales[f"{n}.scale"] if f"{n}.scale" in scales else t.float() for n, t in tensors.items()}
-    loaded = BiXLSTM(BiXLSTMConfig.from_pretrained(result))
-    loaded.load_state_dict(wide)
-    loaded.save_pretrained(model)
-    for path in tokenizer.iterdir():
-        if path.name.startswith("tokenizer"):
-            shutil.copy(path, model)
+        weights |= load(data)
+    model = BiXLSTM(settings.architecture(tokenizer))
+    model.load_state_dict({name: tensor.float() for name, tensor in from_int8_rows(weights).items()})
+    open_run(run, settings.model_dump(mode="json"))
+    (run / MODEL_DIRECTORY).mkdir()
+    save_model(model, tokenizer, run / MODEL_DIRECTORY)
+    held_out = json.loads((packed / "facts.json").read_text())
+    tokens = sum(chunk["tokens"] for chunk in held_out["chunks"] if chunk["part"] == "valid")
+    bits_of_a_nat = tokens / held_out["valid"]["characters"] / math.log(2)
+    log = TrainingLog(run, writes=True)
+    for line in (result / "log.jsonl").read_text().splitlines():
+        entry = json.loads(line)
+        if "steps" in entry:
+            bits = entry["bits"]["valid"]
+            forward, backward = (value / bits_of_a_nat for value in bits)
+            scores = Validation((forward + backward) / 2, math.exp(forward), math.exp(backward), *bits)
+            log.add(entry["steps"], "validation", scores.as_dict())
 
 
 if __name__ == "__main__":
