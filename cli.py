@@ -315,9 +315,10 @@ def perplexity(
 ) -> None:
     """Score a language model on texts: perplexity and bits per character of each direction, as JSON."""
     from elmo_xlstm.lm.scoring import score_files
+    from elmo_xlstm.plain_json import to_json
 
     scores = {path: score.as_dict() for path, score in score_files(model, files, every=every).items()}
-    typer.echo(json.dumps(scores, indent=2))
+    typer.echo(to_json(scores, indent=2))
 
 
 @app.command()
