@@ -208,7 +208,7 @@ def suite(
     from tasks.suite.planning import plan_suite, results_of
     from tasks.suite.running import default_jobs, refuse_failures, run_suite
     from tasks.suite.settings import Selection, read_suite
-    from tasks.suite.tables import plan_table, stale_lines, summary_table
+    from tasks.suite.tables import plan_table, problem_lines, summary_table
 
     _refuse_several_processes("suite")
     _include(include_package)
@@ -226,7 +226,7 @@ def suite(
     jobs = jobs or default_jobs(len(plan))
     if dry_run:
         console.print(plan_table(plan, jobs))
-        typer.echo("".join(f"{line}\n" for line in stale_lines(plan)), nl=False)
+        typer.echo("".join(f"{line}\n" for line in problem_lines(plan)), nl=False)
         return
     failures = run_suite(plan, jobs, include_package or (), terminal_progress())
     console.print(summary_table(results_of(plan)))
