@@ -26,6 +26,7 @@ FOR_ALL = {
     "errors",
     "interruption",
     "pretrained",
+    "plain_json",
     "products",
     "progress",
     "run_directory",

@@ -146,7 +146,7 @@ class Cleaner:
 
     def clean_lines(self, text: str) -> str:
         """The text with its lines, before any is excluded and they are joined."""
-        text = limit_marks(text)
+        text = limit_marks(text.replace("\r\n", "\n").replace("\r", "\n"))
         if self.config.fix_unicode and not text.isascii():
             text = _fix_unicode(text)
         if self.config.strip_markup:

@@ -182,7 +182,7 @@ _worker_parts: tuple[Cleaner, Tokenizer, NearDuplicates | None]
 
 def _start_worker(cleaning: Cleaner.Config, tokenizer: Tokenizer, near_duplicates: NearDuplicates | None) -> None:
     global _worker_parts
-    os.environ["TOKENIZERS_PARALLELISM"] = "false"  # the processes have a core each already
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # the processes have a core each already
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent gets it too, and ends them
     threading.Thread(target=_end_with_parent, daemon=True).start()
     _worker_parts = cleaning.build(), tokenizer, near_duplicates
