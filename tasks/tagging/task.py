@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -59,8 +59,8 @@ class TaggingTask(Task[TaggedSentence]):
         return fit_scheme(dataset.load(), self.config.head.scheme, dataset)
 
     def texts(self, example: TaggedSentence) -> Texts:
-        """The words of the sentence."""
-        return (example.words,)
+        """The words of the sentence, without the blanks that JSON may have around them."""
+        return (tuple(word.strip() for word in example.words),)
 
     def gold(self, example: TaggedSentence) -> Labels:
         """A tag for each word."""
@@ -99,9 +99,9 @@ class TaggingTask(Task[TaggedSentence]):
             )
         return sentences
 
-    def read_input(self, path: Path) -> Sequence[TaggedSentence]:
+    def read_input(self, path: Path) -> Iterator[TaggedSentence]:
         """Sentences of a text or JSON-lines file."""
-        return read_predict_input(path).sentences
+        return read_predict_input(path)
 
     def inputs(self, example: TaggedSentence) -> dict[str, Any]:
         """The words."""
