@@ -8,10 +8,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
-from elmo_xlstm.atomic import write_text_atomically
 from elmo_xlstm.errors import UserError
+from elmo_xlstm.output_file import open_output
 from elmo_xlstm.progress import NullProgress, Progress
 from elmo_xlstm.text import Cleaner, CorpusConfig
 from elmo_xlstm.text.overlap import PassageIndex
@@ -92,8 +92,9 @@ def write_evaluation_texts(
     path: Path, splits: Iterable[str] = EVALUATION_SPLITS, tasks: Iterable[str] | None = None
 ) -> int:
     """Write the distinct texts, one a line, as ``corpus.cleaning.exclude.paths`` takes them; returns their number."""
-    texts = dict.fromkeys(evaluation.text for evaluation in evaluation_texts(splits, tasks) if evaluation.text)
-    write_text_atomically(path, "".join(f"{text}\n" for text in texts))
+    with open_output(path) as file:
+        texts = dict.fromkeys(evaluation.text for evaluation in evaluation_texts(splits, tasks) if evaluation.text)
+        file.writelines(f"{text}\n" for text in texts)
     return len(texts)
 
 
@@ -155,17 +156,16 @@ def report_overlap(corpus: CorpusConfig, path: Path, progress: Progress | None =
     """
     excluded = corpus.cleaning.exclude
     index = PassageIndex(excluded.ngram, excluded.sentence_words) if excluded else PassageIndex()
-    overlap = measure_overlap(corpus.sources, corpus.cleaning, evaluation_texts(), index, progress)
-    write_overlap_report(overlap, index, path)
+    with open_output(Path(f"{path}.json")) as machine, open_output(Path(f"{path}.md")) as people:
+        overlap = measure_overlap(corpus.sources, corpus.cleaning, evaluation_texts(), index, progress)
+        write_overlap_report(overlap, index, machine, people)
     return overlap
 
 
-def write_overlap_report(overlap: Overlap, index: PassageIndex, path: Path) -> tuple[Path, Path]:
-    """Write ``path`` with the endings .json and .md; returns both."""
-    paths = path.with_suffix(".json"), path.with_suffix(".md")
-    write_text_atomically(paths[0], json.dumps(_as_json(overlap, index), indent=2, ensure_ascii=False) + "\n")
-    write_text_atomically(paths[1], _as_markdown(overlap, index))
-    return paths
+def write_overlap_report(overlap: Overlap, index: PassageIndex, machine: TextIO, people: TextIO) -> None:
+    """Write JSON and Markdown."""
+    machine.write(json.dumps(_as_json(overlap, index), indent=2, ensure_ascii=False) + "\n")
+    people.write(_as_markdown(overlap, index))
 
 
 def _split(name: str) -> Split:
