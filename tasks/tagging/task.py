@@ -43,7 +43,7 @@ class TaggingTask(Task[TaggedSentence]):
         head: Annotated[Any, tagging_heads]
         main_metric: Literal["macro_f1", "micro_f1"] = "macro_f1"
         """The score that chooses the epoch and stands in the leaderboard: F1 of spans, as the unweighted mean over
-        types or over all spans together."""
+        types or over all spans together. With scheme ``none`` every tag, ``O`` too, is a type, and each word a span."""
 
         def build(self, embedder: ElmoEmbedder | None) -> TaggingTask:
             """Make the task."""
@@ -52,6 +52,7 @@ class TaggingTask(Task[TaggedSentence]):
     def __init__(self, config: Config, embedder: ElmoEmbedder | None) -> None:
         super().__init__(config, embedder)
         self.main_metric = config.main_metric
+        self.plain = config.head.scheme == "none"
 
     def read_data(self) -> Any:
         """Read the three splits and make them fit the head's scheme."""
@@ -79,11 +80,11 @@ class TaggingTask(Task[TaggedSentence]):
 
     def metrics(self, gold: Sequence[Labels], predicted: Sequence[Labels]) -> dict[str, float]:
         """F1 of spans, and how many words have the right tag."""
-        return score_tagging(gold, predicted).metrics()
+        return score_tagging(gold, predicted, self.plain).metrics()
 
     def compare(self, gold: Sequence[Labels], predicted: Sequence[Labels]) -> Comparison:
         """Scores of spans; see :func:`~tasks.tagging.spans.compare_spans`."""
-        return compare_spans(gold, predicted, self.built().space.labels)
+        return compare_spans(gold, predicted, self.built().space.labels, self.plain)
 
     def read_gold(self, path: Path) -> Sequence[TaggedSentence]:
         """Sentences with tags from a further file of the data set's form; tags that the model lacks are logged."""
@@ -109,5 +110,5 @@ class TaggingTask(Task[TaggedSentence]):
 
     def outputs(self, example: TaggedSentence, prediction: Prediction) -> dict[str, Any]:
         """A tag for each word, and the spans that the tags make."""
-        spans = [] if self.config.head.scheme == "none" else list_spans(example.words, prediction.labels)
+        spans = [] if self.plain else list_spans(example.words, prediction.labels)
         return {"tags": list(prediction.labels), "spans": spans}
