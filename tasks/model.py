@@ -104,12 +104,18 @@ class TaskModel(Predictor):
         """Train the head; validation texts choose the epoch."""
         train_examples = self.read(train, targets, training.store, training.progress)
         valid_examples = self.read(valid, None, training.store, training.progress)
+        judged = [
+            target
+            for example, labels in zip(valid_examples, training.valid_targets, strict=True)
+            if self._can_be_learned(target := self.example(self.texts(example), labels))
+        ]
         return training.trainer.fit(
             self.head,
             train_examples,
             self.collate,
             length=self.length,
             evaluate=lambda: training.evaluate(self.predict(valid_examples, training.batch_size)),
+            valid_loss=lambda: self.loss(judged, training.batch_size),
             monitor=training.monitor,
             directory=training.directory,
             progress=training.progress,
@@ -186,6 +192,25 @@ class TaskModel(Predictor):
                     predictions[index] = prediction
                 work.advance(len(chosen))
         return predictions
+
+    @torch.no_grad()
+    def loss(self, examples: Sequence[Any], batch_size: int = 64) -> float:
+        """The mean over examples with targets; NaN if there are none."""
+        self.head.eval()
+        device = next(self.head.parameters()).device
+        total = 0.0
+        for chosen in self._batches(examples, batch_size):
+            batch = self.collate([examples[index] for index in chosen])
+            total += len(chosen) * self.head.loss(batch.to(device)).item()
+        return total / len(examples) if examples else float("nan")
+
+    def _can_be_learned(self, example: Any) -> bool:
+        """Whether the targets keep to the scheme; those of validation texts are only scored and need not."""
+        try:
+            self.collate([example])
+        except UserError:
+            return False
+        return True
 
     def _batches(self, examples: Sequence[Any], batch_size: int) -> Iterator[list[int]]:
         """Places of examples of similar length: ``batch_size`` of them, or fewer where these are very long."""

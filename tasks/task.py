@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -25,6 +26,8 @@ from elmo_xlstm.evaluation.results import Confusion, MixWeights, Name, TypeScore
 from elmo_xlstm.progress import NullProgress, Progress
 from elmo_xlstm.training import History, Trainer
 from tasks.predictor import LabelSpace, Prediction, Predictor, Texts, Training
+
+logger = logging.getLogger(__name__)
 
 ExampleT = TypeVar("ExampleT")
 Labels = Sequence[str]
@@ -194,6 +197,8 @@ class Task(ABC, Generic[ExampleT]):
         self.model = self.predictor_class.for_training(
             self.config.head, self.space, texts, self.embedder, self.config.lower_case
         )
+        self._check_gold("valid", "the epoch is chosen by the validation loss")
+        self._check_gold("test", "nothing can be said of the model")
         sizes = {"train": len(self._train), "valid": len(self.split("valid")), "test": len(self.split("test"))}
         return {
             "sentences": sizes,
@@ -224,7 +229,16 @@ class Task(ABC, Generic[ExampleT]):
             self._targets,
             [self.texts(example) for example in valid],
             Training(
-                evaluate, self.main_metric, trainer, directory, seed, self.config.batch_size, store, resume, progress
+                evaluate,
+                self.targets(valid),
+                self.main_metric,
+                trainer,
+                directory,
+                seed,
+                self.config.batch_size,
+                store,
+                resume,
+                progress,
             ),
         )
         with writing(directory):
@@ -313,6 +327,24 @@ class Task(ABC, Generic[ExampleT]):
         if self.model is None:
             raise RuntimeError("prepare() or load() comes first")
         return self.model
+
+    def _check_gold(self, split: str, consequence: str) -> None:
+        """Warn where all predictions for a split have the same score, which right ones show.
+
+        Raises:
+            UserError: the split cannot be scored.
+        """
+        gold = [self.gold(example) for example in self.split(split)]
+        try:
+            best = self.metrics(gold, gold)[self.main_metric]
+        except ValueError as error:
+            raise UserError(f"{self.config.name}: the {split} data cannot be scored: {error}") from None
+        if best == 0:
+            logger.warning(
+                "%s: the %s data hold nothing to be found, so that %s is 0 whatever is predicted and %s; take %s data "
+                "that hold some",
+                *(self.config.name, split, self.main_metric, consequence, split),
+            )
 
     def _predict(
         self, examples: Sequence[ExampleT], store: FeatureStore | None, progress: Progress | None

@@ -125,7 +125,7 @@ def read_lines(path: Path) -> Iterator[str]:
     most = max(UNPACKED_BYTES, RATIO * size) if path.suffix in SUFFIXES else math.inf
     with open_binary(path) as file:
         # Bytes that are no UTF-8 become lone surrogates, which nothing else does: so their line is known.
-        text = io.TextIOWrapper(file, "utf-8-sig", errors="surrogateescape", newline="")  # type: ignore[type-var]
+        text = io.TextIOWrapper(file, "utf-8-sig", errors="surrogateescape", newline="")
         number, read, before = 0, 0, ""
         while line := text.readline(LONGEST_LINE + 1):
             read += len(line)

@@ -75,7 +75,7 @@ class TaggingTask(Task[TaggedSentence]):
         repairs = [repair_bio(list(sentence)) for sentence in tags]
         repaired = sum(count for _, count in repairs)
         if repaired:
-            logger.info("%s: %d stray I- tags of the training data read as B-", self.config.name, repaired)
+            logger.info("%s: %d stray I- tags read as B-", self.config.name, repaired)
         return [sentence for sentence, _ in repairs]
 
     def metrics(self, gold: Sequence[Labels], predicted: Sequence[Labels]) -> dict[str, float]:

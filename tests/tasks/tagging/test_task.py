@@ -64,7 +64,7 @@ def test_stray_tags_of_training_are_repaired(ner_settings, embedder, tmp_path, c
     task = ner_settings(tmp_path).task.build(embedder)
     with caplog.at_level(logging.INFO, logger="tasks"):
         task.prepare()
-    assert "tiny: 2 stray I- tags of the training data read as B-" in caplog.text
+    assert "tiny: 2 stray I- tags read as B-" in caplog.text
     targets = task.targets(task.split("train"))
     assert targets[-1] == ["O", "B-PER", "B-LOC"]
     assert task.data.train[-1].tags == ("O", "I-PER", "I-LOC")
@@ -183,3 +183,35 @@ def test_gold_of_another_kind(task, monkeypatch) -> None:
 def test_needs_to_be_prepared(ner_settings, embedder: ElmoEmbedder, tmp_path) -> None:
     with pytest.raises(RuntimeError, match="comes first"):
         ner_settings(tmp_path).task.build(embedder).parameters()
+
+
+def test_validation_data_without_spans_choose_by_their_loss(ner_settings, tmp_path, caplog) -> None:
+    """Each epoch scores 0; the first was kept, whatever the others had learned."""
+    settings = ner_settings(tmp_path, bilm=False)
+    valid = tmp_path / "valid.conll"
+    valid.write_text("hari\tO\nyang\tO\npanjang\tO\n\nke\tO\nrumah\tO\n", encoding="utf-8")
+    dataset = settings.task.dataset.model_copy(update={"valid": valid})
+    task = settings.task.model_copy(update={"dataset": dataset}).build(None)
+    task.prepare()
+    assert "the valid data hold nothing to be found" in caplog.text and "test data" not in caplog.text
+    trainer = settings.trainer.model_copy(update={"epochs": 8}).build()
+    history = task.fit(trainer, None, tmp_path, seed=0)
+    losses = [epoch.valid_loss for epoch in history.epochs]
+    assert {epoch.metrics["macro_f1"] for epoch in history.epochs} == {0.0}
+    assert history.best_epoch == 1 + losses.index(min(losses)) > 1
+    assert task.score(task.split("test")).metrics["macro_f1"] > 0.3
+
+
+def test_the_loss_of_validation_leaves_out_what_breaks_the_scheme(ner_settings, tmp_path) -> None:
+    settings = ner_settings(tmp_path, bilm=False)
+    path, stray = tmp_path / "train.conll", tmp_path / "valid.conll"
+    path.write_text("Ani\tS-PER\ndi\tO\nKota\tB-LOC\nTua\tE-LOC\n", encoding="utf-8")
+    stray.write_text("Ani\tI-PER\ndi\tO\n\nKota\tS-PER\n", encoding="utf-8")
+    labels = ("O", *(f"{mark}-{kind}" for kind in ("PER", "LOC") for mark in "BIES"))
+    head = settings.task.head.model_copy(update={"scheme": "bioes"})
+    changed = {"labels": labels, "train": path, "valid": stray, "test": path}
+    dataset = settings.task.dataset.model_copy(update=changed)
+    task = settings.task.model_copy(update={"head": head, "dataset": dataset}).build(None)
+    task.prepare()
+    history = task.fit(settings.trainer.build(), None, tmp_path, seed=0)
+    assert all(epoch.valid_loss > 0 for epoch in history.epochs)
