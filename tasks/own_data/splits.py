@@ -73,6 +73,8 @@ def read_splits(
         part = getattr(settings, name)
         if part is None:
             continue
+        if isinstance(part, Path) and part.exists() and not part.is_file():
+            raise UserError(f"{part}: is no regular file, but is read more than once; name a file")
         try:
             examples, left_out = read(part, labels)
         except DataError as error:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import os
 from typing import Annotated, Any
 
 import pytest
@@ -91,6 +92,14 @@ def test_missing_file(files, tmp_path) -> None:
     dataset = files("a\tO\n")
     (tmp_path / "valid.conll").unlink()
     with pytest.raises(UserError, match=r"valid\.conll: no such file"):
+        dataset.load()
+
+
+def test_data_that_can_be_read_but_once_are_refused(files, tmp_path) -> None:
+    dataset = files("a\tO\n")
+    (tmp_path / "valid.conll").unlink()
+    os.mkfifo(tmp_path / "valid.conll")
+    with pytest.raises(UserError, match=r"valid\.conll: is no regular file"):
         dataset.load()
 
 
