@@ -20,6 +20,7 @@ from tasks.absa_e2e import load_absa
 from tasks.indonlu import DATASETS, dataset, load_tagging, locate
 from tasks.indonlu.datasets import SPLITS, Split
 from tasks.readers.literal import parse_literal
+from tasks.readers.problems import read_lines
 
 EVALUATION_SPLITS: tuple[Split, ...] = ("valid", "test")
 ABSA = "absa_e2e"
@@ -181,10 +182,10 @@ def _examples(task: str, split: Split) -> list[tuple[str, ...]]:
         return [(" ".join(sentence.words),) for sentence in getattr(load_absa(), split)]
     if dataset(task).kind == "tagging":
         return [(" ".join(sentence.words),) for sentence in getattr(load_tagging(task), split)]
-    with open(locate(task, split), encoding="utf-8", newline="") as file:
-        if task not in TEXT_COLUMNS:  # SmSA: no header, a text and its label
-            return [(line.rpartition("\t")[0],) for line in file.read().splitlines()]
-        rows = list(csv.DictReader(file))
+    lines = read_lines(locate(task, split))
+    if task not in TEXT_COLUMNS:  # SmSA: no header, a text and its label
+        return [(line.rpartition("\t")[0],) for line in lines]
+    rows = list(csv.DictReader(f"{line}\n" for line in lines))
     texts = [tuple(row[column] for column in TEXT_COLUMNS[task]) for row in rows]
     if task == "facqa":
         return [tuple(" ".join(parse_literal(words)) for words in example) for example in texts]
