@@ -263,17 +263,19 @@ def predict(
     include_package: IncludePackage = None,
 ) -> None:
     """Predict with a trained head: JSON lines, a prediction for every word."""
-    from elmo_xlstm.atomic import write_atomically
+    from elmo_xlstm.output_file import open_output
     from tasks.finetuning import FinishedRun
 
     _include(include_package)
-    rows = FinishedRun(run).predict(source, terminal_progress() if output else None)
-    lines = [json.dumps(row, ensure_ascii=False) + "\n" for row in rows]
     if output is None:
-        typer.echo("".join(lines), nl=False)
-    else:
-        write_atomically(output, "".join(lines).encode())
-        typer.echo(f"{len(lines)} sentences: {output}")
+        for row in FinishedRun(run).predict(source):
+            typer.echo(json.dumps(row, ensure_ascii=False))
+        return
+    read = (path for kind in ("json", "safetensors", "vocabulary") for path in run.rglob(f"*.{kind}"))
+    with open_output(output, [source, *read]) as file:
+        rows = FinishedRun(run).predict(source, terminal_progress())
+        count = sum(file.write(json.dumps(row, ensure_ascii=False) + "\n") > 0 for row in rows)
+    typer.echo(f"{count} sentences: {output}")
 
 
 @app.command("evaluation-texts")
@@ -382,7 +384,7 @@ def export(
     if storage not in STORAGE_FORMATS:
         raise UserError(f"--format {storage}: expected {' or '.join(STORAGE_FORMATS)}")
     sample = Path(str(importlib.resources.files("tasks"))) / "sample" / "text" / "running.txt"
-    sentences = [sentence.words for sentence in read_predict_input(sample, strict=False).sentences]
+    sentences = [sentence.words for sentence in read_predict_input(sample, strict=False)]
     command = shlex.join(["python", "cli.py", *portable(sys.argv[1:])])
     facts = {"command": command, "git_commit": git_commit(), "versions": installed_versions()}
     written = export_model(run, target, sentences, storage, step, score or (), facts, force)

@@ -33,10 +33,9 @@ def read_sentences(path: Path | None) -> list[Words]:
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: cannot be read ({error}); expected CoNLL, JSON lines or plain text") from None
     if "\t" in first:
-        reading = ConllReader.Config(tag_column=None).build(strict=False).read(path)
-    else:
-        reading = read_predict_input(path, strict=False)
-    return [sentence.words for sentence in reading.sentences]
+        columns = ConllReader.Config(tag_column=None).build(strict=False)
+        return [sentence.words for sentence in columns.read(path).sentences]
+    return [sentence.words for sentence in read_predict_input(path, strict=False)]
 
 
 def make_tokenizer(name: str | None, vocab_size: int, sentences: list[Words]) -> Tokenizer:

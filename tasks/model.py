@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -25,6 +25,8 @@ from tasks.predictor import LABELS_FILE, WEIGHTS_FILE, LabelSpace, Prediction, P
 
 WORDS_FILE = "words.vocabulary"
 CHARACTERS_FILE = "characters.vocabulary"
+BATCH_WORDS = 2**16
+"""Words of a batch with its padding, at most, unless one example alone has more: memory is for 64 texts of 1,024."""
 
 
 class TaskModel(Predictor):
@@ -102,12 +104,18 @@ class TaskModel(Predictor):
         """Train the head; validation texts choose the epoch."""
         train_examples = self.read(train, targets, training.store, training.progress)
         valid_examples = self.read(valid, None, training.store, training.progress)
+        judged = [
+            target
+            for example, labels in zip(valid_examples, training.valid_targets, strict=True)
+            if self._can_be_learned(target := self.example(self.texts(example), labels))
+        ]
         return training.trainer.fit(
             self.head,
             train_examples,
             self.collate,
             length=self.length,
             evaluate=lambda: training.evaluate(self.predict(valid_examples, training.batch_size)),
+            valid_loss=lambda: self.loss(judged, training.batch_size),
             monitor=training.monitor,
             directory=training.directory,
             progress=training.progress,
@@ -176,16 +184,44 @@ class TaskModel(Predictor):
         """What the head says of each example, in their order."""
         self.head.eval()
         device = next(self.head.parameters()).device
-        order = sorted(range(len(examples)), key=lambda index: self.length(examples[index]))
         predictions: list[Prediction] = [Prediction(())] * len(examples)
         with (progress or NullProgress()).task(self.doing, len(examples)) as work:
-            for start in range(0, len(order), batch_size):
-                chosen = order[start : start + batch_size]
+            for chosen in self._batches(examples, batch_size):
                 batch = self.collate([self.example(self.texts(examples[index]), None) for index in chosen])
                 for index, prediction in zip(chosen, self.predict_batch(batch.to(device)), strict=True):
                     predictions[index] = prediction
                 work.advance(len(chosen))
         return predictions
+
+    @torch.no_grad()
+    def loss(self, examples: Sequence[Any], batch_size: int = 64) -> float:
+        """The mean over examples with targets; NaN if there are none."""
+        self.head.eval()
+        device = next(self.head.parameters()).device
+        total = 0.0
+        for chosen in self._batches(examples, batch_size):
+            batch = self.collate([examples[index] for index in chosen])
+            total += len(chosen) * self.head.loss(batch.to(device)).item()
+        return total / len(examples) if examples else float("nan")
+
+    def _can_be_learned(self, example: Any) -> bool:
+        """Whether the targets keep to the scheme; those of validation texts are only scored and need not."""
+        try:
+            self.collate([example])
+        except UserError:
+            return False
+        return True
+
+    def _batches(self, examples: Sequence[Any], batch_size: int) -> Iterator[list[int]]:
+        """Places of examples of similar length: ``batch_size`` of them, or fewer where these are very long."""
+        batch: list[int] = []
+        for index in sorted(range(len(examples)), key=lambda index: self.length(examples[index])):
+            if batch and (len(batch) == batch_size or (len(batch) + 1) * self.length(examples[index]) > BATCH_WORDS):
+                yield batch
+                batch = []
+            batch.append(index)
+        if batch:
+            yield batch
 
     def parameter_counts(self) -> dict[str, int]:
         """Parameters of each part of the head, trained or not."""

@@ -8,10 +8,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
-from elmo_xlstm.atomic import write_text_atomically
 from elmo_xlstm.errors import UserError
+from elmo_xlstm.output_file import open_output
 from elmo_xlstm.progress import NullProgress, Progress
 from elmo_xlstm.text import Cleaner, CorpusConfig
 from elmo_xlstm.text.overlap import PassageIndex
@@ -20,6 +20,7 @@ from tasks.absa_e2e import load_absa
 from tasks.indonlu import DATASETS, dataset, load_tagging, locate
 from tasks.indonlu.datasets import SPLITS, Split
 from tasks.readers.literal import parse_literal
+from tasks.readers.problems import read_lines
 
 EVALUATION_SPLITS: tuple[Split, ...] = ("valid", "test")
 ABSA = "absa_e2e"
@@ -92,8 +93,9 @@ def write_evaluation_texts(
     path: Path, splits: Iterable[str] = EVALUATION_SPLITS, tasks: Iterable[str] | None = None
 ) -> int:
     """Write the distinct texts, one a line, as ``corpus.cleaning.exclude.paths`` takes them; returns their number."""
-    texts = dict.fromkeys(evaluation.text for evaluation in evaluation_texts(splits, tasks) if evaluation.text)
-    write_text_atomically(path, "".join(f"{text}\n" for text in texts))
+    with open_output(path) as file:
+        texts = dict.fromkeys(evaluation.text for evaluation in evaluation_texts(splits, tasks) if evaluation.text)
+        file.writelines(f"{text}\n" for text in texts)
     return len(texts)
 
 
@@ -155,17 +157,16 @@ def report_overlap(corpus: CorpusConfig, path: Path, progress: Progress | None =
     """
     excluded = corpus.cleaning.exclude
     index = PassageIndex(excluded.ngram, excluded.sentence_words) if excluded else PassageIndex()
-    overlap = measure_overlap(corpus.sources, corpus.cleaning, evaluation_texts(), index, progress)
-    write_overlap_report(overlap, index, path)
+    with open_output(Path(f"{path}.json")) as machine, open_output(Path(f"{path}.md")) as people:
+        overlap = measure_overlap(corpus.sources, corpus.cleaning, evaluation_texts(), index, progress)
+        write_overlap_report(overlap, index, machine, people)
     return overlap
 
 
-def write_overlap_report(overlap: Overlap, index: PassageIndex, path: Path) -> tuple[Path, Path]:
-    """Write ``path`` with the endings .json and .md; returns both."""
-    paths = path.with_suffix(".json"), path.with_suffix(".md")
-    write_text_atomically(paths[0], json.dumps(_as_json(overlap, index), indent=2, ensure_ascii=False) + "\n")
-    write_text_atomically(paths[1], _as_markdown(overlap, index))
-    return paths
+def write_overlap_report(overlap: Overlap, index: PassageIndex, machine: TextIO, people: TextIO) -> None:
+    """Write JSON and Markdown."""
+    machine.write(json.dumps(_as_json(overlap, index), indent=2, ensure_ascii=False) + "\n")
+    people.write(_as_markdown(overlap, index))
 
 
 def _split(name: str) -> Split:
@@ -181,10 +182,10 @@ def _examples(task: str, split: Split) -> list[tuple[str, ...]]:
         return [(" ".join(sentence.words),) for sentence in getattr(load_absa(), split)]
     if dataset(task).kind == "tagging":
         return [(" ".join(sentence.words),) for sentence in getattr(load_tagging(task), split)]
-    with open(locate(task, split), encoding="utf-8", newline="") as file:
-        if task not in TEXT_COLUMNS:  # SmSA: no header, a text and its label
-            return [(line.rpartition("\t")[0],) for line in file.read().splitlines()]
-        rows = list(csv.DictReader(file))
+    lines = read_lines(locate(task, split))
+    if task not in TEXT_COLUMNS:  # SmSA: no header, a text and its label
+        return [(line.rpartition("\t")[0],) for line in lines]
+    rows = list(csv.DictReader(f"{line}\n" for line in lines))
     texts = [tuple(row[column] for column in TEXT_COLUMNS[task]) for row in rows]
     if task == "facqa":
         return [tuple(" ".join(parse_literal(words)) for words in example) for example in texts]

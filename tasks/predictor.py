@@ -56,6 +56,7 @@ class Training:
 
     Attributes:
         evaluate: metrics of predictions for the validation texts.
+        valid_targets: what should be said of the validation texts, for their loss.
         monitor: which of them chooses; greater is better.
         trainer: for heads that are trained in epochs.
         directory: of the run.
@@ -67,6 +68,7 @@ class Training:
     """
 
     evaluate: Callable[[Sequence[Prediction]], dict[str, float]]
+    valid_targets: Sequence[Sequence[str]]
     monitor: str
     trainer: Trainer
     directory: Path

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Generic, TypeVar
@@ -22,12 +23,18 @@ from elmo_xlstm.embedding import ElmoEmbedder, FeatureStore
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.evaluation.outcomes import Kind
 from elmo_xlstm.evaluation.results import Confusion, MixWeights, Name, TypeScore
-from elmo_xlstm.progress import Progress
+from elmo_xlstm.progress import NullProgress, Progress
 from elmo_xlstm.training import History, Trainer
 from tasks.predictor import LabelSpace, Prediction, Predictor, Texts, Training
 
+logger = logging.getLogger(__name__)
+
 ExampleT = TypeVar("ExampleT")
 Labels = Sequence[str]
+LONGEST_TEXT = 50_000
+"""Words that are read at once in prediction: their vectors are in memory together, some kilobytes each."""
+CHUNK_WORDS, CHUNK_EXAMPLES = 2**14, 2**12
+"""What is predicted for at once of a file."""
 
 
 @dataclass(frozen=True)
@@ -128,8 +135,8 @@ class Task(ABC, Generic[ExampleT]):
         """Labelled examples of a further file of the data set's form."""
 
     @abstractmethod
-    def read_input(self, path: Path) -> Sequence[ExampleT]:
-        """Examples to predict for, without labels."""
+    def read_input(self, path: Path) -> Iterator[ExampleT]:
+        """Examples to predict for, without labels, one at a time; each has an ``origin``."""
 
     @abstractmethod
     def inputs(self, example: ExampleT) -> dict[str, Any]:
@@ -190,6 +197,8 @@ class Task(ABC, Generic[ExampleT]):
         self.model = self.predictor_class.for_training(
             self.config.head, self.space, texts, self.embedder, self.config.lower_case
         )
+        self._check_gold("valid", "the epoch is chosen by the validation loss")
+        self._check_gold("test", "nothing can be said of the model")
         sizes = {"train": len(self._train), "valid": len(self.split("valid")), "test": len(self.split("test"))}
         return {
             "sentences": sizes,
@@ -220,7 +229,16 @@ class Task(ABC, Generic[ExampleT]):
             self._targets,
             [self.texts(example) for example in valid],
             Training(
-                evaluate, self.main_metric, trainer, directory, seed, self.config.batch_size, store, resume, progress
+                evaluate,
+                self.targets(valid),
+                self.main_metric,
+                trainer,
+                directory,
+                seed,
+                self.config.batch_size,
+                store,
+                resume,
+                progress,
             ),
         )
         with writing(directory):
@@ -248,10 +266,31 @@ class Task(ABC, Generic[ExampleT]):
         return Scores(**vars(comparison), predictions=predictions)
 
     def predict(self, path: Path, progress: Progress | None = None) -> Iterator[dict[str, Any]]:
-        """Predictions for a file of unlabelled text, with the texts, as JSON values."""
-        examples = self.read_input(path)
-        for example, prediction in zip(examples, self._predict(examples, None, progress), strict=True):
-            yield {**self.inputs(example), **self.outputs(example, prediction)}
+        """Predictions for a file of unlabelled text, with the texts, as JSON values, in the file's order.
+
+        Memory does not grow with the file. A file is read twice, so that all that is wrong with it is told before
+        anything is predicted. A pipe is read once, and what is wrong is told at its end.
+
+        Raises:
+            UserError: the file cannot be read, or has bad lines or a text of more than 50,000 words.
+        """
+        total = sum(1 for _ in self._input(path)) if path.is_file() else None
+        with (progress or NullProgress()).task("predict", total) as work:
+            for examples in _chunks(self._input(path)):
+                for example, prediction in zip(examples, self._predict(examples, None, None), strict=True):
+                    yield {**self.inputs(example), **self.outputs(example, prediction)}
+                work.advance(len(examples))
+
+    def _input(self, path: Path) -> Iterator[tuple[ExampleT, int]]:
+        """The examples of a file, each with the number of its words."""
+        for example in self.read_input(path):
+            words = sum(map(len, self.texts(example)))
+            if words > LONGEST_TEXT:
+                raise UserError(
+                    f"{getattr(example, 'origin', path)}: {words:,} words; at most {LONGEST_TEXT:,} can be read at "
+                    "once: break the text into sentences, one a line"
+                )
+            yield example, words
 
     def write_predictions(self, path: Path, examples: Sequence[ExampleT], scores: Scores) -> None:
         """Write texts, gold and predicted labels as JSON lines."""
@@ -289,6 +328,24 @@ class Task(ABC, Generic[ExampleT]):
             raise RuntimeError("prepare() or load() comes first")
         return self.model
 
+    def _check_gold(self, split: str, consequence: str) -> None:
+        """Warn where all predictions for a split have the same score, which right ones show.
+
+        Raises:
+            UserError: the split cannot be scored.
+        """
+        gold = [self.gold(example) for example in self.split(split)]
+        try:
+            best = self.metrics(gold, gold)[self.main_metric]
+        except ValueError as error:
+            raise UserError(f"{self.config.name}: the {split} data cannot be scored: {error}") from None
+        if best == 0:
+            logger.warning(
+                "%s: the %s data hold nothing to be found, so that %s is 0 whatever is predicted and %s; take %s data "
+                "that hold some",
+                *(self.config.name, split, self.main_metric, consequence, split),
+            )
+
     def _predict(
         self, examples: Sequence[ExampleT], store: FeatureStore | None, progress: Progress | None
     ) -> list[Prediction]:
@@ -305,3 +362,17 @@ class Task(ABC, Generic[ExampleT]):
             for index, e in enumerate(examples)
         ]
         return [examples[index] for index in sorted(index for _, index in sorted(keys)[:count])]
+
+
+def _chunks(examples: Iterable[tuple[ExampleT, int]]) -> Iterator[list[ExampleT]]:
+    """Examples, given with the number of their words, in lists of about as many words."""
+    chunk: list[ExampleT] = []
+    held = 0
+    for example, words in examples:
+        chunk.append(example)
+        held += words
+        if held >= CHUNK_WORDS or len(chunk) == CHUNK_EXAMPLES:
+            yield chunk
+            chunk, held = [], 0
+    if chunk:
+        yield chunk

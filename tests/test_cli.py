@@ -199,6 +199,10 @@ class TestTheWholeWay:
         output = tmp_path / "predictions.jsonl"
         assert succeed("predict", "run", tmp_path / "input.txt", "--output", output) == f"2 sentences: {output}\n"
         assert [json.loads(line) for line in output.read_text(encoding="utf-8").splitlines()] == rows
+        for read in (tmp_path / "input.txt", workspace / "run" / "head.safetensors"):
+            before = read.read_bytes()
+            assert "choose another name" in fail("predict", "run", tmp_path / "input.txt", "--output", read)
+            assert read.read_bytes() == before
 
     def test_leaderboard(self, workspace) -> None:
         assert "leaderboard.md: missing" in fail("leaderboard", "--check")

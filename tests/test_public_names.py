@@ -25,6 +25,7 @@ FOR_ALL = {
     "disk",
     "errors",
     "interruption",
+    "output_file",
     "pretrained",
     "plain_json",
     "products",

@@ -5,6 +5,8 @@ metric), which is seqeval's default macro F1; the micro scores are the ones othe
 
 Spans are read leniently, as both do: an ``I-`` without a beginning opens a span, and so does an
 ``I-`` of another type than the tag before it. Stray gold tags are therefore scored as they stand.
+
+Whether tags mark spans or are plain labels, as of parts of speech, is said, never told from what they are called.
 """
 
 from __future__ import annotations
@@ -78,18 +80,19 @@ class SpanCounts:
         return self.counts.reshape(len(self.counts), -1)
 
 
-def score_tagging(gold: TagSequences, predicted: TagSequences) -> TaggingScores:
+def score_tagging(gold: TagSequences, predicted: TagSequences, plain: bool = False) -> TaggingScores:
     """Score predicted tags against the gold.
 
     Args:
-        gold: tags of each sentence; either span tags (``O``, ``B-x``, ``I-x``, ``E-x``, ``S-x``, or
-            bare ``B``, ``I``) or plain ones (``NN``), of which each counts as a span of one word.
+        gold: tags of each sentence.
         predicted: as many sentences with as many tags.
+        plain: each tag, whatever it is called, is a label of its word: a span of one word. Else tags mark spans:
+            ``O``, ``B-x``, ``I-x``, ``E-x``, ``S-x``, or bare ``B``, ``I``, ``E``, ``S``.
 
     Raises:
-        ValueError: there is nothing to score, the lengths differ, or span tags and plain tags are mixed.
+        ValueError: there is nothing to score, the lengths differ, or a tag that should marks no span.
     """
-    counts = count_spans(gold, predicted)
+    counts = count_spans(gold, predicted, plain=plain)
     totals = counts.counts.sum(axis=0)
     precision, recall, f1 = _precision_recall_f1(totals)
     micro_precision, micro_recall, micro_f1 = _precision_recall_f1(totals.sum(axis=-1, keepdims=True))
@@ -106,19 +109,23 @@ def score_tagging(gold: TagSequences, predicted: TagSequences) -> TaggingScores:
     )
 
 
-def count_spans(gold: TagSequences, predicted: TagSequences, types: Collection[str] = ()) -> SpanCounts:
+def count_spans(
+    gold: TagSequences, predicted: TagSequences, types: Collection[str] = (), plain: bool = False
+) -> SpanCounts:
     """Count spans sentence by sentence.
 
     Args:
         gold: as in :func:`score_tagging`.
         predicted: as in :func:`score_tagging`.
         types: types to count beside those that occur, so that counts of two systems line up.
+        plain: as in :func:`score_tagging`.
 
     Raises:
         ValueError: as in :func:`score_tagging`.
     """
     _check_lengths(gold, predicted)
-    plain = _is_plain({tag for tags in (*gold, *predicted) for tag in tags})
+    if not plain:
+        _check_span_tags({tag for tags in (*gold, *predicted) for tag in tags})
     found = [(_spans(g, plain), _spans(p, plain)) for g, p in zip(gold, predicted, strict=True)]
     names = sorted({name for pair in found for spans in pair for name, _, _ in spans} | set(types))
     column = {name: i for i, name in enumerate(names)}
@@ -176,18 +183,15 @@ def _check_lengths(gold: TagSequences, predicted: TagSequences) -> None:
             raise ValueError(f"sentence {number}: {len(true)} gold tags but {len(guessed)} predicted ones")
 
 
-def _is_plain(tags: set[str]) -> bool:
-    """Whether the tags are plain rather than marks of spans."""
-    marks = {tag for tag in tags if SPAN_TAG.match(tag)}
-    plain = tags - marks - {"O"}
-    if marks and plain:
-        raise ValueError(f"span tags ({min(marks)}) and plain tags ({min(plain)}) are mixed")
-    return bool(plain)
+def _check_span_tags(tags: set[str]) -> None:
+    if others := sorted(tag for tag in tags if tag != "O" and not SPAN_TAG.match(tag)):
+        raise ValueError(f"tag '{others[0]}' marks no span (O, or B, I, E or S, alone or with a type: B-PER)")
 
 
 def _spans(tags: Sequence[str], plain: bool) -> set[tuple[str, int, int]]:
     """Spans as (type, first word, last word)."""
     from seqeval.metrics.sequence_labeling import get_entities  # brings scikit-learn with it: a second to import
 
-    marked = [tag if tag == "O" else f"S-{tag}" for tag in tags] if plain else list(tags)
-    return set(get_entities(marked)) if marked else set()
+    if plain:
+        return {(tag, place, place) for place, tag in enumerate(tags)}
+    return set(get_entities(list(tags))) if tags else set()

@@ -36,7 +36,7 @@ def read_vectors(path: Path, dim: int) -> Iterator[tuple[str, np.ndarray]]:
     opener = gzip.open if path.suffix == ".gz" else open
     number = 0
     try:
-        with opener(path, "rt", encoding="utf-8-sig", errors="replace", newline="\n") as file:
+        with opener(path, "rt", encoding="utf-8-sig", errors="replace") as file:
             while line := file.readline(LONGEST_LINE + 1):
                 number += 1
                 if len(line) > LONGEST_LINE:

@@ -17,6 +17,7 @@ class EpochRecord:
         learning_rate: at the epoch's last step.
         seconds: for training and validation.
         skipped_steps: steps left out because loss or gradient was not finite.
+        valid_loss: mean over the validation examples; None if it is not computed or not finite.
     """
 
     epoch: int
@@ -25,6 +26,7 @@ class EpochRecord:
     learning_rate: float
     seconds: float
     skipped_steps: int = 0
+    valid_loss: float | None = None
 
 
 @dataclass
@@ -44,11 +46,19 @@ class History:
     best_value: float = float("-inf")
 
     def add(self, record: EpochRecord) -> bool:
-        """Append an epoch; returns whether it is the best so far (NaN never is, nor is an equal value)."""
+        """Append an epoch; returns whether it is the best so far.
+
+        Of two epochs with an equal value it is the one with the smaller validation loss: a value that cannot change
+        chooses none. NaN never is the best.
+        """
+        value = record.metrics[self.monitor]
+        improved = value > self.best_value
+        if value == self.best_value and self.best_epoch and record.valid_loss is not None:
+            before = self.epochs[self.best_epoch - 1].valid_loss
+            improved = before is not None and record.valid_loss < before
         self.epochs.append(record)
-        improved = record.metrics[self.monitor] > self.best_value
         if improved:
-            self.best_epoch, self.best_value = record.epoch, record.metrics[self.monitor]
+            self.best_epoch, self.best_value = record.epoch, value
         return improved
 
     def epochs_since_best(self) -> int:

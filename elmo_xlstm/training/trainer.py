@@ -97,6 +97,7 @@ class Trainer:
         resume: bool = False,
         seed: int = 0,
         own_rates: Sequence[tuple[nn.Module, float]] = (),
+        valid_loss: Callable[[], float] | None = None,
     ) -> History:
         """Train ``model``, leaving the weights of its best epoch in it.
 
@@ -116,6 +117,7 @@ class Trainer:
             progress: shows epochs, loss and the metric.
             resume: go on from the checkpoint in ``directory`` if there is one; else it is replaced.
             seed: of this run.
+            valid_loss: gives the loss of the validation data, which decides between equal values of ``monitor``.
             own_rates: parts of the model whose learning rates are not the settings'; the schedule changes all alike.
 
         Raises:
@@ -208,10 +210,12 @@ class Trainer:
                         raise Interrupted(
                             signal, f"{directory}: a checkpoint was written after batch {number + 1} of epoch {epoch}"
                         )
-                metrics = _validate(model, evaluate, monitor)
+                metrics, loss = _validate(model, evaluate, monitor, valid_loss)
                 train_loss = under_way.loss / under_way.examples if under_way.examples else float("nan")
                 rate = optimizer.param_groups[0]["lr"]
-                record = EpochRecord(epoch, train_loss, metrics, rate, time.monotonic() - started, under_way.skipped)
+                record = EpochRecord(
+                    epoch, train_loss, metrics, rate, time.monotonic() - started, under_way.skipped, loss
+                )
                 improved = history.add(record)
                 schedule.end_epoch(improved)
                 under_way = _Epoch()
@@ -258,13 +262,20 @@ def _parameter_groups(
     return groups, [rate, *(own for _, own in own_rates)]
 
 
-def _validate(model: nn.Module, evaluate: Callable[[], Mapping[str, float]], monitor: str) -> dict[str, float]:
+def _validate(
+    model: nn.Module,
+    evaluate: Callable[[], Mapping[str, float]],
+    monitor: str,
+    valid_loss: Callable[[], float] | None,
+) -> tuple[dict[str, float], float | None]:
+    """The validation metrics, and the loss if there is a finite one."""
     model.eval()
     with torch.no_grad():
         metrics = {name: float(value) for name, value in evaluate().items()}
+        loss = valid_loss() if valid_loss is not None else math.nan
     if monitor not in metrics:
         raise UserError(f"the monitored metric '{monitor}' is not among the validation metrics: {', '.join(metrics)}")
-    return metrics
+    return metrics, loss if math.isfinite(loss) else None
 
 
 def _advance(work: Work, history: History, epoch: int, loss: float | None) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tasks.absa_e2e.tags import LABELS, TagCounts, tag_aspects
 from tasks.absa_e2e.triplets import parse_line
-from tasks.readers.problems import read_lines, refuse_or_warn
+from tasks.readers.problems import filled_lines, parse_rows
 from tasks.readers.sentence import Reading, TaggedSentence
 
 logger = logging.getLogger(__name__)
@@ -35,25 +35,16 @@ class AspectTripletReader:
             DataError: strict, and the file has problems: all are counted, the first twenty listed.
             UserError: the file is missing, not UTF-8 or holds no review.
         """
-        sentences: list[TaggedSentence] = []
         problems: list[str] = []
         counts = TagCounts()
-        for number, line in enumerate(read_lines(path), start=1):
-            if not line.strip():
-                continue
-            origin = f"{path}:{number}"
-            try:
-                words, triplets = parse_line(line)
-            except ValueError as error:
-                problems.append(f"{origin}: {error}")
-                continue
+
+        def parse(line: str, origin: str) -> TaggedSentence:
+            nonlocal counts
+            words, triplets = parse_line(line)
             tags, counted = tag_aspects(len(words), triplets)
             counts += counted
-            sentences.append(TaggedSentence(words, tags, origin))
-        skipped = len(problems)
-        refuse_or_warn(path, problems, skipped, self.strict)
-        if not sentences:
-            problems.append(f"{path}: holds no review")
-            refuse_or_warn(path, problems, skipped, strict=True)
+            return TaggedSentence(words, tags, origin)
+
+        sentences = tuple(parse_rows(path, filled_lines(path), parse, "review", self.strict, problems))
         logger.info("%s: %d reviews, %s", path, len(sentences), counts)
-        return Reading(tuple(sentences), tuple(problems), skipped)
+        return Reading(sentences, tuple(problems), len(problems))

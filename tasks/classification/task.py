@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -90,9 +90,9 @@ class LabelTask(Task[LabelledText]):
         examples: Sequence[LabelledText] = self.config.dataset.reader().read(path, self.built().space.labels).examples
         return examples
 
-    def read_input(self, path: Path) -> Sequence[LabelledText]:
+    def read_input(self, path: Path) -> Iterator[LabelledText]:
         """Texts of a text or JSON-lines file."""
-        return read_texts(path).examples
+        return read_texts(path)
 
     def inputs(self, example: LabelledText) -> dict[str, Any]:
         """The text."""

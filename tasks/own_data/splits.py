@@ -59,7 +59,7 @@ def read_splits(
     Args:
         settings: :class:`~tasks.own_data.settings.OwnData` with ``train``, ``valid`` and ``test``.
         read: reads one of these; labels that are not among those it is given are problems.
-        order: makes a label set of the labels that were found.
+        order: makes of the labels that were found those that valid and test data may have.
         declared: labels that the data themselves declare, where the settings do not.
 
     Raises:
@@ -73,6 +73,8 @@ def read_splits(
         part = getattr(settings, name)
         if part is None:
             continue
+        if isinstance(part, Path) and part.exists() and not part.is_file():
+            raise UserError(f"{part}: is no regular file, but is read more than once; name a file")
         try:
             examples, left_out = read(part, labels)
         except DataError as error:
@@ -84,11 +86,14 @@ def read_splits(
         if name == "train" and labels is None:
             counts = Counter(label for example in examples for label in labels_of(example))
             labels = tuple(order(set(counts)))
-            shown = _list([f"{label} ({counts[label]})" for label in labels])
-            logger.info("%s: %d labels found: %s", part, len(labels), shown)
+            shown = _list([f"{label} ({counts[label]})" for label in labels if label in counts])
+            logger.info("%s: %d labels found: %s", part, len(counts), shown)
     if errors:
         raise UserError(_message(settings, errors, labels if settings.labels is None else None))
     assert labels is not None
+    if settings.labels is None and declared is None:  # what ``order`` added may not be there
+        used = {label for examples in found.values() for example in examples for label in labels_of(example)}
+        labels = tuple(label for label in labels if label in used)
     if settings.valid_fraction or settings.test_fraction:
         origin = "/".join(filter(None, (getattr(settings, "name", None), str(settings.train))))
         fractions = (settings.valid_fraction, settings.test_fraction)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -35,9 +35,9 @@ class PairTask(LabelTask):
             """Make the task."""
             return PairTask(self, embedder)
 
-    def read_input(self, path: Path) -> Sequence[LabelledText]:
+    def read_input(self, path: Path) -> Iterator[LabelledText]:
         """Pairs of a file with tabs or JSON lines."""
-        return read_pairs(path).examples
+        return read_pairs(path)
 
     def inputs(self, example: LabelledText) -> dict[str, Any]:
         """Both texts."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -65,9 +65,9 @@ class QuestionTask(Task[QuestionPassage]):
         """Questions with tags from a further CSV file."""
         return read_questions(path, self.config.dataset.labels).sentences
 
-    def read_input(self, path: Path) -> Sequence[QuestionPassage]:
+    def read_input(self, path: Path) -> Iterator[QuestionPassage]:
         """Questions and passages of a JSON-lines file."""
-        return read_question_input(path).sentences
+        return read_question_input(path)
 
     def inputs(self, example: QuestionPassage) -> dict[str, Any]:
         """The words of both."""

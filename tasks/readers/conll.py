@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from elmo_xlstm.config import Settings
+from elmo_xlstm.errors import UserError
+from tasks.readers.columns import is_header, most_common, other_separator, shown_separator, split_columns
 from tasks.readers.label_values import read_label
 from tasks.readers.problems import read_lines, refuse_or_warn
 from tasks.readers.sentence import Reading, TaggedSentence
@@ -39,9 +41,11 @@ class ConllReader:
         """Column of the tags, counted from 0; -1 is the last; null reads unlabelled text."""
         separator: Annotated[str, Field(min_length=1)] | None = "\t"
         """What stands between columns: a tab only, unless set, because words may hold spaces; null takes any run of
-        spaces and tabs."""
+        spaces and tabs; other blanks, such as a no-break space, are part of a word then."""
         columns: int | None = Field(default=None, ge=1)
-        """How many columns each line must have; null takes the number of the first line."""
+        """How many columns each line must have; null takes the number that most lines have."""
+        header: bool = False
+        """Whether the first line names the columns; it is then skipped."""
         skip_document_start: bool = True
         """Skip lines whose word is -DOCSTART-; they also end a sentence."""
         comment: Annotated[str, Field(min_length=1)] | None = None
@@ -64,12 +68,13 @@ class ConllReader:
         """Read one file.
 
         Args:
-            path: UTF-8, with or without byte order mark and carriage returns.
+            path: UTF-8, with or without byte order mark; .gz, .bz2, .xz and .zst are decompressed.
             labels: the tags that may occur; ``None`` accepts any.
 
         Raises:
             DataError: strict, and the file has problems: all are counted, the first twenty listed.
-            UserError: the file is missing, not UTF-8 or holds no sentence.
+            UserError: the file is missing, not UTF-8 or holds no sentence; the separator is not that of the file; or
+                the first line names the columns.
         """
         known = None if labels is None else frozenset(labels)
         sentences: list[TaggedSentence] = []
@@ -78,7 +83,8 @@ class ConllReader:
         words: list[str] = []
         tags: list[str] = []
         first, bad = 0, False
-        columns = self.config.columns
+        rows = list(self._rows(path))
+        columns = self._count_columns(path, rows)
 
         def end_sentence() -> None:
             nonlocal words, tags, first, bad, skipped
@@ -89,19 +95,10 @@ class ConllReader:
                 sentences.append(TaggedSentence(tuple(words), found, f"{path}:{first}"))
             words, tags, first, bad = [], [], 0, False
 
-        for number, line in enumerate(read_lines(path), start=1):
-            if not line.strip():
+        for number, values in rows:
+            if not values:
                 end_sentence()
                 continue
-            if self.config.comment is not None and line.startswith(self.config.comment):
-                continue
-            values = line.split(self.config.separator)
-            if self.config.skip_document_start and values[0] == DOCUMENT_START:
-                end_sentence()
-                continue
-            if self.config.id_column is not None and self._is_no_word(values):
-                continue
-            columns = columns if columns is not None else len(values)
             first = first or number
             reasons, word, tag = self._parse(values, columns, known)
             if reasons:
@@ -117,6 +114,67 @@ class ConllReader:
             refuse_or_warn(path, problems, skipped, strict=True)
         return Reading(tuple(sentences), tuple(problems), skipped)
 
+    def _rows(self, path: Path) -> Iterator[tuple[int, list[str]]]:
+        """The values of each line, with its number; none where a sentence ends."""
+        config = self.config
+        header = config.header
+        for number, line in enumerate(read_lines(path), start=1):
+            if not line.strip():
+                yield number, []
+                continue
+            if config.comment is not None and line.startswith(config.comment):
+                continue
+            if header:
+                header = False
+                continue
+            values = split_columns(line, config.separator)
+            if config.skip_document_start and self._word(values) == DOCUMENT_START:
+                yield number, []
+            elif config.id_column is None or not self._is_no_word(values):
+                yield number, values
+
+    def _word(self, values: list[str]) -> str:
+        """The word of a line, or its first value where it has too few."""
+        place = self.config.word_column
+        return values[place if -len(values) <= place < len(values) else 0].strip()
+
+    def _count_columns(self, path: Path, lines: Sequence[tuple[int, list[str]]]) -> int:
+        """How many columns each line should have: as many as most have.
+
+        Raises:
+            UserError: word and tag would be the same column, or the first line names the columns.
+        """
+        config = self.config
+        filled = [(number, values) for number, values in lines if values]
+        usual = most_common(len(values) for _, values in filled)
+        columns = config.columns or usual
+        if config.tag_column is None or not filled:
+            return columns
+        if usual == 1:
+            remedy = other_separator([(config.separator or " ").join(values) for _, values in filled], config.separator)
+            raise UserError(
+                f"{path}: most lines have one column (separated by {shown_separator(config.separator)}), so that there "
+                f"is no tag beside the word; {remedy}"
+            )
+        place = range(columns)
+        try:
+            word_place, tag_place = place[config.word_column], place[config.tag_column]
+        except IndexError:
+            return columns  # told for each line
+        if word_place == tag_place:
+            raise UserError(
+                f"{path}: word_column {config.word_column} and tag_column {config.tag_column} are the same of "
+                f"{columns} columns; name two"
+            )
+        rows = [(number, values[word_place], values[tag_place]) for number, values in filled if len(values) == columns]
+        if is_header([row[1:2] for row in rows], [row[2:] for row in rows]):
+            number, word, tag = rows[0]
+            raise UserError(
+                f"{path}:{number}: '{word}' and '{tag}' are names of columns, not a word and its tag; set header: true "
+                "to skip this line"
+            )
+        return columns
+
     def _is_no_word(self, values: list[str]) -> bool:
         """Whether a CoNLL-U line is one of several words together, or of a word that is not written."""
         place = self.config.id_column
@@ -126,17 +184,17 @@ class ConllReader:
     def _parse(self, values: list[str], columns: int, known: frozenset[str] | None) -> tuple[list[str], str, str]:
         """What is wrong with a line's values, its word and its tag."""
         if len(values) != columns:
-            between = {"\t": "tabs", None: "white space"}.get(self.config.separator, repr(self.config.separator))
             count = "1 column" if len(values) == 1 else f"{len(values)} columns"
+            between = shown_separator(self.config.separator)
             return [f"{count}, expected {columns} (separated by {between})"], "", ""
         try:
-            word = values[self.config.word_column]
+            word = values[self.config.word_column].strip()
             tag = values[self.config.tag_column] if self.config.tag_column is not None else ""
         except IndexError:
             wanted = f"word column {self.config.word_column}, tag column {self.config.tag_column}"
             return [f"no such column among {columns}: {wanted}"], "", ""
         reasons = []
-        if not word.strip():
+        if not word:
             reasons.append("empty token")
         if self.config.tag_column is not None:
             try:

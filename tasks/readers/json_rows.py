@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from elmo_xlstm.config import Settings
 from tasks.readers.labelled import LabelledReading, LabelledText
-from tasks.readers.problems import read_lines, refuse_or_warn
+from tasks.readers.problems import ExampleT, filled_lines, parse_rows
 from tasks.readers.rows import labelled_row, missing_keys, parse_object, tagged_row
 from tasks.readers.sentence import Reading, TaggedSentence
 
-ExampleT = TypeVar("ExampleT")
 Key = Annotated[str, Field(min_length=1)]
 Keys = Annotated[tuple[str, ...], Field(min_length=1)]
 
@@ -122,23 +121,13 @@ def _read(
 ) -> tuple[tuple[ExampleT, ...], tuple[str, ...], int]:
     """Examples, problems and how many rows were skipped."""
     expected = "one object with the keys " + ", ".join(f"'{key}'" for key in keys)
-    examples: list[ExampleT] = []
     problems: list[str] = []
-    for number, line in enumerate(read_lines(path), start=1):
-        if not line.strip():
-            continue
-        origin = f"{path}:{number}"
-        try:
-            row = parse_object(line, expected)
-            missing = missing_keys(row, keys)
-            if missing:
-                raise ValueError(missing)
-            examples.append(parse(row, origin))
-        except ValueError as error:
-            problems.append(f"{origin}: {error}")
-    skipped = len(problems)
-    refuse_or_warn(path, problems, skipped, strict)
-    if not examples:
-        problems.append(f"{path}: holds no {what}")
-        refuse_or_warn(path, problems, skipped, strict=True)
-    return tuple(examples), tuple(problems), skipped
+
+    def of_line(line: str, origin: str) -> ExampleT:
+        row = parse_object(line, expected)
+        if missing := missing_keys(row, keys):
+            raise ValueError(missing)
+        return parse(row, origin)
+
+    examples = tuple(parse_rows(path, filled_lines(path), of_line, what, strict, problems))
+    return examples, tuple(problems), len(problems)

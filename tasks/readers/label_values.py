@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
 from tasks.readers.json_line import HALF_CHARACTER, SURROGATE
+
+WHOLE = re.compile(r"\A([+-]?[0-9]+)\.0+\Z")
+"""A whole number as programs write it that keep a column with empty places as fractions: 1.0 for 1."""
 
 
 def read_label(value: Any, names: Mapping[str, str], known: Collection[str] | None, where: str = "") -> str:
     """The label that a value of a file stands for.
 
     Args:
-        value: a text, a whole number, true or false, or None for an empty place.
+        value: a text, a whole number, true or false, or None for an empty place. A text 1.0 is 1, unless ``names`` or
+            ``known`` have it.
         names: what labels of the file are called instead, by their text in the file: ``{"0": "negative"}``; the
             empty text names what an empty place stands for.
         known: labels that may occur; ``None`` accepts any.
@@ -23,6 +28,8 @@ def read_label(value: Any, names: Mapping[str, str], known: Collection[str] | No
         ValueError: says what is wrong with it.
     """
     text = _text(value, where)
+    if text not in names and text not in (known or ()):
+        text = WHOLE.sub(r"\1", text)
     label = names.get(text, text)
     if not label:
         raise ValueError(f"empty label{where}")

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.text.sources.compression import format_suffix
 from tasks.readers.json_line import parse_json
-from tasks.readers.problems import read_lines, refuse_or_warn
-from tasks.readers.sentence import Reading, TaggedSentence
+from tasks.readers.problems import filled_lines, parse_rows
+from tasks.readers.sentence import TaggedSentence
 from tasks.readers.word_tokenizer import split_words
 
 JSON_LINES_SUFFIXES = (".jsonl", ".ndjson")
@@ -17,40 +17,27 @@ TABLE_SUFFIXES = (".csv", ".tsv", ".tab")
 EXPECTED = 'expected {"words": ["...", ...]} or {"text": "..."}'
 
 
-def read_predict_input(path: Path, strict: bool = True) -> Reading:
-    """Read sentences without tags.
+def read_predict_input(path: Path, strict: bool = True) -> Iterator[TaggedSentence]:
+    """Read sentences without tags, one at a time.
 
     A file named ``.jsonl`` or ``.ndjson`` holds one JSON object a line: ``{"words": [...]}`` is taken
     as it is, ``{"text": "..."}`` is split into words (:func:`~tasks.readers.word_tokenizer.split_words`);
     other keys are ignored. Any other file is plain text, one sentence a line. Blank lines are passed over.
 
     Args:
-        path: UTF-8.
-        strict: refuse a file with bad lines; false skips and counts them.
+        path: UTF-8; may be a pipe.
+        strict: refuse a file with bad lines; false skips and logs them.
 
     Raises:
-        DataError: strict, and lines are bad: all are counted, the first twenty listed.
-        UserError: the file is a table, is missing, not UTF-8 or holds no sentence.
+        DataError: at the end, if lines are bad (strict) or there is no sentence.
+        UserError: the file is a table, is missing or not UTF-8.
     """
-    json_lines = is_json_lines(path)
-    sentences: list[TaggedSentence] = []
-    problems: list[str] = []
-    for number, line in enumerate(read_lines(path), start=1):
-        if not line.strip():
-            continue
-        origin = f"{path}:{number}"
-        try:
-            words = _words_of_object(line) if json_lines else split_words(line)
-        except ValueError as error:
-            problems.append(f"{origin}: {error}")
-            continue
-        sentences.append(TaggedSentence(tuple(words), None, origin))
-    skipped = len(problems)
-    refuse_or_warn(path, problems, skipped, strict)
-    if not sentences:
-        problems.append(f"{path}: holds no sentence")
-        refuse_or_warn(path, problems, skipped, strict=True)
-    return Reading(tuple(sentences), tuple(problems), skipped)
+    words_of = _words_of_object if is_json_lines(path) else split_words
+
+    def parse(line: str, origin: str) -> TaggedSentence:
+        return TaggedSentence(tuple(words_of(line)), None, origin)
+
+    return parse_rows(path, filled_lines(path), parse, "sentence", strict, [])
 
 
 def is_json_lines(path: Path, tables: Sequence[str] = TABLE_SUFFIXES) -> bool:

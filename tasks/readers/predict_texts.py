@@ -2,48 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from tasks.readers.json_line import parse_json
-from tasks.readers.labelled import LabelledReading, LabelledText
+from tasks.readers.labelled import LabelledText
 from tasks.readers.predict_input import is_json_lines
-from tasks.readers.problems import read_lines, refuse_or_warn
+from tasks.readers.problems import filled_lines, parse_rows
 
 PAIR = ("first", "second")
 """The names of a pair's texts in JSON."""
 
 
-def read_texts(path: Path, strict: bool = True) -> LabelledReading:
-    """Read texts without labels.
+def read_texts(path: Path, strict: bool = True) -> Iterator[LabelledText]:
+    """Read texts without labels, one at a time.
 
     A file named ``.jsonl`` or ``.ndjson`` holds one JSON object a line: ``{"text": "..."}``; other keys are ignored.
     Any other file is plain text, one text a line. Blank lines are passed over.
 
     Args:
-        path: UTF-8.
-        strict: refuse a file with bad lines; false skips and counts them.
+        path: UTF-8; may be a pipe.
+        strict: refuse a file with bad lines; false skips and logs them.
 
     Raises:
-        DataError: strict, and lines are bad: all are counted, the first twenty listed.
-        UserError: the file is a table, is missing, not UTF-8 or holds no text.
+        DataError: at the end, if lines are bad (strict) or there is no text.
+        UserError: the file is a table, is missing or not UTF-8.
     """
     return _read(path, is_json_lines(path), ("text",), lambda line: [line], strict)
 
 
-def read_pairs(path: Path, strict: bool = True) -> LabelledReading:
-    """Read pairs of texts without labels.
+def read_pairs(path: Path, strict: bool = True) -> Iterator[LabelledText]:
+    """Read pairs of texts without labels, one at a time.
 
     A file named ``.jsonl`` or ``.ndjson`` holds one JSON object a line: ``{"first": "...", "second": "..."}``; other
     keys are ignored. Any other file holds a pair a line, a tab between the texts. Blank lines are passed over.
 
     Args:
-        path: UTF-8.
-        strict: refuse a file with bad lines; false skips and counts them.
+        path: UTF-8; may be a pipe.
+        strict: refuse a file with bad lines; false skips and logs them.
 
     Raises:
-        DataError: strict, and lines are bad: all are counted, the first twenty listed.
-        UserError: the file is a table, is missing, not UTF-8 or holds no pair.
+        DataError: at the end, if lines are bad (strict) or there is no pair.
+        UserError: the file is a table, is missing or not UTF-8.
     """
     return _read(path, is_json_lines(path, (".csv",)), PAIR, _columns, strict)
 
@@ -57,24 +57,12 @@ def _columns(line: str) -> list[str]:
 
 def _read(
     path: Path, json_lines: bool, names: tuple[str, ...], split: Callable[[str], list[str]], strict: bool
-) -> LabelledReading:
-    examples: list[LabelledText] = []
-    problems: list[str] = []
-    for number, line in enumerate(read_lines(path), start=1):
-        if not line.strip():
-            continue
-        origin = f"{path}:{number}"
-        try:
-            texts = _texts_of_object(line, names) if json_lines else split(line)
-            examples.append(LabelledText.of_texts(texts, None, origin))
-        except ValueError as error:
-            problems.append(f"{origin}: {error}")
-    skipped = len(problems)
-    refuse_or_warn(path, problems, skipped, strict)
-    if not examples:
-        problems.append(f"{path}: holds no text")
-        refuse_or_warn(path, problems, skipped, strict=True)
-    return LabelledReading(tuple(examples), tuple(problems), skipped)
+) -> Iterator[LabelledText]:
+    def parse(line: str, origin: str) -> LabelledText:
+        texts = _texts_of_object(line, names) if json_lines else split(line)
+        return LabelledText.of_texts(texts, None, origin)
+
+    return parse_rows(path, filled_lines(path), parse, "text", strict, [])
 
 
 def _texts_of_object(line: str, names: tuple[str, ...]) -> list[str]:

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import io
 import logging
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from elmo_xlstm.errors import UserError
-from elmo_xlstm.text.sources.compression import SUFFIXES, open_binary, read_at_most
+from elmo_xlstm.text.sources.compression import RATIO, SUFFIXES, UNPACKED_BYTES, open_binary
 
 logger = logging.getLogger(__name__)
 
+RowT = TypeVar("RowT")
+ExampleT = TypeVar("ExampleT")
 SHOWN = 20
 LONGEST = 1000
 """Characters of one problem that are shown: a row can be one word of a megabyte."""
+LONGEST_LINE = 2**24
+"""Characters of a line, which is held in memory whole."""
 
 
 class DataError(UserError):
@@ -57,30 +64,93 @@ def refuse_or_warn(path: Path | str, problems: Sequence[str], skipped: int, stri
     logger.warning("%s", _message(path, problems, f"{skipped} skipped"))
 
 
-def read_lines(path: Path) -> list[str]:
-    r"""All lines of a UTF-8 file without their ends; ``\n`` and ``\r\n`` end lines, nothing else does.
+def parse_rows(
+    path: Path,
+    rows: Iterable[tuple[int, RowT]],
+    parse: Callable[[RowT, str], ExampleT],
+    what: str,
+    strict: bool,
+    problems: list[str],
+) -> Iterator[ExampleT]:
+    """An example of each row, one at a time; what is wrong with the others is told at the end.
 
-    Files that end in .gz, .bz2, .xz or .zst are decompressed. A byte order mark is dropped. (``str.splitlines``
-    would also split at form feeds and Unicode separators, which do occur inside tokens.)
+    Args:
+        path: of the file.
+        rows: of it, with the lines where they begin.
+        parse: makes an example of a row and its ``file:line``; its ValueError says what is wrong with the row.
+        what: the file should hold, for messages: ``sentence``.
+        strict: refuse a file with bad rows; false leaves them out and logs them.
+        problems: takes one line for each bad row, ``file:line: reason``.
 
     Raises:
-        UserError: the file is missing, unreadable, damaged or not UTF-8.
+        DataError: strict, and rows are bad: all are counted, the first twenty listed. Or there is no good row.
+    """
+    found = False
+    for number, row in rows:
+        origin = f"{path}:{number}"
+        try:
+            example = parse(row, origin)
+        except ValueError as error:
+            problems.append(cut(f"{origin}: {error}"))
+            continue
+        found = True
+        yield example
+    refuse_or_warn(path, problems, len(problems), strict)
+    if not found:
+        raise DataError(path, [*problems, f"{path}: holds no {what}"], "Mend the file.")
+
+
+def filled_lines(path: Path) -> Iterator[tuple[int, str]]:
+    """The lines of :func:`read_lines` that are not blank, each with its number."""
+    return ((number, line) for number, line in enumerate(read_lines(path), start=1) if line.strip())
+
+
+def read_lines(path: Path) -> Iterator[str]:
+    r"""The lines of a UTF-8 file, one at a time, without their ends: ``\n``, ``\r\n`` or ``\r``.
+
+    Nothing else ends a line. (``str.splitlines`` would also split at form feeds and Unicode separators, which do occur
+    inside tokens.) ``\r\r\n``, which programs write that translate line ends twice, ends one line. Files that end in
+    .gz, .bz2, .xz or .zst are decompressed. A byte order mark is dropped.
+
+    Raises:
+        UserError: the file is missing, unreadable, damaged or not UTF-8, a line is longer than 16 Mi characters, or a
+            compressed file unpacks to far more than text does, as files made to fill a memory do.
     """
     try:
-        content = path.read_bytes() if path.suffix not in SUFFIXES else b""
-        if path.suffix in SUFFIXES:
-            with open_binary(path) as file:
-                content = read_at_most(file, path)
+        size = path.stat().st_size
     except FileNotFoundError:
         raise UserError(f"{path}: no such file") from None
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror}; name a file that can be read") from None
+    most = max(UNPACKED_BYTES, RATIO * size) if path.suffix in SUFFIXES else math.inf
+    with open_binary(path) as file:
+        # Bytes that are no UTF-8 become lone surrogates, which nothing else does: so their line is known.
+        text = io.TextIOWrapper(file, "utf-8-sig", errors="surrogateescape", newline="")
+        number, read, before = 0, 0, ""
+        while line := text.readline(LONGEST_LINE + 1):
+            read += len(line)
+            if line == "\r\n" and before.endswith("\r"):
+                before = line
+                continue
+            number, before = number + 1, line
+            if len(line) > LONGEST_LINE:
+                raise UserError(
+                    f"{path}:{number}: a line of more than {LONGEST_LINE >> 20} million characters; break it into lines"
+                )
+            if read > most:
+                raise UserError(
+                    f"{path}: unpacks to more than {read >> 20} MiB, over {RATIO} times its size; see what it is"
+                )
+            if not line.isascii():
+                _refuse_other_encodings(line, f"{path}:{number}")
+            yield line.rstrip("\r\n")
+
+
+def _refuse_other_encodings(line: str, origin: str) -> None:
     try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise UserError(f"{path}:{line}: not UTF-8 (byte {error.start}); convert the file to UTF-8") from None
-    lines = text.split("\n")
-    if lines[-1] == "":
-        lines.pop()
-    return [line.removesuffix("\r") for line in lines]
+        line.encode()
+    except UnicodeEncodeError as error:
+        byte, place = ord(line[error.start]) & 0xFF, len(line[: error.start].encode()) + 1
+        raise UserError(
+            f"{origin}: not UTF-8 (byte 0x{byte:02x} at position {place} of the line); convert the file to UTF-8"
+        ) from None

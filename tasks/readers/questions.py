@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 from elmo_xlstm.errors import UserError
 from tasks.readers.json_line import HALF_CHARACTER, SURROGATE, parse_json
 from tasks.readers.literal import parse_literal, shown
-from tasks.readers.problems import cut, read_lines, refuse_or_warn
+from tasks.readers.problems import cut, filled_lines, parse_rows, read_lines
 from tasks.readers.word_tokenizer import split_words
 
 COLUMNS = ("question", "passage", "seq_label")
@@ -67,8 +67,34 @@ def read_questions(path: Path, labels: Collection[str], strict: bool = True) -> 
         DataError: strict, and rows are bad: all are counted, the first twenty listed.
         UserError: the file is missing, not UTF-8 or holds no question.
     """
-    found: list[QuestionPassage] = []
     problems: list[str] = []
+
+    def parse(row: list[str], origin: str) -> QuestionPassage:
+        return _of_row(row, labels, origin)
+
+    found = tuple(parse_rows(path, _rows(path), parse, "question", strict, problems))
+    return QuestionReading(found, tuple(problems), len(problems))
+
+
+def read_question_input(path: Path, strict: bool = True) -> Iterator[QuestionPassage]:
+    """Read questions without tags, one at a time: a JSON object a line, ``{"question": ..., "passage": ...}``.
+
+    A list of words is taken as it is, a text is split into words (:func:`~tasks.readers.word_tokenizer.split_words`);
+    other keys are ignored, blank lines passed over.
+
+    Args:
+        path: UTF-8; may be a pipe.
+        strict: refuse a file with bad lines; false skips and logs them.
+
+    Raises:
+        DataError: at the end, if lines are bad (strict) or there is no question.
+        UserError: the file is missing or not UTF-8.
+    """
+    return parse_rows(path, filled_lines(path), _of_object, "question", strict, [])
+
+
+def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """Each row that is not blank with the line where it begins, but for the header."""
     rows = csv.reader((f"{line}\n" for line in read_lines(path)), strict=True)
     line = 1
     try:
@@ -77,51 +103,12 @@ def read_questions(path: Path, labels: Collection[str], strict: bool = True) -> 
             raise UserError(f"{path}:1: columns are {cut(', '.join(header)) or 'none'}; expected {', '.join(COLUMNS)}")
         line = rows.line_num + 1
         for row in rows:
-            origin, line = f"{path}:{line}", rows.line_num + 1
-            try:
-                if row:
-                    found.append(_of_row(row, labels, origin))
-            except ValueError as error:
-                problems.append(f"{origin}: {error}")
+            if row:
+                yield line, row
+            line = rows.line_num + 1
     except csv.Error as error:
         # What follows cannot be told apart any more, so that nothing is skipped here.
         raise UserError(f"{path}:{line}: not CSV ({error}); mend the row's quotes") from None
-    return _reading(path, found, problems, strict)
-
-
-def read_question_input(path: Path, strict: bool = True) -> QuestionReading:
-    """Read questions without tags: one JSON object a line, ``{"question": ..., "passage": ...}``.
-
-    A list of words is taken as it is, a text is split into words (:func:`~tasks.readers.word_tokenizer.split_words`);
-    other keys are ignored, blank lines passed over.
-
-    Args:
-        path: UTF-8.
-        strict: refuse a file with bad lines; false skips and counts them.
-
-    Raises:
-        DataError: strict, and lines are bad: all are counted, the first twenty listed.
-        UserError: the file is missing, not UTF-8 or holds no question.
-    """
-    found: list[QuestionPassage] = []
-    problems: list[str] = []
-    for number, line in enumerate(read_lines(path), start=1):
-        origin = f"{path}:{number}"
-        try:
-            if line.strip():
-                found.append(_of_object(line, origin))
-        except ValueError as error:
-            problems.append(f"{origin}: {error}")
-    return _reading(path, found, problems, strict)
-
-
-def _reading(path: Path, found: list[QuestionPassage], problems: list[str], strict: bool) -> QuestionReading:
-    skipped = len(problems)
-    refuse_or_warn(path, problems, skipped, strict)
-    if not found:
-        problems.append(f"{path}: holds no question")
-        refuse_or_warn(path, problems, skipped, strict=True)
-    return QuestionReading(tuple(found), tuple(problems), skipped)
 
 
 def _of_row(row: list[str], labels: Collection[str], origin: str) -> QuestionPassage:

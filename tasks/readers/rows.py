@@ -74,7 +74,7 @@ def tagged_row(
             raise ValueError(f"expected a word at place {number} of '{columns[0]}', found {found}")
         _whole(word)
     read = [read_label(tag, names, known, f" at place {n} of '{columns[1]}'") for n, tag in enumerate(tags, start=1)]
-    return TaggedSentence(tuple(words), tuple(read), origin)
+    return TaggedSentence(tuple(word.strip() for word in words), tuple(read), origin)
 
 
 def parse_object(line: str, expected: str) -> dict[str, Any]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import combinations
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -12,8 +13,9 @@ from pydantic import Field
 from elmo_xlstm.config import Settings
 from elmo_xlstm.config.errors import suggestion
 from elmo_xlstm.errors import UserError
+from tasks.readers.columns import is_header, most_common, other_separator, shown_separator
 from tasks.readers.labelled import LabelledReading, LabelledText
-from tasks.readers.problems import cut, read_lines, refuse_or_warn
+from tasks.readers.problems import cut, parse_rows, read_lines
 from tasks.readers.rows import labelled_row
 
 LARGEST_FIELD = 1 << 24
@@ -59,34 +61,55 @@ class TableReader:
         """Read one file.
 
         Args:
-            path: UTF-8, with or without byte order mark and carriage returns; .gz, .bz2, .xz and .zst are decompressed.
+            path: UTF-8, with or without byte order mark; .gz, .bz2, .xz and .zst are decompressed.
             labels: those that may occur; ``None`` accepts any.
 
         Raises:
             DataError: strict, and rows are bad: all are counted, the first twenty listed.
-            UserError: the file is missing, not UTF-8, no table, lacks a column or holds no text.
+            UserError: the file is missing, not UTF-8, no table, lacks a column or holds no text; the separator is not
+                that of the file; or the first row names the columns.
         """
-        examples: list[LabelledText] = []
+        config = self.config
+        rows = list(self._rows(path))
+        line, header = rows.pop(0) if config.header and rows else (1, None)
+        columns = most_common(len(row) for _, row in rows) if header is None else len(header)
+        if columns == 1:
+            lines = [config.separator.join(row) for row in ([header] if header else []) + [row for _, row in rows]]
+            raise UserError(
+                f"{path}: one column (separated by {shown_separator(config.separator)}), where texts and labels should "
+                f"stand in several; {other_separator(lines, config.separator)}"
+            )
+        wanted = (*config.text_columns, *config.label_columns) if columns else ()
+        places = {column: self._place(f"{path}:{line}", column, header, columns) for column in wanted}
+        self._refuse_mistaken(path, rows, header, columns, places)
         problems: list[str] = []
-        places: dict[Column, int] = {}
-        columns = 0
-        for line, row in self._rows(path):
-            if not columns:
-                columns, header = len(row), row if self.config.header else None
-                wanted = (*self.config.text_columns, *self.config.label_columns)
-                places = {column: self._place(f"{path}:{line}", column, header, columns) for column in wanted}
-                if header is not None:
-                    continue
-            try:
-                examples.append(self._parse(row, columns, places, labels, f"{path}:{line}"))
-            except ValueError as error:
-                problems.append(f"{path}:{line}: {error}")
-        skipped = len(problems)
-        refuse_or_warn(path, problems, skipped, self.config.strict)
-        if not examples:
-            problems.append(f"{path}: holds no text")
-            refuse_or_warn(path, problems, skipped, strict=True)
-        return LabelledReading(tuple(examples), tuple(problems), skipped)
+
+        def parse(row: list[str], origin: str) -> LabelledText:
+            return self._parse(row, columns, places, labels, origin)
+
+        examples = tuple(parse_rows(path, rows, parse, "text", config.strict, problems))
+        return LabelledReading(examples, tuple(problems), len(problems))
+
+    def _refuse_mistaken(
+        self,
+        path: Path,
+        rows: Sequence[tuple[int, list[str]]],
+        header: list[str] | None,
+        columns: int,
+        places: Mapping[Column, int],
+    ) -> None:
+        """Refuse a column that is read as two, and names of columns that are read as a text and its label."""
+        for (one, place), (two, other) in combinations(places.items(), 2):
+            if place == other:
+                raise UserError(f"{path}: columns {one!r} and {two!r} are the same of {columns} columns; name two")
+        good = [(line, row) for line, row in rows if len(row) == columns]
+        texts, labels = (
+            [[row[places[column]] for column in chosen] for _, row in good]
+            for chosen in (self.config.text_columns, self.config.label_columns)
+        )
+        if header is None and is_header(texts, labels):
+            names = ", ".join(good[0][1])
+            raise UserError(f"{path}:{good[0][0]}: {cut(names)} are names of columns; set header: true")
 
     def _rows(self, path: Path) -> Iterator[tuple[int, list[str]]]:
         """Each row that is not blank with the line where it begins."""
@@ -110,7 +133,7 @@ class TableReader:
             csv.field_size_limit(before)
 
     def _parse(
-        self, row: list[str], columns: int, places: dict[Column, int], known: Collection[str] | None, origin: str
+        self, row: list[str], columns: int, places: Mapping[Column, int], known: Collection[str] | None, origin: str
     ) -> LabelledText:
         """The example of one row.
 
@@ -118,7 +141,7 @@ class TableReader:
             ValueError: says what is wrong with it.
         """
         if len(row) != columns:
-            between = "tabs" if self.config.separator == "\t" else repr(self.config.separator)
+            between = shown_separator(self.config.separator)
             count = "1 column" if len(row) == 1 else f"{len(row)} columns"
             raise ValueError(f"{count}, expected {columns} (separated by {between})")
         texts = {str(column): row[places[column]] for column in self.config.text_columns}
@@ -129,10 +152,9 @@ class TableReader:
         """The number of a column."""
         if isinstance(column, int):
             if not -columns <= column < columns:
-                separator = "tab" if self.config.separator == "\t" else repr(self.config.separator)
                 raise UserError(
-                    f"{origin}: {columns} columns, so none with the number {column} (counted from 0, separator "
-                    f"{separator}); check the file and the column's number"
+                    f"{origin}: {columns} columns, so none with the number {column} (counted from 0, separated by "
+                    f"{shown_separator(self.config.separator)}); check the file and the column's number"
                 )
             return column % columns
         if header is None:

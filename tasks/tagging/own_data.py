@@ -117,7 +117,7 @@ class TaggedHub(OwnHubData):
 
 
 def order_tags(found: set[str]) -> tuple[str, ...]:
-    """The tags found, completed so that every I-X has its B-X; O first, then by type."""
+    """The tags found, and the B-X of every I-X, which further data may have; O first, then by type."""
     completed = found | {f"B{tag[1:]}" for tag in found if tag == "I" or tag.startswith("I-")}
     return tuple(sorted(completed, key=lambda tag: (tag != "O", tag.partition("-")[2], tag)))
 

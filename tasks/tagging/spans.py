@@ -11,19 +11,23 @@ from elmo_xlstm.evaluation.tagging import count_spans, score_tagging, span_macro
 from tasks.task import Comparison, Labels
 
 
-def compare_spans(gold: Sequence[Labels], predicted: Sequence[Labels], labels: Sequence[str]) -> Comparison:
+def compare_spans(
+    gold: Sequence[Labels], predicted: Sequence[Labels], labels: Sequence[str], plain: bool = False
+) -> Comparison:
     """Scores of spans; in the statistics all types have a place that the labels have.
 
     Args:
         gold: tags of each text.
         predicted: as many.
         labels: all tags that may occur.
+        plain: tags are labels of single words and mark no spans.
 
     Raises:
-        ValueError: the gold tags are of another kind than the predicted ones, or there are none.
+        ValueError: gold tags mark no spans where tags should, or there are none.
     """
-    scores = score_tagging(gold, predicted)
-    statistics = count_spans(gold, predicted, count_spans([labels], [labels]).types).statistics()
+    scores = score_tagging(gold, predicted, plain)
+    types = count_spans([labels], [labels], plain=plain).types
+    statistics = count_spans(gold, predicted, types, plain).statistics()
     intervals = {
         name: bootstrap_interval(statistics, metric)
         for name, metric in (("macro_f1", span_macro_f1), ("micro_f1", span_micro_f1))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -43,7 +43,7 @@ class TaggingTask(Task[TaggedSentence]):
         head: Annotated[Any, tagging_heads]
         main_metric: Literal["macro_f1", "micro_f1"] = "macro_f1"
         """The score that chooses the epoch and stands in the leaderboard: F1 of spans, as the unweighted mean over
-        types or over all spans together."""
+        types or over all spans together. With scheme ``none`` every tag, ``O`` too, is a type, and each word a span."""
 
         def build(self, embedder: ElmoEmbedder | None) -> TaggingTask:
             """Make the task."""
@@ -52,6 +52,7 @@ class TaggingTask(Task[TaggedSentence]):
     def __init__(self, config: Config, embedder: ElmoEmbedder | None) -> None:
         super().__init__(config, embedder)
         self.main_metric = config.main_metric
+        self.plain = config.head.scheme == "none"
 
     def read_data(self) -> Any:
         """Read the three splits and make them fit the head's scheme."""
@@ -59,8 +60,8 @@ class TaggingTask(Task[TaggedSentence]):
         return fit_scheme(dataset.load(), self.config.head.scheme, dataset)
 
     def texts(self, example: TaggedSentence) -> Texts:
-        """The words of the sentence."""
-        return (example.words,)
+        """The words of the sentence, without the blanks that JSON may have around them."""
+        return (tuple(word.strip() for word in example.words),)
 
     def gold(self, example: TaggedSentence) -> Labels:
         """A tag for each word."""
@@ -74,16 +75,16 @@ class TaggingTask(Task[TaggedSentence]):
         repairs = [repair_bio(list(sentence)) for sentence in tags]
         repaired = sum(count for _, count in repairs)
         if repaired:
-            logger.info("%s: %d stray I- tags of the training data read as B-", self.config.name, repaired)
+            logger.info("%s: %d stray I- tags read as B-", self.config.name, repaired)
         return [sentence for sentence, _ in repairs]
 
     def metrics(self, gold: Sequence[Labels], predicted: Sequence[Labels]) -> dict[str, float]:
         """F1 of spans, and how many words have the right tag."""
-        return score_tagging(gold, predicted).metrics()
+        return score_tagging(gold, predicted, self.plain).metrics()
 
     def compare(self, gold: Sequence[Labels], predicted: Sequence[Labels]) -> Comparison:
         """Scores of spans; see :func:`~tasks.tagging.spans.compare_spans`."""
-        return compare_spans(gold, predicted, self.built().space.labels)
+        return compare_spans(gold, predicted, self.built().space.labels, self.plain)
 
     def read_gold(self, path: Path) -> Sequence[TaggedSentence]:
         """Sentences with tags from a further file of the data set's form; tags that the model lacks are logged."""
@@ -99,9 +100,9 @@ class TaggingTask(Task[TaggedSentence]):
             )
         return sentences
 
-    def read_input(self, path: Path) -> Sequence[TaggedSentence]:
+    def read_input(self, path: Path) -> Iterator[TaggedSentence]:
         """Sentences of a text or JSON-lines file."""
-        return read_predict_input(path).sentences
+        return read_predict_input(path)
 
     def inputs(self, example: TaggedSentence) -> dict[str, Any]:
         """The words."""
@@ -109,5 +110,5 @@ class TaggingTask(Task[TaggedSentence]):
 
     def outputs(self, example: TaggedSentence, prediction: Prediction) -> dict[str, Any]:
         """A tag for each word, and the spans that the tags make."""
-        spans = [] if self.config.head.scheme == "none" else list_spans(example.words, prediction.labels)
+        spans = [] if self.plain else list_spans(example.words, prediction.labels)
         return {"tags": list(prediction.labels), "spans": spans}

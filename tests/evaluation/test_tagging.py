@@ -92,24 +92,25 @@ def test_stray_inside_tags_of_the_gold_are_spans():
     assert score_tagging(gold, begun).macro_f1 == 1.0
 
 
-@settings(max_examples=60, deadline=None)
-@given(sentence_pairs(st.sampled_from(["NN", "VB", "SYM", "E", "$$$"])).filter(lambda p: any("NN" in t for t in p[0])))
-def test_plain_tags_count_as_spans_of_one_word(pair):
+@pytest.mark.parametrize("tags", [["NN", "VB", "SYM", "$$$"], ["S", "E", "B", "I", "P", "O"], ["O", "B-X", "I-X", "X"]])
+def test_plain_tags_are_labels_of_words_whatever_they_are_called(tags):
     from sklearn.metrics import f1_score as classification_f1
 
-    gold, predicted = pair
-    if not any(tag in ("NN", "VB", "SYM", "$$$") for tags in gold for tag in tags):
-        return
-    if any(tag == "E" for tags in (*gold, *predicted) for tag in tags):
-        with pytest.raises(ValueError, match="mixed"):
-            score_tagging(gold, predicted)
-        return
-    scores = score_tagging(gold, predicted)
-    flat_gold = [tag for tags in gold for tag in tags]
-    flat_predicted = [tag for tags in predicted for tag in tags]
-    expected = classification_f1(flat_gold, flat_predicted, average="macro", zero_division=0)
-    assert scores.macro_f1 == pytest.approx(expected)
-    assert scores.micro.f1 == pytest.approx(scores.token_accuracy)
+    @settings(max_examples=60, deadline=None)
+    @given(sentence_pairs(st.sampled_from(tags)))
+    def check(pair):
+        gold, predicted = pair
+        scores = score_tagging(gold, predicted, plain=True)
+        flat_gold = [tag for tags in gold for tag in tags]
+        flat_predicted = [tag for tags in predicted for tag in tags]
+        expected = classification_f1(flat_gold, flat_predicted, average="macro", zero_division=0)
+        assert scores.macro_f1 == pytest.approx(expected)
+        assert scores.micro.f1 == pytest.approx(scores.token_accuracy)
+        assert scores.types.keys() == {*flat_gold, *flat_predicted}
+        totals = count_spans(gold, predicted, plain=True).statistics().sum(axis=0)
+        assert span_macro_f1(totals) == pytest.approx(expected)
+
+    check()
 
 
 def test_nothing_found_anywhere_is_zero_without_a_warning():
@@ -128,7 +129,8 @@ def test_an_empty_sentence_is_no_obstacle():
         ([["O"]], [["O"], ["O"]], "1 gold sentences but 2"),
         ([["O"], ["O", "O"]], [["O"], ["O"]], "sentence 1: 2 gold tags but 1"),
         ([], [], "nothing to score"),
-        ([["B-X", "NN"]], [["O", "O"]], "mixed"),
+        ([["B-X", "NN"]], [["O", "O"]], "'NN' marks no span"),
+        ([["B-X"]], [["P"]], "'P' marks no span"),
     ],
 )
 def test_what_cannot_be_scored_is_refused(gold, predicted, message):

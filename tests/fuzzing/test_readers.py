@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +62,11 @@ def own(settings: type[Any], **values: Any) -> Callable[[Path], Any]:
     return lambda path: validate(settings, {"train": str(path), **HELD_OUT, **values}).load()
 
 
+def every(read: Callable[[Path], Iterator[Any]]) -> Callable[[Path], list[Any]]:
+    """Reads all of a file whose examples are read one at a time."""
+    return lambda path: list(read(path))
+
+
 def indonlu(name: str) -> Callable[[Path], Any]:
     chosen = dataset(name)
     return lambda path: table_reader(chosen).read(path, chosen.labels)
@@ -99,16 +104,20 @@ READERS: dict[str, tuple[str, str, Callable[[Path], Any]]] = {
     "own json": ("own.jsonl", JSON_TEXTS, own(ClassificationFiles, label_names={"0": "netral"})),
     "own aspects": ("own.csv", OWN_ASPECTS, own(AspectsFiles, text="sentence", aspects=["fuel", "price"])),
     "own pairs": ("own.csv", OWN_PAIRS, own(PairsFiles)),
-    "predict sentences": ("input.txt", "Siti tiba di Bogor.\n\nhari ini 30%\n", read_predict_input),
-    "predict json sentences": ("input.jsonl", INPUT, read_predict_input),
-    "predict texts": ("input.txt", "kamar bersih\n\nmahal\n", read_texts),
-    "predict json texts": ("input.jsonl", '{"text": "kamar bersih"}\n{"text": "mahal", "id": [1]}\n', read_texts),
-    "predict pairs": ("input.tsv", "satu dua\ttiga\nya\ttidak\n", read_pairs),
-    "predict json pairs": ("input.jsonl", '{"first": "satu", "second": "dua"}\n', read_pairs),
+    "predict sentences": ("input.txt", "Siti tiba di Bogor.\n\nhari ini 30%\n", every(read_predict_input)),
+    "predict json sentences": ("input.jsonl", INPUT, every(read_predict_input)),
+    "predict texts": ("input.txt", "kamar bersih\n\nmahal\n", every(read_texts)),
+    "predict json texts": (
+        "input.jsonl",
+        '{"text": "kamar bersih"}\n{"text": "mahal", "id": [1]}\n',
+        every(read_texts),
+    ),
+    "predict pairs": ("input.tsv", "satu dua\ttiga\nya\ttidak\n", every(read_pairs)),
+    "predict json pairs": ("input.jsonl", '{"first": "satu", "second": "dua"}\n', every(read_pairs)),
     "predict questions": (
         "input.jsonl",
         '{"question": "siapa?", "passage": ["Siti", "tiba"]}\n{"question": ["di"], "passage": "di rumah"}\n',
-        read_question_input,
+        every(read_question_input),
     ),
     "word vectors": ("cc.vec", VECTORS, lambda path: list(read_vectors(path, 3))),
     "word vectors, without header": ("glove.txt", VECTORS.partition("\n")[2], lambda path: list(read_vectors(path, 3))),

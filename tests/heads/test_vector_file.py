@@ -19,6 +19,13 @@ def test_plain_and_packed(tmp_path: Path, header: bool) -> None:
         assert found == {"Jakarta": [1, 2, 3], "New York": pytest.approx([-1, 0.5, 0.01])}
 
 
+@pytest.mark.parametrize("end", ["\r", "\r\n"])
+def test_line_ends_change_nothing(tmp_path: Path, end: str) -> None:
+    text = TEXT.replace("Jakarta", "Jak\x85arta\u2028")
+    (tmp_path / "a.vec").write_bytes(text.replace("\n", end).encode())
+    assert [word for word, _ in read_vectors(tmp_path / "a.vec", 3)] == ["Jak\x85arta\u2028", "New York"]
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

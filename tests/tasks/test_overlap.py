@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -71,7 +72,7 @@ def test_texts_of_all_kinds_of_tasks(benchmark: None) -> None:
 
 
 def test_each_distinct_text_is_a_line(benchmark: None, tmp_path: Path) -> None:
-    path = tmp_path / "new" / "texts.txt"
+    path = tmp_path / "texts.txt"
     assert write_evaluation_texts(path) == len(path.read_text().splitlines()) == 9
 
 
@@ -110,11 +111,12 @@ def test_overlap_is_counted_by_example_and_source(tmp_path: Path, exclude: bool)
 def test_report_lists_the_examples(tmp_path: Path) -> None:
     chosen, index = config(tmp_path, exclude=False), PassageIndex(5, 3)
     overlap = measure_overlap(chosen.sources, chosen.cleaning, TEXTS, index)
-    machine, people = write_overlap_report(overlap, index, tmp_path / "results" / "overlap")
-    report = json.loads(machine.read_text())
+    machine, people = io.StringIO(), io.StringIO()
+    write_overlap_report(overlap, index, machine, people)
+    report = json.loads(machine.getvalue())
     assert report["splits"][1] == {"task": "nerp", "split": "test", "examples": 1, "found": 1, "left": 1}
     assert report["sources"][0] == {"label": "news", "documents": 2, "with_a_shared_passage": 1}
-    text = people.read_text()
+    text = people.getvalue()
     assert "| nerp | valid | 1 | 0 | 0 |" in text
     assert "| wrete test 4 | law | b c d e f |" in text
 

@@ -1,4 +1,7 @@
 import json
+import math
+
+import pytest
 
 from elmo_xlstm.training.history import EpochRecord, History
 
@@ -20,3 +23,20 @@ def test_round_trip_through_json() -> None:
     assert History.from_dict(json.loads(json.dumps(history.to_dict()))) == history
     history.add(record(1, 0.25))
     assert History.from_dict(json.loads(json.dumps(history.to_dict()))) == history
+
+
+@pytest.mark.parametrize(
+    ("values", "losses", "best"),
+    [
+        ((0.0, 0.0, 0.0), (3.0, 1.0, 2.0), 2),
+        ((0.5, 0.6, 0.6), (1.0, 9.0, 8.0), 3),
+        ((0.6, 0.5, 0.6), (2.0, 1.0, 3.0), 1),
+        ((0.0, 0.0, 0.0), (None, 1.0, 2.0), 1),
+        ((math.nan, 0.0, 0.0), (0.1, 2.0, 1.0), 3),
+    ],
+)
+def test_between_equal_values_the_loss_decides(values, losses, best) -> None:
+    history = History("f1")
+    for epoch, (value, loss) in enumerate(zip(values, losses, strict=True), start=1):
+        history.add(EpochRecord(epoch, 1.0, {"f1": value}, 1e-3, 0.0, valid_loss=loss))
+    assert history.best_epoch == best and history.best_value == values[best - 1]

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from elmo_xlstm.atomic import write_text_atomically
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.evaluation.recipes.result import RecipeResult, read_result
 from elmo_xlstm.evaluation.recipes.series import SeriesSettings
 from elmo_xlstm.lm.validation import Validation
+from elmo_xlstm.output_file import open_output
 
 BEGIN = "<!-- recipes: made by `python cli.py recipes`, not to be edited -->"
 END = "<!-- end of recipes -->"
@@ -86,7 +86,9 @@ def expected_document(series: SeriesSettings) -> str:
 
 def write_table(series: SeriesSettings) -> None:
     """Put the table into the documentation."""
-    write_text_atomically(series.table, expected_document(series))
+    document = expected_document(series)
+    with open_output(series.table) as file:
+        file.write(document)
 
 
 def check_table(series: SeriesSettings) -> None:

@@ -28,7 +28,7 @@ def train(tmp_path):
         space = LabelSpace(tuple(labels), tuple(aspects))
         predictor = config.predictor_class.for_training(config, space, texts, None, lower_case)
         trainer = None
-        history = predictor.fit(texts, targets, texts, Training(evaluate, "accuracy", trainer, Path(tmp_path)))
+        history = predictor.fit(texts, targets, texts, Training(evaluate, targets, "accuracy", trainer, Path(tmp_path)))
         assert history.epochs == [] and history.monitor == "accuracy"
         assert history.best_value == evaluate(predictor.predict_texts(texts))["accuracy"]
         return predictor

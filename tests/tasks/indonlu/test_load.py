@@ -51,7 +51,7 @@ def test_a_label_outside_the_declared_set_is_refused(load):
 
 def test_words_are_split_at_tabs_alone(load):
     content = {"train": "a O\n", "valid": "a\tO\n", "test": "a\tO\n"}
-    with pytest.raises(UserError, match=r"train.txt:1: 1 column, expected 2"):
+    with pytest.raises(UserError, match=r"train.txt: .*one column .*separator: ' '"):
         load(content, {"train": 1, "valid": 1, "test": 1})
 
 

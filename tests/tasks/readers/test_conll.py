@@ -41,15 +41,16 @@ def test_sentences_words_tags_and_origins(write):
     assert (reading.problems, reading.skipped) == ((), 0)
 
 
-def test_windows_line_ends_and_a_byte_order_mark_change_nothing(write):
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r", "\r\r\n"])
+def test_line_ends_and_a_byte_order_mark_change_nothing(write, end):
     plain = "budi\tB-PPL\nlari\tO\n\nia\tO\n"
     expected = read(write(plain)).sentences
-    marked = b"\xef\xbb\xbf" + plain.replace("\n", "\r\n").encode()
+    marked = b"\xef\xbb\xbf" + plain.replace("\n", end).encode()
     assert read(write(marked)).sentences == expected
     assert read(write(plain.rstrip("\n"))).sentences == expected
 
 
-def test_only_line_feeds_end_a_line(write):
+def test_nothing_else_ends_a_line(write):
     reading = read(write("a\x0cb\tO\nc\u2028d\x85e\tO\n"))
     assert reading.sentences[0].words == ("a\x0cb", "c\u2028d\x85e")
 
@@ -65,7 +66,8 @@ def test_whatever_is_written_is_read_back(tmp_path_factory, sentences):
     path = tmp_path_factory.mktemp("conll") / "data.txt"
     path.write_bytes("\n".join("".join(f"{w}\t{t}\n" for w, t in sentence) for sentence in sentences).encode())
     found = read(path, LABELS).sentences
-    assert [list(zip(s.words, s.tags or (), strict=True)) for s in found] == sentences
+    stripped = [[(word.strip(), tag) for word, tag in sentence] for sentence in sentences]
+    assert [list(zip(s.words, s.tags or (), strict=True)) for s in found] == stripped
 
 
 def test_columns_are_chosen_by_index(write):
@@ -78,7 +80,7 @@ def test_columns_may_stand_apart_by_any_white_space(write):
     path = write("budi   NNP\tB-PPL\nlari VB  O\n")
     sentence = read(path, LABELS, separator=None, tag_column=2).sentences[0]
     assert (sentence.words, sentence.tags) == (("budi", "lari"), ("B-PPL", "O"))
-    with pytest.raises(DataError, match=r":2: 1 column, expected 3 \(separated by white space\)"):
+    with pytest.raises(DataError, match=r":2: 1 column, expected 3 \(separated by spaces or tabs\)"):
         read(write("a b c\nd\n"), separator=None)
 
 
@@ -189,7 +191,7 @@ def test_files_that_cannot_be_read_are_user_errors(write, tmp_path):
         read(tmp_path / "none.txt")
     with pytest.raises(UserError, match="cannot be read"):
         read(tmp_path)
-    with pytest.raises(UserError, match=r"data.txt:2: not UTF-8 \(byte 4\)"):
+    with pytest.raises(UserError, match=r"data.txt:2: not UTF-8 \(byte 0xff at position 1 of the line\)"):
         read(write(b"a\tO\n\xff\tO\n"))
 
 
@@ -204,3 +206,68 @@ def test_settings_are_validated():
 def test_a_sentence_has_one_tag_for_each_word():
     with pytest.raises(ValueError, match="x:1: 2 words but 1 tags"):
         TaggedSentence(("a", "b"), ("O",), "x:1")
+
+
+BLANKS = "Siti B-PPL\ndi O\nKota O\n\nia O\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "separator", "working"),
+    [
+        (BLANKS, "\t", "' '"),
+        (BLANKS.replace(" ", "\t"), " ", r"'\\t'"),
+        ("Siti\tB-PPL\ndi\tO\nKota Batu\tO\n\nia\tO\n", " ", r"'\\t'"),
+        (BLANKS.replace(" ", ";"), "\t", "';'"),
+        (BLANKS.replace("di ", "di    "), "\t", "null"),
+    ],
+)
+@pytest.mark.parametrize("strict", [True, False])
+@pytest.mark.parametrize("columns", [{"tag_column": -1}, {}, {"columns": 2}])
+def test_a_separator_that_leaves_one_column_is_refused(write, content, separator, working, strict, columns):
+    with pytest.raises(UserError, match=f"one column .*set separator: {working}"):
+        read(write(content), strict=strict, separator=separator, **columns)
+
+
+def test_word_and_tag_are_two_columns(write):
+    for columns in ({"word_column": 1}, {"word_column": 0, "tag_column": 0}, {"word_column": -2, "tag_column": 0}):
+        with pytest.raises(UserError, match="are the same of 2 columns"):
+            read(write("a\tO\n"), **columns)
+
+
+def test_unlabelled_words_are_one_column(write):
+    assert read(write("Kota Batu\nia\n"), tag_column=None).sentences[0].words == ("Kota Batu", "ia")
+
+
+def test_most_lines_say_how_many_columns_there_are(write):
+    path = write("cut\nbudi\tO\nlari\tO\n\nia\tO\n")
+    with pytest.raises(DataError) as caught:
+        read(path)
+    assert caught.value.problems == [f"{path}:1: 1 column, expected 2 (separated by tabs)"]
+    assert [s.words for s in read(path, strict=False).sentences] == [("ia",)]
+
+
+def test_documents_begin_in_the_column_of_the_words(write):
+    path = write("0\t-DOCSTART-\tO\n1\tbudi\tO\n-DOCSTART-\n2\tia\tO\n")
+    assert [s.words for s in read(path, word_column=1, tag_column=2).sentences] == [("budi",), ("ia",)]
+    (sentence,) = read(write("-DOCSTART-\tbudi\tO\nx\tia\tO\n"), word_column=1, tag_column=2).sentences
+    assert sentence.words == ("budi", "ia")
+
+
+def test_any_run_of_spaces_and_tabs_is_no_other_blank(write):
+    (sentence,) = read(write(" Rp\u00a050.000 \t O\t\nKota\u2003Batu O\n"), separator=None).sentences
+    assert sentence.words == ("Rp\u00a050.000", "Kota\u2003Batu")
+
+
+def test_words_and_tags_are_stripped_alike(write):
+    (sentence,) = read(write("budi \t O\n\u00a0ia\tO\n")).sentences
+    assert (sentence.words, sentence.tags) == (("budi", "ia"), ("O", "O"))
+
+
+def test_names_of_columns_are_no_word(write):
+    path = write("Kata\tTag\nbudi\tO\nia\tO\n")
+    for strict in (True, False):
+        with pytest.raises(UserError, match=r"data\.txt:1: 'Kata' and 'Tag' are names of columns.*header: true"):
+            read(path, strict=strict)
+    assert [s.words for s in read(path, header=True).sentences] == [("budi", "ia")]
+    assert read(write("kata\tO\nbudi\tO\n")).sentences[0].words == ("kata", "budi")
+    assert read(write("kata\tNE\nbudi\tNE\n")).sentences[0].words == ("kata", "budi")

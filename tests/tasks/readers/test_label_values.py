@@ -7,7 +7,17 @@ from tasks.readers.label_values import read_label
 
 @pytest.mark.parametrize(
     ("value", "label"),
-    [(" positif ", "positif"), (0, "0"), (3.0, "3"), (-1, "-1"), (True, "true"), ("1.0", "1.0")],
+    [
+        (" positif ", "positif"),
+        (0, "0"),
+        (3.0, "3"),
+        (-1, "-1"),
+        (True, "true"),
+        ("1.0", "1"),
+        ("-2.00", "-2"),
+        ("1.5", "1.5"),
+        ("v1.0", "v1.0"),
+    ],
 )
 def test_values(value, label) -> None:
     assert read_label(value, {}, None) == label

@@ -12,7 +12,7 @@ from tasks.readers.problems import DataError
 def test_plain_text_is_one_sentence_a_line(tmp_path):
     path = tmp_path / "berita.txt"
     path.write_bytes("\ufeffBudi pulang.\r\n\r\nIa tidur".encode())
-    sentences = read_predict_input(path).sentences
+    sentences = list(read_predict_input(path))
     assert [s.words for s in sentences] == [("Budi", "pulang", "."), ("Ia", "tidur")]
     assert [s.origin for s in sentences] == [f"{path}:1", f"{path}:3"]
     assert all(s.tags is None for s in sentences)
@@ -22,7 +22,7 @@ def test_json_lines_hold_words_or_text(tmp_path):
     path = tmp_path / "berita.JSONL"
     rows = [{"words": ["kerja sama", "ini."], "id": 7}, {"text": "Budi pulang."}]
     path.write_text("\n".join(map(json.dumps, rows)) + "\n")
-    assert [s.words for s in read_predict_input(path).sentences] == [("kerja sama", "ini."), ("Budi", "pulang", ".")]
+    assert [s.words for s in read_predict_input(path)] == [("kerja sama", "ini."), ("Budi", "pulang", ".")]
 
 
 BAD_LINES = [
@@ -47,21 +47,20 @@ def test_bad_lines_are_reported_by_file_and_line(tmp_path, line, reason):
     path = tmp_path / "in.jsonl"
     path.write_text('{"text": "baik"}\n' + line + "\n")
     with pytest.raises(DataError, match=reason) as caught:
-        read_predict_input(path)
+        list(read_predict_input(path))
     assert len(caught.value.problems) == 1
     assert caught.value.problems[0].startswith(f"{path}:2: ")
 
 
-def test_lenient_reading_skips_and_counts_them(tmp_path):
+def test_lenient_reading_skips_and_counts_them(tmp_path, caplog):
     path = tmp_path / "in.jsonl"
     path.write_text("\n".join(line for line, _ in BAD_LINES) + '\n{"text": "baik"}\n')
-    reading = read_predict_input(path, strict=False)
-    assert [s.words for s in reading.sentences] == [("baik",)]
-    assert reading.skipped == len(BAD_LINES)
+    assert [s.words for s in read_predict_input(path, strict=False)] == [("baik",)]
+    assert f"{len(BAD_LINES)} skipped" in caplog.text
 
 
 @pytest.mark.parametrize("name", ["in.txt", "in.jsonl"])
 def test_empty_input_is_refused(tmp_path, name):
     (tmp_path / name).write_text("\n \n")
     with pytest.raises(UserError, match="holds no sentence"):
-        read_predict_input(tmp_path / name)
+        list(read_predict_input(tmp_path / name))

@@ -79,7 +79,7 @@ def test_files_that_are_no_questions(write, tmp_path) -> None:
 def test_json_lines(write) -> None:
     lines = [{"question": "Siapa dia?", "passage": ["Budi Utomo", "."], "id": 7}, {"question": ["a"], "passage": "b c"}]
     text = "\n\n".join(json.dumps(line) for line in lines)
-    first, second = read_question_input(write(text, "in.jsonl")).sentences
+    first, second = read_question_input(write(text, "in.jsonl"))
     assert (first.question, first.passage, first.tags) == (("Siapa", "dia", "?"), ("Budi Utomo", "."), None)
     assert second.passage == ("b", "c")
     assert second.origin.endswith("in.jsonl:3")
@@ -101,10 +101,10 @@ def test_json_lines(write) -> None:
 def test_bad_lines_are_named(write, line, reason) -> None:
     path = write(line + "\n", "in.jsonl")
     with pytest.raises(DataError, match=reason) as caught:
-        read_question_input(path)
+        list(read_question_input(path))
     assert caught.value.problems[0].startswith(f"{path}:1: ")
 
 
 def test_an_empty_input_is_refused(write) -> None:
     with pytest.raises(UserError, match="holds no question"):
-        read_question_input(write("\n", "in.jsonl"))
+        list(read_question_input(write("\n", "in.jsonl")))

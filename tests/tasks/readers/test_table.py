@@ -141,3 +141,50 @@ def test_settings_are_checked() -> None:
     for values in ({"text_columns": []}, {"label_columns": []}, {"separator": "::"}):
         with pytest.raises(ConfigError):
             validate(TableReader.Config, values)
+
+
+@pytest.mark.parametrize(
+    ("text", "values", "working"),
+    [
+        ("ulasan;nilai\nbagus, murah;5\nburuk;1\n", {"text_columns": ["ulasan"], "label_columns": ["nilai"]}, "';'"),
+        ("text\tlabel\nbagus\t5\n", {}, r"'\\t'"),
+        ("text,label\nbagus,5\n", {"separator": "\t"}, "','"),
+        ("bagus|5\nburuk|1\n", {"header": False, "text_columns": [0], "label_columns": [-1]}, r"'\|'"),
+    ],
+)
+def test_a_separator_that_leaves_one_column_is_refused(text, values, working, read) -> None:
+    for strict in (True, False):
+        with pytest.raises(UserError, match=f"one column .*set separator: {working}"):
+            read(text, strict=strict, **values)
+
+
+def test_text_and_label_are_two_columns(read) -> None:
+    with pytest.raises(UserError, match="are the same of 2 columns"):
+        read("text,label\na,x\n", label_columns=[0])
+
+
+def test_most_rows_say_how_many_columns_there_are(read, tmp_path) -> None:
+    columns = {"header": False, "text_columns": [0], "label_columns": [1]}
+    with pytest.raises(DataError) as caught:
+        read("a,b,x\nc,y\nd,y\n", **columns)
+    assert caught.value.problems == [f"{tmp_path}/data.csv:1: 3 columns, expected 2 (separated by ',')"]
+
+
+def test_names_of_columns_are_no_example(read) -> None:
+    columns = {"text_columns": [0], "label_columns": [1]}
+    with pytest.raises(UserError, match=r"data\.csv:1: .*names of columns; set header: true"):
+        read("Text,Label\na,x\n", header=False, **columns)
+    assert len(read("text,x\na,x\n", header=False, **columns).examples) == 2
+
+
+@pytest.mark.parametrize("end", ["\r\n", "\r", "\r\r\n"])
+def test_line_ends_change_nothing(read, end) -> None:
+    text = 'text,label\n"satu\n\ndua",x\ntiga,y\n'
+    assert read(text.replace("\n", end)).examples == read(text).examples
+
+
+def test_fractions_that_are_whole_numbers_are_those(read) -> None:
+    assert [e.labels[0] for e in read("text,label\na,1.0\nb,1\nc, 2.00\n").examples] == ["1", "1", "2"]
+    assert read("text,label\na,1.0\n", labels=["1.0"]).examples[0].labels == ("1.0",)
+    assert read("text,label\na,1.0\n", label_names={"1.0": "neg", "1": "pos"}).examples[0].labels == ("neg",)
+    assert read("text,label\na,1.0\n", label_names={"1": "pos"}).examples[0].labels == ("pos",)

@@ -9,7 +9,7 @@ from elmo_xlstm.config import validate
 from elmo_xlstm.embedding import ElmoEmbedder
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.evaluation.tagging import score_tagging
-from tasks.model import LabelSpace, Prediction
+from tasks.model import Prediction
 from tasks.readers import TaggedSentence
 from tasks.readers.problems import DataError
 from tasks.tagging import TaggingTask
@@ -64,7 +64,7 @@ def test_stray_tags_of_training_are_repaired(ner_settings, embedder, tmp_path, c
     task = ner_settings(tmp_path).task.build(embedder)
     with caplog.at_level(logging.INFO, logger="tasks"):
         task.prepare()
-    assert "tiny: 2 stray I- tags of the training data read as B-" in caplog.text
+    assert "tiny: 2 stray I- tags read as B-" in caplog.text
     targets = task.targets(task.split("train"))
     assert targets[-1] == ["O", "B-PER", "B-LOC"]
     assert task.data.train[-1].tags == ("O", "I-PER", "I-LOC")
@@ -129,9 +129,10 @@ def test_spans_are_named_by_their_words(task, monkeypatch, tmp_path) -> None:
     assert second["spans"] == []
 
 
-def test_plain_tags(tmp_path) -> None:
+@pytest.mark.parametrize(("noun", "verb"), [("NNP", "VB"), ("I", "O"), ("B-X", "I-X"), ("E", "P")])
+def test_plain_tags(noun, verb, tmp_path) -> None:
     for name in ("train", "valid", "test"):
-        (tmp_path / f"{name}.tsv").write_text("Siti\tNNP\ntiba\tVB\n\nBudi\tNNP\n")
+        (tmp_path / f"{name}.tsv").write_text(f"Siti\t{noun}\ntiba\t{verb}\n\nBudi\t{noun}\n")
     files = {name: str(tmp_path / f"{name}.tsv") for name in ("train", "valid", "test")}
     values = {
         "name": "pos",
@@ -140,9 +141,9 @@ def test_plain_tags(tmp_path) -> None:
     }
     task = validate(TaggingTask.Config, values).build(None)
     task.prepare()
-    assert task.model.space == LabelSpace(("NNP", "VB"))
+    assert set(task.model.space.labels) == {noun, verb} and len(task.model.space.labels) == 2
     scores = task.score(task.split("test"))
-    assert set(scores.types) == {"NNP", "VB"}
+    assert scores.types[noun].support == 2 and scores.types[verb].support == 1
     assert scores.metrics["micro_f1"] == pytest.approx(scores.metrics["token_accuracy"])
     (tmp_path / "input.txt").write_text("Siti tiba\n")
     assert [row["spans"] for row in task.predict(tmp_path / "input.txt")] == [[]]
@@ -175,10 +176,42 @@ def test_labels_must_fit_the_scheme(tmp_path) -> None:
 
 def test_gold_of_another_kind(task, monkeypatch) -> None:
     predict(monkeypatch, task, [["B-PER", "O"]])
-    with pytest.raises(UserError, match=r"tiny: these examples cannot be scored: span tags .* plain tags .* mixed"):
+    with pytest.raises(UserError, match=r"tiny: these examples cannot be scored: tag 'NNP' marks no span"):
         task.score([sentence("Siti tiba", "NNP VB")])
 
 
 def test_needs_to_be_prepared(ner_settings, embedder: ElmoEmbedder, tmp_path) -> None:
     with pytest.raises(RuntimeError, match="comes first"):
         ner_settings(tmp_path).task.build(embedder).parameters()
+
+
+def test_validation_data_without_spans_choose_by_their_loss(ner_settings, tmp_path, caplog) -> None:
+    """Each epoch scores 0; the first was kept, whatever the others had learned."""
+    settings = ner_settings(tmp_path, bilm=False)
+    valid = tmp_path / "valid.conll"
+    valid.write_text("hari\tO\nyang\tO\npanjang\tO\n\nke\tO\nrumah\tO\n", encoding="utf-8")
+    dataset = settings.task.dataset.model_copy(update={"valid": valid})
+    task = settings.task.model_copy(update={"dataset": dataset}).build(None)
+    task.prepare()
+    assert "the valid data hold nothing to be found" in caplog.text and "test data" not in caplog.text
+    trainer = settings.trainer.model_copy(update={"epochs": 8}).build()
+    history = task.fit(trainer, None, tmp_path, seed=0)
+    losses = [epoch.valid_loss for epoch in history.epochs]
+    assert {epoch.metrics["macro_f1"] for epoch in history.epochs} == {0.0}
+    assert history.best_epoch == 1 + losses.index(min(losses)) > 1
+    assert task.score(task.split("test")).metrics["macro_f1"] > 0.3
+
+
+def test_the_loss_of_validation_leaves_out_what_breaks_the_scheme(ner_settings, tmp_path) -> None:
+    settings = ner_settings(tmp_path, bilm=False)
+    path, stray = tmp_path / "train.conll", tmp_path / "valid.conll"
+    path.write_text("Ani\tS-PER\ndi\tO\nKota\tB-LOC\nTua\tE-LOC\n", encoding="utf-8")
+    stray.write_text("Ani\tI-PER\ndi\tO\n\nKota\tS-PER\n", encoding="utf-8")
+    labels = ("O", *(f"{mark}-{kind}" for kind in ("PER", "LOC") for mark in "BIES"))
+    head = settings.task.head.model_copy(update={"scheme": "bioes"})
+    changed = {"labels": labels, "train": path, "valid": stray, "test": path}
+    dataset = settings.task.dataset.model_copy(update=changed)
+    task = settings.task.model_copy(update={"head": head, "dataset": dataset}).build(None)
+    task.prepare()
+    history = task.fit(settings.trainer.build(), None, tmp_path, seed=0)
+    assert all(epoch.valid_loss > 0 for epoch in history.epochs)
