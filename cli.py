@@ -8,6 +8,7 @@ import os
 import shlex
 import signal
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -93,8 +94,8 @@ def tokenizer(
     if dry_run:
         return _show(settings, {})
     directory = Path(settings.output)
-    open_run(directory, settings.model_dump(mode="json"), force=force)
-    trained = run_tokenizer_training(settings, directory, terminal_progress())
+    with open_run(directory, settings, force=force):
+        trained = run_tokenizer_training(settings, directory, terminal_progress())
     typer.echo(f"{trained.vocab_size:,} pieces, lower_case={trained.lower_case}: {directory}")
 
 
@@ -114,7 +115,7 @@ def pretrain(
     """Pretrain a language model."""
     from elmo_xlstm.lm.distributed import Processes
     from elmo_xlstm.lm.pretraining import describe_pretraining, run_pretraining
-    from elmo_xlstm.lm.pretraining_settings import FREE_ON_RESUME, PretrainSettings
+    from elmo_xlstm.lm.pretraining_settings import PretrainSettings
     from elmo_xlstm.run_directory import open_run
 
     processes = Processes()
@@ -127,11 +128,12 @@ def pretrain(
         )
     directory = Path(settings.output)
     if not dry_run:
-        stored = settings.model_dump(mode="json")
-        processes.run_on_main(lambda: open_run(directory, stored, force=force, resume=resume, free=FREE_ON_RESUME))
-        _note_run()
-        keep_freed_memory()
-        validation = run_pretraining(settings, directory, resume, progress)
+        with ExitStack() as held:
+            opened = open_run(directory, settings, force=force, resume=resume)
+            processes.run_on_main(lambda: held.enter_context(opened))
+            _note_run()
+            keep_freed_memory()
+            validation = run_pretraining(settings, directory, resume, progress)
     else:
         sizes = describe_pretraining(settings, progress)
     processes.leave()
@@ -167,11 +169,11 @@ def finetune(
     )
     if dry_run:
         return _show(settings, describe_finetuning(settings))
-    open_run(settings.directory, settings.model_dump(mode="json"), force=force, resume=resume)
-    _note_run()
-    keep_freed_memory()
     command = shlex.join(["python", "cli.py", *sys.argv[1:]])
-    result = run_finetuning(settings, settings.directory, command, resume, terminal_progress())
+    with open_run(settings.directory, settings, force=force, resume=resume):
+        _note_run()
+        keep_freed_memory()
+        result = run_finetuning(settings, settings.directory, command, resume, terminal_progress())
     for name, value in result.metrics.items():
         typer.echo(f"test {name}: {100 * value:.2f}")
     typer.echo(f"run: {settings.directory}")

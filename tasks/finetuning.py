@@ -9,14 +9,14 @@ import shutil
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, model_validator
 
 from elmo_xlstm.atomic import write_atomically
 from elmo_xlstm.checkpoints import publish_directory
 from elmo_xlstm.checksums import CHECKSUMS_FILE, find_damage, write_checksums
-from elmo_xlstm.config import Settings, validate
+from elmo_xlstm.config import validate
 from elmo_xlstm.device import default_device
 from elmo_xlstm.embedding import ElmoEmbedder, EmbedderSettings
 from elmo_xlstm.errors import UserError
@@ -25,8 +25,9 @@ from elmo_xlstm.evaluation.outcomes import Outcomes, encode_outcomes
 from elmo_xlstm.evaluation.results import EpochScore, Name, ParameterCounts, RunResult, now
 from elmo_xlstm.lm.model_files import find_model
 from elmo_xlstm.progress import Progress
-from elmo_xlstm.run_directory import CONFIG_FILE, read_config, run_lock
+from elmo_xlstm.run_directory import CONFIG_FILE, MARKER_FILE, RunSettings, read_config
 from elmo_xlstm.training import Trainer, seed_everything
+from tasks.model import CHARACTERS_FILE, LABELS_FILE, WEIGHTS_FILE, WORDS_FILE
 from tasks.registry import tasks
 from tasks.task import Scores, Task
 
@@ -36,12 +37,32 @@ EMBEDDER_DIRECTORY = "embedder"
 RESULT_FILE = "result.json"
 HISTORY_FILE = "history.json"
 DATA_FILE = "data.json"
+PREDICTIONS_FILE = "predictions-test.jsonl"
+LOG_FILE = "log.txt"
 # Files that change after a run has ended (a suite's log, settings that are free on resume), and what --resume checks.
-LIVE = frozenset({CONFIG_FILE, CHECKSUMS_FILE, DATA_FILE, "log.txt"})
+LIVE = frozenset({CONFIG_FILE, MARKER_FILE, CHECKSUMS_FILE, DATA_FILE, LOG_FILE})
 
 
-class FinetuneSettings(Settings):
+class FinetuneSettings(RunSettings):
     """A task experiment."""
+
+    kind: ClassVar[str] = "finetune"
+    written: ClassVar[tuple[str, ...]] = (
+        DATA_FILE,
+        HISTORY_FILE,
+        RESULT_FILE,
+        PREDICTIONS_FILE,
+        LOG_FILE,
+        CHECKSUMS_FILE,
+        WEIGHTS_FILE,
+        LABELS_FILE,
+        WORDS_FILE,
+        CHARACTERS_FILE,
+        "vocabulary.json",
+        "checkpoint/*.safetensors",
+        EMBEDDER_DIRECTORY,
+    )
+    free: ClassVar[frozenset[str]] = frozenset({"output", "results", "embedder.store"})
 
     model: Name
     """The row of the leaderboard."""
@@ -98,16 +119,8 @@ def run_finetuning(
 
     Raises:
         Interrupted: SIGTERM or Ctrl-C; what was done so far is kept for ``resume``.
-        UserError: another process is at work there, the data cannot be used or are others than those that the run
-            began with, or the disk is full.
+        UserError: the data cannot be used or are others than those that the run began with, or the disk is full.
     """
-    with run_lock(directory):
-        return _run(settings, directory, command, resume, progress)
-
-
-def _run(
-    settings: FinetuneSettings, directory: Path, command: str, resume: bool, progress: Progress | None
-) -> RunResult:
     started, clock = now(), time.monotonic()
     if settings.embedder is not None:
         _keep_model(settings.embedder.model, directory / EMBEDDER_DIRECTORY)
@@ -121,7 +134,7 @@ def _run(
     write_atomically(directory / HISTORY_FILE, _json(history.to_dict()))
     test = task.split("test")
     scores = task.score(test, store, progress)
-    task.write_predictions(directory / "predictions-test.jsonl", test, scores)
+    task.write_predictions(directory / PREDICTIONS_FILE, test, scores)
     total, trainable = task.parameters()
     frozen = _count(embedder) if embedder is not None and embedder.fine_tune is None else 0
     result = RunResult(

@@ -23,8 +23,6 @@ from tasks.suite.settings import Experiment, Suite
 
 logger = logging.getLogger(__name__)
 
-# Where things lie does not change what is measured.
-FREE = frozenset({"output", "results", "embedder.store"})
 SHOWN_CHANGES = 4
 
 RunKey = tuple[str, str, int]
@@ -158,7 +156,7 @@ def _changes(before: Mapping[str, Any], settings: FinetuneSettings) -> str:
     except ConfigError as error:
         return f"its settings are not valid any more ({'; '.join(error.problems[:SHOWN_CHANGES])})"
     new = settings.model_dump(mode="json")
-    changed = [key for key in differences(old, new) if key not in FREE]
+    changed = [key for key in differences(old, new) if key not in settings.free]
     shown = [f"{key}: {_at(old, key)} → {_at(new, key)}" for key in changed[:SHOWN_CHANGES]]
     more = len(changed) - len(shown)
     return ", ".join(shown) + (f" and {more} more" if more else "")

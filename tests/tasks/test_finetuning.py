@@ -26,8 +26,8 @@ from tasks.tagging.model import TaggingModel
 
 
 def finetune(settings: FinetuneSettings, resume: bool = False) -> RunResult:
-    open_run(settings.directory, settings.model_dump(mode="json"), resume=resume)
-    return run_finetuning(settings, settings.directory, "python cli.py finetune x.jsonnet", resume)
+    with open_run(settings.directory, settings, resume=resume):
+        return run_finetuning(settings, settings.directory, "python cli.py finetune x.jsonnet", resume)
 
 
 def weights(directory: Path) -> dict[str, torch.Tensor]:

@@ -41,8 +41,8 @@ def case(request) -> tuple[str, dict]:
 
 
 def finetune(settings):
-    open_run(settings.directory, settings.model_dump(mode="json"))
-    return run_finetuning(settings, settings.directory, "python cli.py finetune x.jsonnet")
+    with open_run(settings.directory, settings):
+        return run_finetuning(settings, settings.directory, "python cli.py finetune x.jsonnet")
 
 
 @pytest.fixture(scope="module")

@@ -18,8 +18,8 @@ from tasks.suite.tables import plan_table, stale_lines, summary_table
 def finished(make_plan, model_directory, tmp_path) -> RunResult:
     """A run of ``bilm`` as the suite would leave it, its language model beside it."""
     (run,) = make_plan(models=("bilm",), trainer__epochs=1)
-    open_run(run.settings.directory, run.settings.model_dump(mode="json"))
-    return run_finetuning(run.settings, run.settings.directory, run.command, resume=True)
+    with open_run(run.settings.directory, run.settings):
+        return run_finetuning(run.settings, run.settings.directory, run.command, resume=True)
 
 
 def states(plan: list[PlannedRun]) -> list[State]:
@@ -155,8 +155,8 @@ def test_another_language_model_at_the_same_place(make_plan, make_model, tiny_to
     changes = {"trainer__epochs": 1, "embedder__model": str(place)}
     (run,) = make_plan(models=("bilm",), **changes)
     directory = run.settings.directory
-    open_run(directory, run.settings.model_dump(mode="json"))
-    result = run_finetuning(run.settings, directory, run.command)
+    with open_run(directory, run.settings):
+        result = run_finetuning(run.settings, directory, run.command)
     assert states(make_plan(models=("bilm",), **changes)) == [State.DONE]
     shutil.rmtree(place)
     assert states(make_plan(models=("bilm",), **changes)) == [State.DONE]  # nothing to compare with
@@ -171,7 +171,8 @@ def test_another_language_model_at_the_same_place(make_plan, make_model, tiny_to
 
 def test_unfinished_runs(make_plan) -> None:
     (run,) = make_plan(models=("no-bilm",))
-    open_run(run.settings.directory, run.settings.model_dump(mode="json"))
+    with open_run(run.settings.directory, run.settings):
+        pass
     assert states(make_plan(models=("no-bilm",))) == [State.UNFINISHED]
     (other,) = make_plan(models=("no-bilm",), trainer__epochs=9)
     assert other.state is State.STALE and other.reason == "trainer.epochs: 3 → 9"
