@@ -43,7 +43,7 @@ ExtVar = Annotated[
     list[str] | None, typer.Option("--ext-var", metavar="NAME=VALUE", help="Value of std.extVar. Repeatable.")
 ]
 Output = Annotated[Path | None, typer.Option("--output", help="Directory of the run, instead of the experiment's.")]
-Force = Annotated[bool, typer.Option("--force", help="Replace a run that is there.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace what an earlier run wrote.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Continue the run that is there.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Build everything and show it; train nothing.")]
 IncludePackage = Annotated[
@@ -161,7 +161,7 @@ def finetune(
 ) -> None:
     """Train a task head and score it on the test split."""
     from elmo_xlstm.run_directory import open_run
-    from tasks.finetuning import FinetuneSettings, describe_finetuning, run_finetuning
+    from tasks.finetuning import FinetuneSettings, describe_finetuning, refuse_another_row, run_finetuning
 
     _refuse_several_processes("finetune")
     settings = _load(
@@ -169,6 +169,8 @@ def finetune(
     )
     if dry_run:
         return _show(settings, describe_finetuning(settings))
+    if not (force or resume):
+        refuse_another_row(settings)
     command = shlex.join(["python", "cli.py", *sys.argv[1:]])
     with open_run(settings.directory, settings, force=force, resume=resume):
         _note_run()
@@ -177,6 +179,7 @@ def finetune(
     for name, value in result.metrics.items():
         typer.echo(f"test {name}: {100 * value:.2f}")
     typer.echo(f"run: {settings.directory}")
+    typer.echo(f"result: {result.path(Path(settings.results))}")
 
 
 @app.command()
@@ -297,7 +300,7 @@ def overlap(
     ext_var: ExtVar = None,
     include_package: IncludePackage = None,
     allow_imports: AllowImports = None,
-    output: Annotated[Path, typer.Option("--output", help="The report, without its ending.")] = Path("docs/overlap"),
+    output: Annotated[Path, typer.Option("--output", help="The report, without its ending.")] = Path("runs/overlap"),
 ) -> None:
     """Report which validation and test examples share passages with the text of a pretraining experiment."""
     from elmo_xlstm.lm.pretraining_settings import PretrainSettings
