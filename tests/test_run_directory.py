@@ -127,7 +127,9 @@ FOREIGN = {
 
 @pytest.mark.parametrize("files", FOREIGN.values(), ids=FOREIGN)
 @pytest.mark.parametrize("options", [{}, {"force": True}, {"resume": True}])
-def test_what_is_no_run_of_ours_stays(tmp_path: Path, files: dict[str, str], options: dict[str, bool]) -> None:
+def test_what_looks_like_a_left_over_stays_where_there_is_no_run(
+    tmp_path: Path, files: dict[str, str], options: dict[str, bool]
+) -> None:
     for name, text in files.items():
         write(tmp_path, name)
         (tmp_path / name).write_text(text)

@@ -158,6 +158,13 @@ def test_resume_with_another_configuration_is_refused(make_settings: MakeSetting
         train(make_settings("training.max_steps=4"))
 
 
+def test_all_that_a_run_writes_is_known_to_be_its_own(make_settings: MakeSettings, tmp_path: Path) -> None:
+    settings = make_settings("training.max_steps=4", "training.validate_every=2")
+    train(settings)
+    with open_run(tmp_path / "run", settings, force=True):
+        assert {path.name for path in (tmp_path / "run").iterdir()} == {"config.json", "run.json"}
+
+
 def test_a_run_that_was_moved_goes_on(make_settings: MakeSettings, tmp_path: Path) -> None:
     settings = make_settings("training.max_steps=4")
     first = train(settings)

@@ -267,6 +267,13 @@ def test_changed_data_are_not_scored_as_the_runs(ner_experiment, tmp_path) -> No
     assert FinishedRun(tmp_path / "run").evaluate("test", test)["metrics"].keys() == scores["metrics"].keys()
 
 
+def test_all_that_a_run_writes_is_known_to_be_its_own(finished, kind, ner_settings, tmp_path) -> None:
+    run = shutil.copytree(finished[0] / "run", tmp_path / "run")
+    (run / "checksums.json").unlink()  # as of a run that was killed
+    with open_run(run, ner_settings(tmp_path, kind), force=True):
+        assert {path.name for path in run.iterdir()} == {"config.json", "run.json"}
+
+
 def test_a_file_that_others_put_into_a_run_is_not_taken_for_its_own(finished, ner_settings, kind, tmp_path) -> None:
     run = shutil.copytree(finished[0] / "run", tmp_path / "run")
     (run / "notes.txt").write_text("mine")

@@ -66,7 +66,7 @@ def test_result_file(finished, case) -> None:
     history = json.loads((directory / "run" / "history.json").read_text())
     assert history["epochs"] == [] and 0 <= history["best_value"] <= 1
     assert {path.name for path in (directory / "run").iterdir()} == {
-        *("config.json", "data.json", "head.safetensors", "labels.json", "vocabulary.json"),
+        *("run.json", "config.json", "data.json", "head.safetensors", "labels.json", "vocabulary.json"),
         *("checksums.json", "history.json", "predictions-test.jsonl", "result.json"),
     }
 
