@@ -143,7 +143,7 @@ def _refuse_other_kind(directory: Path, settings: RunSettings) -> None:
     kind = _kind(directory, settings)
     if kind is None:
         raise UserError(
-            f"{directory}: not empty, and no run of {settings.kind} by its {MARKER_FILE} (an old one: by its "
+            f"{directory}: not empty and no run of {settings.kind} by its {MARKER_FILE} (an old one: by its "
             f"{CONFIG_FILE}); it is neither continued nor deleted, not with --force either. Choose another --output, "
             "or move away what is there"
         )
