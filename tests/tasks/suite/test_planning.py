@@ -134,6 +134,18 @@ def test_a_language_model_that_learns_is_another_run(make_plan, finished) -> Non
     assert run.state is State.STALE and run.reason.startswith("embedder.fine_tune: null → ")
 
 
+def test_a_seed_of_another_configuration_that_is_not_run_again_makes_the_row_stale(
+    make_plan, finished, tmp_path
+) -> None:
+    config = {**finished.config, "seed": 5, "results": "elsewhere"}
+    finished.model_copy(update={"seed": 5, "config": config}).write(tmp_path / "results")
+    assert states(make_plan(models=("bilm",), trainer__epochs=1)) == [State.DONE]
+    config["trainer"] = {**config["trainer"], "epochs": 2}
+    finished.model_copy(update={"seed": 5, "config": config}).write(tmp_path / "results")
+    (run,) = make_plan(models=("bilm",), trainer__epochs=1)
+    assert run.state is State.STALE and "seed 5 has another configuration (trainer.epochs: 2 → 1)" in run.reason
+
+
 def test_settings_that_are_gone(make_plan, finished, tmp_path) -> None:
     path = finished.path(tmp_path / "results")
     values = json.loads(path.read_text())
