@@ -8,6 +8,7 @@ import os
 import shlex
 import signal
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -42,7 +43,7 @@ ExtVar = Annotated[
     list[str] | None, typer.Option("--ext-var", metavar="NAME=VALUE", help="Value of std.extVar. Repeatable.")
 ]
 Output = Annotated[Path | None, typer.Option("--output", help="Directory of the run, instead of the experiment's.")]
-Force = Annotated[bool, typer.Option("--force", help="Replace a run that is there.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace what an earlier run wrote.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Continue the run that is there.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Build everything and show it; train nothing.")]
 IncludePackage = Annotated[
@@ -93,8 +94,8 @@ def tokenizer(
     if dry_run:
         return _show(settings, {})
     directory = Path(settings.output)
-    open_run(directory, settings.model_dump(mode="json"), force=force)
-    trained = run_tokenizer_training(settings, directory, terminal_progress())
+    with open_run(directory, settings, force=force):
+        trained = run_tokenizer_training(settings, directory, terminal_progress())
     typer.echo(f"{trained.vocab_size:,} pieces, lower_case={trained.lower_case}: {directory}")
 
 
@@ -114,7 +115,7 @@ def pretrain(
     """Pretrain a language model."""
     from elmo_xlstm.lm.distributed import Processes
     from elmo_xlstm.lm.pretraining import describe_pretraining, run_pretraining
-    from elmo_xlstm.lm.pretraining_settings import FREE_ON_RESUME, PretrainSettings
+    from elmo_xlstm.lm.pretraining_settings import PretrainSettings
     from elmo_xlstm.run_directory import open_run
 
     processes = Processes()
@@ -127,11 +128,12 @@ def pretrain(
         )
     directory = Path(settings.output)
     if not dry_run:
-        stored = settings.model_dump(mode="json")
-        processes.run_on_main(lambda: open_run(directory, stored, force=force, resume=resume, free=FREE_ON_RESUME))
-        _note_run()
-        keep_freed_memory()
-        validation = run_pretraining(settings, directory, resume, progress)
+        with ExitStack() as held:
+            opened = open_run(directory, settings, force=force, resume=resume)
+            processes.run_on_main(lambda: held.enter_context(opened))
+            _note_run()
+            keep_freed_memory()
+            validation = run_pretraining(settings, directory, resume, progress)
     else:
         sizes = describe_pretraining(settings, progress)
     processes.leave()
@@ -159,7 +161,7 @@ def finetune(
 ) -> None:
     """Train a task head and score it on the test split."""
     from elmo_xlstm.run_directory import open_run
-    from tasks.finetuning import FinetuneSettings, describe_finetuning, run_finetuning
+    from tasks.finetuning import FinetuneSettings, describe_finetuning, refuse_another_row, run_finetuning
 
     _refuse_several_processes("finetune")
     settings = _load(
@@ -167,14 +169,17 @@ def finetune(
     )
     if dry_run:
         return _show(settings, describe_finetuning(settings))
-    open_run(settings.directory, settings.model_dump(mode="json"), force=force, resume=resume)
-    _note_run()
-    keep_freed_memory()
+    if not (force or resume):
+        refuse_another_row(settings)
     command = shlex.join(["python", "cli.py", *sys.argv[1:]])
-    result = run_finetuning(settings, settings.directory, command, resume, terminal_progress())
+    with open_run(settings.directory, settings, force=force, resume=resume):
+        _note_run()
+        keep_freed_memory()
+        result = run_finetuning(settings, settings.directory, command, resume, terminal_progress())
     for name, value in result.metrics.items():
         typer.echo(f"test {name}: {100 * value:.2f}")
     typer.echo(f"run: {settings.directory}")
+    typer.echo(f"result: {result.path(Path(settings.results))}")
 
 
 @app.command()
@@ -297,7 +302,7 @@ def overlap(
     ext_var: ExtVar = None,
     include_package: IncludePackage = None,
     allow_imports: AllowImports = None,
-    output: Annotated[Path, typer.Option("--output", help="The report, without its ending.")] = Path("docs/overlap"),
+    output: Annotated[Path, typer.Option("--output", help="The report, without its ending.")] = Path("runs/overlap"),
 ) -> None:
     """Report which validation and test examples share passages with the text of a pretraining experiment."""
     from elmo_xlstm.lm.pretraining_settings import PretrainSettings

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import os
 import re
+import secrets
 import shutil
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import BinaryIO
 
 from elmo_xlstm.disk import writing
 
 HOST = re.sub(r"[^A-Za-z0-9]", "", socket.gethostname())[:24] or "host"
-TEMPORARY = re.compile(r"\.(?P<name>.+)\.(?:(?P<host>[A-Za-z0-9]+)-)?(?P<process>\d+)\.tmp")
 PARTIAL = ".partial"
 OLD = ".old"
+LEFT_OVER = re.compile(rf"\.(?P<name>.+?)(?:\.(?:[A-Za-z0-9]+-)?[0-9a-f]+\.tmp|\{PARTIAL}|\{OLD})")
+"""What a killed process can leave beside a file or directory of that name."""
 
 
 def write_atomically(path: Path, data: bytes) -> None:
@@ -26,18 +33,14 @@ def write_atomically(path: Path, data: bytes) -> None:
         DiskError: the disk is full or refuses; ``path`` is then as it was.
         OSError: anything else; likewise.
     """
-    temporary = path.with_name(f".{path.name}.{HOST}-{os.getpid()}.tmp")
     with writing(path, len(data)):
         path.parent.mkdir(parents=True, exist_ok=True)
-        remove_abandoned(path)
-        try:
-            with open(temporary, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
+        _remove_abandoned(path)
+        with _temporary(path) as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+            os.replace(file.name, path)
 
 
 def write_text_atomically(path: Path, text: str) -> None:
@@ -45,23 +48,41 @@ def write_text_atomically(path: Path, text: str) -> None:
     write_atomically(path, text.encode())
 
 
-def remove_abandoned(path: Path) -> None:
-    """Remove temporary files for ``path`` whose writers, on this machine, are no more."""
-    with os.scandir(path.parent) as entries:
-        found = [match for entry in entries if (match := TEMPORARY.fullmatch(entry.name))]
-    for match in found:
-        if match["name"] == path.name and match["host"] == HOST and not _runs(int(match["process"])):
-            path.with_name(match[0]).unlink(missing_ok=True)
+@contextmanager
+def _temporary(path: Path) -> Iterator[BinaryIO]:
+    """A new file beside ``path``, locked while it is written: by that others see that its writer lives."""
+    while True:
+        temporary = path.with_name(f".{path.name}.{HOST}-{secrets.token_hex(8)}.tmp")
+        with open(temporary, "xb") as file:
+            try:
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX)
+                except OSError:
+                    pass  # a file system without locks, where nobody removes what others left
+                if os.fstat(file.fileno()).st_nlink:  # nobody took it for abandoned before it was locked
+                    yield file
+                    return
+            finally:
+                temporary.unlink(missing_ok=True)
 
 
-def _runs(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        pass  # somebody else's
-    return True
+def _remove_abandoned(path: Path) -> None:
+    """Remove temporary files for ``path`` whose writers, on this machine, are no more: these hold no lock."""
+    ours = re.compile(rf"\.{re.escape(path.name)}\.{HOST}-[0-9a-f]+\.tmp")
+    for name in os.listdir(path.parent):
+        if ours.fullmatch(name):
+            temporary = path.with_name(name)
+            try:
+                with open(temporary, "rb", opener=_without_waiting) as file:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    temporary.unlink()
+            except OSError:
+                pass  # its writer lives or has just ended, or there are no locks to tell
+
+
+def _without_waiting(name: str, flags: int) -> int:
+    """Open a file; one that is a pipe would wait for a writer."""
+    return os.open(name, flags | os.O_NONBLOCK)
 
 
 def replace_directory(new: Path, target: Path) -> None:
@@ -104,22 +125,30 @@ def exchange(one: Path, other: Path) -> bool:
     return done == 0
 
 
-def clear_left_overs(directory: Path) -> None:
-    """Remove temporary files and directories that killed processes left anywhere below ``directory``.
+def clear_left_overs(directory: Path, pattern: str) -> None:
+    """Remove what killed processes left beside files and directories that they were writing.
 
     Nobody else may be writing there. A directory that was being replaced gets its name back.
+
+    Args:
+        directory: that holds them; nothing else in it is touched.
+        pattern: names of what was being written, as ``glob`` takes them.
     """
-    for place, directories, files in os.walk(directory):
-        here = Path(place)
-        for name in list(directories):
-            if name.startswith(".") and name.endswith(OLD):
-                restore_directory(here / name[1 : -len(OLD)])
-            if name.startswith(".") and name.endswith((PARTIAL, OLD)):
-                shutil.rmtree(here / name, ignore_errors=True)
-                directories.remove(name)
-        for name in files:
-            if TEMPORARY.fullmatch(name):
-                (here / name).unlink(missing_ok=True)
+    for path in directory.glob(f".{pattern}.*"):
+        found = LEFT_OVER.fullmatch(path.name)
+        if not found or not fnmatchcase(found["name"], pattern):
+            continue
+        if path.name.endswith(OLD):
+            restore_directory(directory / found["name"])
+        remove(path)
+
+
+def remove(path: Path) -> None:
+    """Remove a file, a link or a whole directory, if it is there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _old(target: Path) -> Path:

@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.distributed.tensor import DTensor, distribute_tensor
 
 from elmo_xlstm.atomic import PARTIAL, replace_directory, restore_directory
-from elmo_xlstm.checksums import find_damage
+from elmo_xlstm.checksums import CHECKSUMS_FILE, find_damage, written_files
 from elmo_xlstm.disk import writing
 from elmo_xlstm.errors import UserError
 
@@ -33,7 +33,8 @@ def publish_directory(target: Path) -> Iterator[Path]:
     """Yield a temporary directory beside ``target`` that replaces it when the block ends without an error.
 
     Files are flushed to disk before the rename, so that a name never stands for half its content. What a killed
-    process left of an earlier call for ``target`` is removed.
+    process left of an earlier call for ``target`` is removed. What others put into ``target``, by its list of
+    checksums, goes along into the new directory.
 
     Raises:
         DiskError: the disk is full or refuses; ``target`` is then as it was.
@@ -48,6 +49,7 @@ def publish_directory(target: Path) -> Iterator[Path]:
         temporary.mkdir()
         try:
             yield temporary
+            _take_along(target, temporary)
             for path in temporary.rglob("*"):
                 if path.is_file():
                     _flush(path)
@@ -55,6 +57,18 @@ def publish_directory(target: Path) -> Iterator[Path]:
             _flush(target.parent)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _take_along(old: Path, new: Path) -> None:
+    """Copy the files that are not ours into the directory that replaces theirs."""
+    if not (old / CHECKSUMS_FILE).is_file():
+        return
+    ours = set(written_files(old))
+    for path in old.rglob("*"):
+        target = new / path.relative_to(old)
+        if path not in ours and not path.is_dir() and not target.exists():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(path, target, follow_symlinks=False)
 
 
 def _flush(path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,19 @@ def _files(directory: Path) -> list[Path]:
         elif path.name != CHECKSUMS_FILE:
             found.append(path)
     return found
+
+
+def written_files(directory: Path) -> list[Path]:
+    """Those files below a directory that we wrote there: its list names them, and others may have put more beside them.
+
+    Where there is no list that can be read, as in directories written before lists were, JSON and safetensors files.
+    """
+    found = [Path(place, name) for place, _, names in os.walk(directory) for name in names]
+    try:
+        listed = {*json.loads((directory / CHECKSUMS_FILE).read_text(encoding="utf-8"))["files"], CHECKSUMS_FILE}
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return [path for path in found if path.suffix in (".json", ".safetensors")]
+    return [path for path in found if path.relative_to(directory).as_posix() in listed]
 
 
 def find_damage(directory: Path) -> list[str]:

@@ -422,9 +422,9 @@ def unpack(
         weights |= load(data)
     model = BiXLSTM(settings.architecture(tokenizer))
     model.load_state_dict({name: tensor.float() for name, tensor in from_int8_rows(weights).items()})
-    open_run(run, settings.model_dump(mode="json"))
-    (run / MODEL_DIRECTORY).mkdir()
-    save_model(model, tokenizer, run / MODEL_DIRECTORY)
+    with open_run(run, settings):
+        (run / MODEL_DIRECTORY).mkdir()
+        save_model(model, tokenizer, run / MODEL_DIRECTORY)
     held_out = json.loads((packed / "facts.json").read_text())
     tokens = sum(chunk["tokens"] for chunk in held_out["chunks"] if chunk["part"] == "valid")
     bits_of_a_nat = tokens / held_out["valid"]["characters"] / math.log(2)

@@ -9,25 +9,27 @@ import shutil
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, model_validator
 
 from elmo_xlstm.atomic import write_atomically
 from elmo_xlstm.checkpoints import publish_directory
 from elmo_xlstm.checksums import CHECKSUMS_FILE, find_damage, write_checksums
-from elmo_xlstm.config import Settings, validate
+from elmo_xlstm.config import ConfigError, validate
 from elmo_xlstm.device import default_device
 from elmo_xlstm.embedding import ElmoEmbedder, EmbedderSettings
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.evaluation.environment import git_commit, hardware, installed_versions
 from elmo_xlstm.evaluation.outcomes import Outcomes, encode_outcomes
-from elmo_xlstm.evaluation.results import EpochScore, Name, ParameterCounts, RunResult, now
+from elmo_xlstm.evaluation.results import PLACES, EpochScore, Name, ParameterCounts, RunResult, now, read_result
+from elmo_xlstm.lm.model_files import WEIGHTS_FILE as MODEL_WEIGHTS_FILE
 from elmo_xlstm.lm.model_files import find_model
 from elmo_xlstm.plain_json import to_json
 from elmo_xlstm.progress import Progress
-from elmo_xlstm.run_directory import CONFIG_FILE, read_config, run_lock
+from elmo_xlstm.run_directory import CONFIG_FILE, MARKER_FILE, RunSettings, differences, read_config
 from elmo_xlstm.training import Trainer, seed_everything
+from tasks.model import CHARACTERS_FILE, LABELS_FILE, WEIGHTS_FILE, WORDS_FILE
 from tasks.registry import tasks
 from tasks.task import Scores, Task
 
@@ -37,12 +39,33 @@ EMBEDDER_DIRECTORY = "embedder"
 RESULT_FILE = "result.json"
 HISTORY_FILE = "history.json"
 DATA_FILE = "data.json"
+PREDICTIONS_FILE = "predictions-test.jsonl"
+LOG_FILE = "log.txt"
+SHOWN_CHANGES = 4
 # Files that change after a run has ended (a suite's log, settings that are free on resume), and what --resume checks.
-LIVE = frozenset({CONFIG_FILE, CHECKSUMS_FILE, DATA_FILE, "log.txt"})
+LIVE = frozenset({CONFIG_FILE, MARKER_FILE, CHECKSUMS_FILE, DATA_FILE, LOG_FILE})
 
 
-class FinetuneSettings(Settings):
+class FinetuneSettings(RunSettings):
     """A task experiment."""
+
+    kind: ClassVar[str] = "finetune"
+    written: ClassVar[tuple[str, ...]] = (
+        DATA_FILE,
+        HISTORY_FILE,
+        RESULT_FILE,
+        PREDICTIONS_FILE,
+        LOG_FILE,
+        CHECKSUMS_FILE,
+        WEIGHTS_FILE,
+        LABELS_FILE,
+        WORDS_FILE,
+        CHARACTERS_FILE,
+        "vocabulary.json",
+        "checkpoint/*.safetensors",
+        EMBEDDER_DIRECTORY,
+    )
+    free: ClassVar[frozenset[str]] = PLACES
 
     model: Name
     """The row of the leaderboard."""
@@ -52,7 +75,7 @@ class FinetuneSettings(Settings):
     trainer: Trainer.Config = Trainer.Config()
     output: str | None = None
     """Directory of the run; runs/<task>/<model>/seed-<seed> by default."""
-    results: str = "results"
+    results: str = "runs/results"
     """Where the result file goes."""
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
 
@@ -81,6 +104,46 @@ def describe_finetuning(settings: FinetuneSettings) -> dict[str, Any]:
     return sizes
 
 
+def refuse_another_row(settings: FinetuneSettings) -> None:
+    """See that the results which the run's result will stand beside, or replace, have the same configuration.
+
+    Raises:
+        UserError: one has another: a row of the leaderboard is one configuration with several seeds.
+    """
+    for path in sorted(Path(settings.results, settings.task.name, settings.model).glob("seed-*.json")):
+        try:
+            found = read_result(path)
+        except (OSError, ValueError, ConfigError) as error:
+            logger.warning("%s: no valid result (%s)", path, str(error).splitlines()[0])
+            continue
+        if changed := changed_settings({**found.config, "seed": settings.seed}, settings):
+            raise UserError(
+                f"{path}: is of another configuration than this run ({changed}), and '{settings.model}' on "
+                f"'{settings.task.name}' would be a row of both. Give this one a name of its own: -o model=NAME; or "
+                "other results: -o results=DIRECTORY; or replace that result with --force"
+            )
+
+
+def changed_settings(before: Mapping[str, Any], settings: FinetuneSettings) -> str:
+    """What is different now from the settings that something was made with; empty if nothing is."""
+    try:  # settings that were added since have their defaults
+        old = validate(FinetuneSettings, dict(before)).model_dump(mode="json")
+    except ConfigError as error:
+        return f"its settings are not valid any more ({'; '.join(error.problems[:SHOWN_CHANGES])})"
+    new = settings.model_dump(mode="json")
+    changed = [key for key in differences(old, new) if key not in settings.free]
+    shown = [f"{key}: {_at(old, key)} → {_at(new, key)}" for key in changed[:SHOWN_CHANGES]]
+    more = len(changed) - len(shown)
+    return ", ".join(shown) + (f" and {more} more" if more else "")
+
+
+def _at(values: Any, dotted: str) -> str:
+    for key in dotted.split("."):
+        values = values.get(key) if isinstance(values, dict) else None
+    text = json.dumps(values, ensure_ascii=False)
+    return text if len(text) <= 40 else "…"
+
+
 def run_finetuning(
     settings: FinetuneSettings,
     directory: Path,
@@ -99,17 +162,10 @@ def run_finetuning(
 
     Raises:
         Interrupted: SIGTERM or Ctrl-C; what was done so far is kept for ``resume``.
-        UserError: another process is at work there, the data cannot be used or are others than those that the run
-            began with, or the disk is full.
+        UserError: the data cannot be used or are others than those that the run began with, or the disk is full.
     """
-    with run_lock(directory):
-        return _run(settings, directory, command, resume, progress)
-
-
-def _run(
-    settings: FinetuneSettings, directory: Path, command: str, resume: bool, progress: Progress | None
-) -> RunResult:
     started, clock = now(), time.monotonic()
+    before = _files(directory)
     if settings.embedder is not None:
         _keep_model(settings.embedder.model, directory / EMBEDDER_DIRECTORY)
     embedder = _kept_embedder(settings, directory)
@@ -122,7 +178,7 @@ def _run(
     write_atomically(directory / HISTORY_FILE, _json(history.to_dict()))
     test = task.split("test")
     scores = task.score(test, store, progress)
-    task.write_predictions(directory / "predictions-test.jsonl", test, scores)
+    task.write_predictions(directory / PREDICTIONS_FILE, test, scores)
     total, trainable = task.parameters()
     frozen = _count(embedder) if embedder is not None and embedder.fine_tune is None else 0
     result = RunResult(
@@ -151,7 +207,9 @@ def _run(
         command=command,
     )
     write_atomically(directory / RESULT_FILE, _json(result.model_dump(mode="json")))
-    write_checksums(directory, [path.name for path in directory.iterdir() if path.is_file() and path.name not in LIVE])
+    # Of files that a run has found, those that it has not written are others'.
+    written = {name for name, state in _files(directory).items() if before.get(name) != state}
+    write_checksums(directory, written - LIVE)
     result.write(Path(settings.results))
     return result
 
@@ -176,7 +234,12 @@ class FinishedRun:
                 f"{directory}: damaged: {'; '.join(damage)}. Make the run again: finetune with --resume writes "
                 "everything anew from its last checkpoint"
             )
-        self.task: Task[Any] = self.settings.task.build(_kept_embedder(self.settings, directory))
+        self._directory = directory
+        self._result = _own_result(directory)
+        embedder = _kept_embedder(self.settings, directory)
+        if self._result is not None and embedder is not None and embedder.fingerprint != self._result.checkpoint:
+            raise _other_model(directory, self.settings, "its fingerprint differs")
+        self.task: Task[Any] = self.settings.task.build(embedder)
         self.task.load(directory)
 
     def evaluate(self, split: str, data: Path | None = None, progress: Progress | None = None) -> dict[str, Any]:
@@ -184,8 +247,13 @@ class FinishedRun:
 
         Returns:
             Metrics, intervals and scores per type.
+
+        Raises:
+            UserError: the task's data are not those that the run was trained and scored on.
         """
         examples = self.task.read_gold(data) if data is not None else self.task.split(split)
+        if data is None and self._result is not None:
+            _refuse_changed_data(self._directory, self._result.data, self.task.checksums, "score a file with --data")
         scores = self.task.score(examples, progress=progress)
         return {
             "data": str(data) if data is not None else split,
@@ -201,7 +269,7 @@ class FinishedRun:
 
 def _keep_model(name: str, target: Path) -> None:
     """Keep the language model with the run: as hard links where the file system allows, which cost no space."""
-    if target.is_dir():
+    if (target / MODEL_WEIGHTS_FILE).is_file():
         return
     source = find_model(name)
     with publish_directory(target) as directory:
@@ -211,6 +279,7 @@ def _keep_model(name: str, target: Path) -> None:
                     os.link(path.resolve(), directory / path.name)  # the hub's cache holds symbolic links
                 except OSError:
                     shutil.copyfile(path, directory / path.name)
+        write_checksums(directory)  # of its own: links change with what they are links of
 
 
 def read_checksums(directory: Path) -> dict[str, str]:
@@ -241,12 +310,25 @@ def _keep_checksums(directory: Path, found: Mapping[str, str]) -> None:
     if not began:
         write_atomically(directory / DATA_FILE, _json(dict(found)))
         return
-    changed = sorted(name for name in {*began, *found} if began.get(name) != found.get(name))
+    _refuse_changed_data(directory, began, found, "begin anew with --force, which deletes the run")
+
+
+def _refuse_changed_data(directory: Path, before: Mapping[str, str], now: Mapping[str, str], remedy: str) -> None:
+    changed = sorted(name for name in {*before, *now} if before.get(name) != now.get(name))
     if changed:
         raise UserError(
             f"{directory}: the data have changed since the run began: {', '.join(changed)}. Put back what was there, "
-            "or begin anew with --force, which deletes the run"
+            f"or {remedy}"
         )
+
+
+def _own_result(directory: Path) -> RunResult | None:
+    """What a finished run measured; ``None`` for one that has not come that far."""
+    path = directory / RESULT_FILE
+    try:
+        return read_result(path) if path.is_file() else None
+    except (ValueError, ConfigError) as error:
+        raise UserError(f"{path}: damaged ({error}). Make the run again: finetune with --resume") from None
 
 
 def _kept_embedder(settings: FinetuneSettings, directory: Path) -> ElmoEmbedder | None:
@@ -256,7 +338,25 @@ def _kept_embedder(settings: FinetuneSettings, directory: Path) -> ElmoEmbedder 
     """
     if settings.embedder is None:
         return None
-    return settings.embedder.build(directory / EMBEDDER_DIRECTORY)
+    kept = directory / EMBEDDER_DIRECTORY
+    if (kept / CHECKSUMS_FILE).is_file() and (damage := find_damage(kept)):
+        raise _other_model(directory, settings, "; ".join(damage))
+    return settings.embedder.build(kept)
+
+
+def _other_model(directory: Path, settings: FinetuneSettings, difference: str) -> UserError:
+    assert settings.embedder is not None
+    return UserError(
+        f"{directory / EMBEDDER_DIRECTORY}: is not the language model that the run began with: {difference}. Its files "
+        f"may be shared with {settings.embedder.model}, which may have changed since: put back what was there; or "
+        "begin anew with finetune --force, which deletes the run"
+    )
+
+
+def _files(directory: Path) -> dict[str, tuple[int, int]]:
+    """What tells, of each file directly in a directory, whether it has been written since."""
+    found = ((path.name, path.stat()) for path in directory.iterdir() if path.is_file())
+    return {name: (state.st_ino, state.st_mtime_ns) for name, state in found}
 
 
 def _outcomes(scores: Scores) -> Outcomes | None:

@@ -1,9 +1,10 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
-import subprocess
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
@@ -50,24 +51,63 @@ def test_a_full_disk_is_told_with_place_and_amounts(tmp_path: Path, monkeypatch:
 
 
 def test_what_a_killed_writer_left_is_removed_by_the_next(tmp_path: Path) -> None:
-    gone = subprocess.Popen(["true"])
-    gone.wait()
-    dead = tmp_path / f".a.json.{HOST}-{gone.pid}.tmp"
-    living = tmp_path / f".a.json.{HOST}-{os.getppid()}.tmp"
-    elsewhere = tmp_path / f".a.json.other{HOST}-{gone.pid}.tmp"
-    for path in (dead, living, elsewhere):
-        path.write_bytes(b"part")
-    write_atomically(tmp_path / "a.json", b"new")
-    assert sorted(tmp_path.iterdir()) == sorted([tmp_path / "a.json", living, elsewhere])
+    names = {
+        "dead": f".a.json.{HOST}-{'0' * 16}.tmp",
+        "older": f".a.json.{HOST}-{os.getppid()}.tmp",
+        "living": f".a.json.{HOST}-{'1' * 16}.tmp",
+        "elsewhere": f".a.json.other{HOST}-{'0' * 16}.tmp",
+        "another": f".b.json.{HOST}-{'0' * 16}.tmp",
+        "foreign": f".a.json.{HOST}-notes.tmp",
+    }
+    for name in names.values():
+        (tmp_path / name).write_bytes(b"part")
+    os.mkfifo(tmp_path / f".a.json.{HOST}-{'2' * 16}.tmp")
+    with open(tmp_path / names["living"], "rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        write_atomically(tmp_path / "a.json", b"new")
+    left = {path.name for path in tmp_path.iterdir() if path.is_file()}
+    assert left == {"a.json", *(names[name] for name in ("living", "elsewhere", "another", "foreign"))}
+
+
+def test_a_writer_keeps_its_file_while_others_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the same file, under the same process number, as in two containers with one host name."""
+    fsync, seen = os.fsync, []
+
+    def slow(descriptor: int) -> None:
+        seen.append(descriptor)
+        if len(seen) < 3:
+            write_atomically(tmp_path / "a", f"{len(seen)}".encode() * 100)
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", slow)
+    write_atomically(tmp_path / "a", b"first to begin, last to end")
+    assert len(seen) == 3 and (tmp_path / "a").read_bytes() == b"first to begin, last to end"
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
+def test_a_file_taken_for_abandoned_before_it_was_locked_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flock, taken = fcntl.flock, []
+
+    def late(file: BinaryIO, how: int) -> None:
+        if not taken:
+            taken.append(file.name)
+            os.unlink(file.name)
+        flock(file, how)
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    write_atomically(tmp_path / "a", b"new")
+    assert taken and (tmp_path / "a").read_bytes() == b"new"
 
 
 def test_what_killed_processes_left_is_removed(tmp_path: Path) -> None:
-    keep = ["model/weights", "notes.tmp", ".hidden/file", "checkpoints/step-00000001/state.json"]
-    drop = [f".a.{HOST}-1.tmp", "model/.b.12.tmp", ".x.partial/file", "checkpoints/.step-00000002.partial/state.json"]
+    keep = ["a/weights", "a.tmp", ".a.mine/file", "deep/.a.partial/file", ".b.partial/file", ".aa.partial/file"]
+    drop = [f".a.{HOST}-1f.tmp", ".a.12.tmp", ".a.partial/file"]
     for name in keep + drop:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(name)
-    clear_left_overs(tmp_path)
+    clear_left_overs(tmp_path, "a")
     assert sorted(str(p.relative_to(tmp_path)) for p in tmp_path.rglob("*") if p.is_file()) == sorted(keep)
 
 
@@ -80,7 +120,7 @@ def test_a_kill_between_two_renames_is_mended(tmp_path: Path, both: bool) -> Non
     if both:
         (tmp_path / "model").mkdir()
         (tmp_path / "model" / "a").write_text("new")
-    clear_left_overs(tmp_path)
+    clear_left_overs(tmp_path, "mod*")
     assert [p.name for p in tmp_path.iterdir()] == ["model"]
     assert (tmp_path / "model" / "a").read_text() == ("new" if both else "old")
 

@@ -111,6 +111,7 @@ FINETUNE = """{
   embedder: { model: 'pretrained', store: 'features' },
   trainer: { epochs: 2, batch_size: 8, learning_rate: 0.03 },
   output: 'run',
+  results: 'results',
 }"""
 SUITE = """local finetune = import 'finetune.jsonnet';
 {
@@ -176,7 +177,9 @@ class TestTheWholeWay:
     def test_finetune(self, workspace) -> None:
         said = json.loads((workspace / "outputs.json").read_text())["finetune"]
         (result,) = load_results(workspace / "results")
-        assert f"test macro_f1: {100 * result.score:.2f}\n" in said and said.endswith("run: run\n")
+        assert f"test macro_f1: {100 * result.score:.2f}\n" in said and said.endswith(
+            "run: run\nresult: results/tiny/bilm/seed-0.json\n"
+        )
         assert result.command == "python cli.py finetune finetune.jsonnet"
         assert json.loads((workspace / "run" / "config.json").read_text()) == result.config
 
@@ -297,7 +300,7 @@ class TestOptions:
 
     def test_options_win_over_the_file(self, workspace, tmp_path) -> None:
         said = succeed("finetune", "finetune.jsonnet", "--seed", 5, "--output", tmp_path, "-o", f"results={tmp_path}/r")
-        assert said.endswith(f"run: {tmp_path}\n")
+        assert said.endswith(f"run: {tmp_path}\nresult: {tmp_path}/r/tiny/bilm/seed-5.json\n")
         (result,) = load_results(tmp_path / "r")
         assert result.seed == 5 and result.config["output"] == str(tmp_path)
 
@@ -311,8 +314,46 @@ class TestOptions:
         assert "different now: trainer.epochs" in fail(*run, "--resume", "-o", "trainer.epochs=5")
         succeed(*run, "--resume")
         assert (tmp_path / "run" / "mine.txt").exists()
+        (tmp_path / "run" / "predictions-test.jsonl").write_text("of before")
         succeed(*run, "--force")
-        assert not (tmp_path / "run" / "mine.txt").exists()
+        assert (tmp_path / "run" / "mine.txt").exists()  # deleted is what a run wrote
+        assert (tmp_path / "run" / "predictions-test.jsonl").read_text() != "of before"
+
+    def test_a_row_is_one_configuration(self, workspace, tmp_path) -> None:
+        run = ("finetune", "finetune.jsonnet", "-o", f"results={tmp_path}/results")
+        succeed(*run, "--output", tmp_path / "run")
+        other = (*run, "--seed", 1, "--output", tmp_path / "other", "-o", "trainer.epochs=1")
+        assert "is of another configuration than this run (trainer.epochs: " in fail(*other)
+        assert not (tmp_path / "other").exists()
+        succeed(*other, "-o", "model=other")
+        succeed("leaderboard", "--results", tmp_path / "results")
+        succeed(*other, "--force")
+        assert "tiny bilm: seeds 0 and 1 differ in trainer.epochs" in fail(
+            "leaderboard", "--results", tmp_path / "results"
+        )
+
+    @pytest.mark.parametrize("command", ["tokenizer", "pretrain", "finetune"])
+    def test_a_directory_of_others_stays(self, workspace, tmp_path, command) -> None:
+        theirs = {
+            "config.json": "{}",
+            "thesis.tex": "t",
+            "a/.b.partial": "t",
+            ".c.tmp": "t",
+            ".backup.old/a": "t",
+            ".d.12.tmp": "t",
+            "model/model.safetensors": "t",
+        }
+        for name, text in theirs.items():
+            (tmp_path / name).parent.mkdir(exist_ok=True)
+            (tmp_path / name).write_text(text)
+        variables = () if command == "finetune" else ("--ext-var", CORPUS)
+        for option in ((), ("--force",)):
+            said = fail(command, f"{command}.jsonnet", *variables, "--output", tmp_path, *option)
+            assert f"no run of {command}" in said
+            found = {
+                str(path.relative_to(tmp_path)): path.read_text() for path in tmp_path.rglob("*") if path.is_file()
+            }
+            assert found == theirs
 
     def test_pretraining_resumes(self, workspace, tmp_path) -> None:
         run = ("pretrain", "pretrain.jsonnet", "--ext-var", CORPUS, "--output", tmp_path / "run")
@@ -329,7 +370,7 @@ class TestOptions:
     def test_force_does_not_delete_what_is_no_run(self, workspace, tmp_path) -> None:
         (tmp_path / "thesis.txt").touch()
         message = fail("finetune", "finetune.jsonnet", "--output", tmp_path, "--force")
-        assert "not deleted by --force" in message and (tmp_path / "thesis.txt").exists()
+        assert "no run of finetune" in message and (tmp_path / "thesis.txt").exists()
 
 
 class TestSuite:

@@ -11,7 +11,8 @@ import pytest
 from elmo_xlstm.atomic import write_atomically
 from elmo_xlstm.checkpoints import publish_directory
 from elmo_xlstm.disk import DiskError, writing
-from elmo_xlstm.run_directory import run_lock
+from elmo_xlstm.run_directory import open_run
+from elmo_xlstm.text.tokenizer_experiment import TokenizerSettings
 
 PLACES = {
     "a file/x": "not a directory",
@@ -32,7 +33,7 @@ def make_directory(path: Path) -> None:
 
 
 def make_run(path: Path) -> None:
-    with run_lock(path):
+    with open_run(path, TokenizerSettings.model_construct()):
         pass
 
 

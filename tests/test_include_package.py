@@ -64,5 +64,5 @@ def test_own_data_set(tmp_path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert "run: run\n" in done.stdout and '"support": 1' in done.stdout
-    (result,) = load_results(tmp_path / "results")
+    (result,) = load_results(tmp_path / "runs" / "results")
     assert result.config["task"]["dataset"] == {"type": "made_up", "place": "Bogor"}

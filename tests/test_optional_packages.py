@@ -30,8 +30,8 @@ import cli, tasks.registry
 
 settings = validate(PretrainSettings, json.loads(sys.argv[1]))
 run = Path(settings.output)
-open_run(run, settings.model_dump(mode="json"))
-run_pretraining(settings, run)
+with open_run(run, settings):
+    run_pretraining(settings, run)
 [layers] = elmo_xlstm.ElmoEmbedder.from_pretrained(run, device="cpu")([["siti", "pergi"]])
 assert layers.shape == (2, 2, 32), layers.shape
 print("done")

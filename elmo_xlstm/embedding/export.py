@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from elmo_xlstm.checkpoints import publish_directory
-from elmo_xlstm.checksums import write_checksums
+from elmo_xlstm.checksums import CHECKSUMS_FILE, write_checksums
 from elmo_xlstm.embedding.embedder import ElmoEmbedder
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.lm.encoder import encoder_weights, make_encoder
@@ -25,7 +25,7 @@ from elmo_xlstm.lm.int8_rows import from_int8_rows, to_int8_rows
 from elmo_xlstm.lm.model import BiXLSTM
 from elmo_xlstm.lm.model_files import WEIGHTS_FILE, save_model
 from elmo_xlstm.lm.pretraining_record import read_record
-from elmo_xlstm.lm.provenance import write_provenance
+from elmo_xlstm.lm.provenance import read_provenance, write_provenance
 from elmo_xlstm.lm.scoring import score_paths
 from elmo_xlstm.lm.validation import Validation
 from elmo_xlstm.pretrained import PROVENANCE_FILE
@@ -88,7 +88,7 @@ def export_model(
         step: of the checkpoint to take; the run's best by default.
         texts: files to score the model on, a document a line, for its provenance; named by their stems.
         facts: of the export, such as its command, for the provenance.
-        force: replace a model at ``target``.
+        force: replace an exported model at ``target``; files that others put beside it stay.
 
     Raises:
         UserError: there is no such model or text, the target is not to be replaced, or a weight does not fit into
@@ -153,8 +153,11 @@ def _refuse_target(target: Path, force: bool) -> None:
         return
     if not force:
         raise UserError(f"{target}: is there already; replace it with --force, or choose another directory")
-    if not any((target / name).is_file() for name in (PROVENANCE_FILE, WEIGHTS_FILE)):
-        raise UserError(f"{target}: is no model directory; it is not deleted by --force")
+    if not all((target / name).is_file() for name in (PROVENANCE_FILE, CHECKSUMS_FILE)) or not read_provenance(target):
+        raise UserError(
+            f"{target}: is no model that export wrote (these have {PROVENANCE_FILE} and {CHECKSUMS_FILE}); it is not "
+            "replaced, not with --force either: choose another directory, or move away what is there"
+        )
 
 
 def _stored(name: str, tensor: Tensor, storage: str) -> dict[str, Tensor]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,6 @@ from elmo_xlstm.lm.pretraining_settings import PretrainSettings
 from elmo_xlstm.lm.training_log import METRICS_FILE
 from elmo_xlstm.lm.validation import Validation
 from elmo_xlstm.progress import Progress
-from elmo_xlstm.run_directory import run_lock
 from elmo_xlstm.text import Corpus, prepare_corpus
 
 __all__ = ["METRICS_FILE", "Pretraining", "describe_pretraining", "mixed_precision", "run_pretraining"]
@@ -34,14 +32,9 @@ def run_pretraining(
         The validation of the model that lies in ``directory/model``.
 
     Raises:
-        UserError: another process is at work on the run; and what :meth:`Pretraining.run` raises.
+        UserError: the corpus cannot be prepared; and what :meth:`Pretraining.run` raises.
     """
-    processes = Processes()
-    with ExitStack() as held:
-        with processes.together():
-            if processes.is_main:
-                held.enter_context(run_lock(directory))
-        return _set_up(settings, directory, progress).run(resume, progress)
+    return _set_up(settings, directory, progress).run(resume, progress)
 
 
 def describe_pretraining(settings: PretrainSettings, progress: Progress | None = None) -> dict[str, Any]:

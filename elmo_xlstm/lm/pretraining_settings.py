@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -10,24 +10,13 @@ from elmo_xlstm.config import Settings
 from elmo_xlstm.lm.configuration import BiXLSTMConfig
 from elmo_xlstm.lm.kernels import Kernel
 from elmo_xlstm.lm.losses import FullSoftmax, softmax_losses
+from elmo_xlstm.lm.model_files import MODEL_DIRECTORY
 from elmo_xlstm.lm.optimization import OptimizerSettings, ScheduleSettings
+from elmo_xlstm.lm.training_log import METRICS_FILE
+from elmo_xlstm.run_directory import RunSettings
 from elmo_xlstm.text import CorpusConfig, Tokenizer
 
 Positive = Annotated[int, Field(gt=0)]
-
-# How the same steps are computed: a run may be resumed with other values, for another number of processes.
-FREE_ON_RESUME = frozenset(
-    f"training.{name}"
-    for name in (
-        "batch_size",
-        "gradient_accumulation",
-        "compile",
-        "kernel",
-        "activation_checkpointing",
-        "sharding",
-        "max_skipped_steps",
-    )
-)
 
 
 class ModelSettings(Settings):
@@ -120,8 +109,25 @@ class TrainingSettings(Settings):
         return self
 
 
-class PretrainSettings(Settings):
+class PretrainSettings(RunSettings):
     """A pretraining experiment."""
+
+    kind: ClassVar[str] = "pretrain"
+    written: ClassVar[tuple[str, ...]] = (METRICS_FILE, "checkpoints/step-*", MODEL_DIRECTORY)
+    # Where things lie, and how the same steps are computed, for instance with another number of processes.
+    free: ClassVar[frozenset[str]] = frozenset(
+        {
+            "output",
+            "corpus_directory",
+            "training.batch_size",
+            "training.gradient_accumulation",
+            "training.compile",
+            "training.kernel",
+            "training.activation_checkpointing",
+            "training.sharding",
+            "training.max_skipped_steps",
+        }
+    )
 
     tokenizer: Tokenizer.Config
     corpus: CorpusConfig

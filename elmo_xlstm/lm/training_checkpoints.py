@@ -202,7 +202,7 @@ class TrainingCheckpoints:
         logger.warning("%s has no random state of process %d: seeded anew", directory, self._processes.index)
 
     def publish(self, step: int, target: Path) -> Validation:
-        """Copy the model of a checkpoint to ``target`` and return how good it was."""
+        """Copy the best checkpoint's model to ``target``, remove surplus checkpoints, and return how good it was."""
         source = self._numbered.path(step)
         with self._processes.together():
             if self._processes.is_main:
@@ -215,6 +215,7 @@ class TrainingCheckpoints:
                 with publish_directory(target) as directory:
                     save_model(model, self._tokenizer, directory)
                     write_checksums(directory)
+                self._numbered.prune(step)  # a kill may have come between the last checkpoint and this
         scores = _state(source)["validation"]
         return Validation(**{name: math.inf if value is None else value for name, value in scores.items()})
 

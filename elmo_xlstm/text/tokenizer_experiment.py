@@ -5,21 +5,23 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from elmo_xlstm.config import Settings
 from elmo_xlstm.progress import NullProgress, Progress
-from elmo_xlstm.run_directory import run_lock
+from elmo_xlstm.run_directory import RunSettings
 from elmo_xlstm.text.cleaning import Cleaner
 from elmo_xlstm.text.sources import sources as text_sources
-from elmo_xlstm.text.tokenizer import Tokenizer
+from elmo_xlstm.text.tokenizer import SETTINGS_FILE, TOKENIZER_FILE, Tokenizer
 from elmo_xlstm.text.wordpiece import WordPieceConfig, train_wordpiece
 
 
-class TokenizerSettings(Settings):
+class TokenizerSettings(RunSettings):
     """A vocabulary to be trained."""
+
+    kind: ClassVar[str] = "tokenizer"
+    written: ClassVar[tuple[str, ...]] = (TOKENIZER_FILE, SETTINGS_FILE)
 
     sources: list[Annotated[Any, text_sources]] = Field(min_length=1)
     """Where the documents come from; their shares and repeats weigh the words."""
@@ -34,11 +36,11 @@ def run_tokenizer_training(settings: TokenizerSettings, directory: Path, progres
 
     Args:
         settings: of the experiment.
-        directory: where the tokenizer is written.
+        directory: of the run, opened with :func:`~elmo_xlstm.run_directory.open_run`.
         progress: counts documents.
 
     Raises:
-        UserError: a source cannot be read or holds no text, or another process is at work there.
+        UserError: a source cannot be read or holds no text.
     """
     sources = [source.build() for source in settings.sources]
     cleaner = settings.cleaning.build()
@@ -54,7 +56,6 @@ def run_tokenizer_training(settings: TokenizerSettings, directory: Path, progres
                     if isinstance(cleaned, str):
                         yield from itertools.repeat(cleaned, weights.repeat)
 
-    with run_lock(directory):
-        tokenizer = train_wordpiece(settings.wordpiece, texts())
-        tokenizer.save(directory)
+    tokenizer = train_wordpiece(settings.wordpiece, texts())
+    tokenizer.save(directory)
     return tokenizer

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,26 +9,22 @@ from dataclasses import dataclass
 from enum import Enum
 from functools import cache
 from pathlib import Path
-from typing import Any
 
-from elmo_xlstm.config import ConfigError, validate
+from elmo_xlstm.config import ConfigError
 from elmo_xlstm.embedding import EmbedderSettings
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.evaluation.results import RunResult, read_result
 from elmo_xlstm.lm.model_files import find_model, is_on_the_hub
-from elmo_xlstm.run_directory import CONFIG_FILE, differences, read_config
-from tasks.finetuning import DATA_FILE, EMBEDDER_DIRECTORY, FinetuneSettings, read_checksums
+from elmo_xlstm.run_directory import CONFIG_FILE, read_config
+from tasks.finetuning import DATA_FILE, EMBEDDER_DIRECTORY, FinetuneSettings, changed_settings, read_checksums
 from tasks.own_data.splits import checksums
 from tasks.suite.estimates import estimate_seconds
 from tasks.suite.settings import Experiment, Suite
 
 logger = logging.getLogger(__name__)
 
-# Where things lie does not change what is measured.
-FREE = frozenset({"output", "results", "embedder.store"})
-SHOWN_CHANGES = 4
 SHIPPED_RESULTS = Path(__file__).resolve().parents[2] / "results"
-"""What a source tree has measured; tells how long runs take that are not yet measured here."""
+"""Results of a source tree: they tell how long runs take that are not yet measured here."""
 
 RunKey = tuple[str, str, int]
 """Task, model, seed."""
@@ -101,6 +96,8 @@ def plan_suite(
             settings = experiment.with_seed(seed, suite.output)
             result = results[Path(settings.results)].get((settings.task.name, settings.model, seed))
             state, reason = _state(settings, result, fingerprints, data)
+            if state is not State.STALE and (other := _other_row(settings, suite.seeds, results)):
+                state, reason = State.STALE, other
             replace = force or (replace_stale and state is State.STALE)
             seconds = None
             if to_do := state is not State.DONE or replace:
@@ -116,7 +113,18 @@ def results_of(plan: Sequence[PlannedRun]) -> list[RunResult]:
     """The results of those runs that have one from their present settings, in the order of the plan."""
     found = {directory: _read_results(directory) for directory in {Path(run.settings.results) for run in plan}}
     results = ((run, found[Path(run.settings.results)].get(run.key)) for run in plan if run.state is not State.STALE)
-    return [result for run, result in results if result is not None and not _changes(result.config, run.settings)]
+    return [
+        result for run, result in results if result is not None and not changed_settings(result.config, run.settings)
+    ]
+
+
+def _other_row(settings: FinetuneSettings, seeds: int, results: Mapping[Path, Mapping[RunKey, RunResult]]) -> str:
+    """How a further seed's result, which is not of the plan, differs from the row that the plan makes."""
+    for (task, model, seed), result in results[Path(settings.results)].items():
+        if (task, model) == (settings.task.name, settings.model) and seed >= seeds:
+            if changed := changed_settings({**result.config, "seed": settings.seed}, settings):
+                return f"seed {seed} has another configuration ({changed})"
+    return ""
 
 
 def _missing(settings: FinetuneSettings) -> Iterator[str]:
@@ -152,7 +160,9 @@ def _state(
     if result is not None:
         other_data = data.change(settings.task.dataset, result.data)
         stale = (
-            _changes(result.config, settings) or fingerprints.change(settings.embedder, result.checkpoint) or other_data
+            changed_settings(result.config, settings)
+            or fingerprints.change(settings.embedder, result.checkpoint)
+            or other_data
         )
         if not stale:
             return State.DONE, ""
@@ -162,7 +172,7 @@ def _state(
             began = read_checksums(settings.directory)
             # A result tells of the run before, if this one was begun anew.
             begun = data.change(settings.task.dataset, began) if began else other_data
-            other = _changes(read_config(settings.directory), settings) or begun
+            other = changed_settings(read_config(settings.directory), settings) or begun
         except UserError:
             return State.STALE, f"its {CONFIG_FILE} or {DATA_FILE} is damaged"
         kept = settings.directory / EMBEDDER_DIRECTORY
@@ -173,26 +183,6 @@ def _state(
             return State.UNFINISHED, ""
         stale = stale or other
     return (State.STALE, stale) if stale else (State.NEW, "")
-
-
-def _changes(before: Mapping[str, Any], settings: FinetuneSettings) -> str:
-    """What is different now from the settings that something was made with; empty if nothing is."""
-    try:  # settings that were added since have their defaults
-        old = validate(FinetuneSettings, dict(before)).model_dump(mode="json")
-    except ConfigError as error:
-        return f"its settings are not valid any more ({'; '.join(error.problems[:SHOWN_CHANGES])})"
-    new = settings.model_dump(mode="json")
-    changed = [key for key in differences(old, new) if key not in FREE]
-    shown = [f"{key}: {_at(old, key)} → {_at(new, key)}" for key in changed[:SHOWN_CHANGES]]
-    more = len(changed) - len(shown)
-    return ", ".join(shown) + (f" and {more} more" if more else "")
-
-
-def _at(values: Any, dotted: str) -> str:
-    for key in dotted.split("."):
-        values = values.get(key) if isinstance(values, dict) else None
-    text = json.dumps(values, ensure_ascii=False)
-    return text if len(text) <= 40 else "…"
 
 
 class _Fingerprints:

@@ -19,19 +19,13 @@ from elmo_xlstm.errors import UserError
 from elmo_xlstm.evaluation.environment import hardware
 from elmo_xlstm.interruption import Interrupted, finishing_step, stop_requested
 from elmo_xlstm.progress import NullProgress, Progress, Work
-from elmo_xlstm.run_directory import differences, open_run, read_config
-from tasks.finetuning import RESULT_FILE
+from elmo_xlstm.run_directory import open_run
+from tasks.finetuning import LOG_FILE, RESULT_FILE
 from tasks.suite.estimates import in_words
 from tasks.suite.planning import PlannedRun, State
 
-try:
-    import fcntl
-except ImportError:  # not on this system; two suites at once are then the user's to avoid
-    fcntl = None  # type: ignore[assignment]
-
 logger = logging.getLogger(__name__)
 
-LOG_FILE = "log.txt"
 LOG_LINES_SHOWN = 5
 MOST_JOBS = 8
 POLL_SECONDS = 0.2
@@ -193,25 +187,18 @@ class _Suite:
 
 
 class _Child:
-    """The process of one run; its directory holds its log, which is locked while the process lives."""
+    """The process of one run; its directory holds its log, and is locked while the process lives."""
 
     def __init__(self, run: PlannedRun, modules: Sequence[str], environment: dict[str, str]) -> None:
         self.run = run
         self._started = time.monotonic()
         self._directory = run.settings.directory
         self._log = self._directory / LOG_FILE
-        if self._log.exists():
-            with self._open_log() as log:
-                _lock(log)
-        config = run.settings.model_dump(mode="json")
-        if run.state is State.UNFINISHED:  # the plan has compared what matters
-            stored = read_config(self._directory)
-            open_run(self._directory, config, resume=True, free=differences(stored, config))
-        else:
-            open_run(self._directory, config, force=run.replace)
-        (self._directory / RESULT_FILE).unlink(missing_ok=True)
-        with self._open_log() as log:
-            _lock(log)  # the process inherits the lock with the file
+        going_on = run.state is State.UNFINISHED
+        # The run of a suite that was killed takes a moment to end.
+        opened = open_run(self._directory, run.settings, force=run.replace, resume=going_on, wait=LOCK_SECONDS)
+        with opened as lock, self._open_log() as log:
+            (self._directory / RESULT_FILE).unlink(missing_ok=True)
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "tasks.suite.child", str(self._directory), run.command, *modules],
                 stdin=subprocess.PIPE,  # closed by the end of this process, which ends the run as well
@@ -219,6 +206,7 @@ class _Child:
                 stderr=subprocess.STDOUT,
                 env=environment,
                 start_new_session=True,  # Ctrl-C is for this process to handle
+                pass_fds=(lock,),
             )
 
     def _open_log(self) -> IO[bytes]:
@@ -271,16 +259,3 @@ def _vectors(run: PlannedRun) -> tuple[str, str] | None:
         if embedder is None or embedder.fine_tune is not None
         else (embedder.model_dump_json(), run.settings.task.name)
     )
-
-
-def _lock(log: IO[bytes]) -> None:
-    if fcntl is None:
-        return
-    end = time.monotonic() + LOCK_SECONDS  # the run of a suite that was killed takes a moment to end
-    while True:
-        try:
-            return fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            if time.monotonic() > end:
-                raise UserError("another suite is at this run just now") from None
-            time.sleep(POLL_SECONDS)

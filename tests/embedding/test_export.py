@@ -12,6 +12,7 @@ from safetensors.torch import load_file
 from typer.testing import CliRunner
 
 import cli
+from elmo_xlstm.checksums import find_damage
 from elmo_xlstm.config import validate
 from elmo_xlstm.embedding import ElmoEmbedder
 from elmo_xlstm.embedding.export import export_model, vector_difference
@@ -58,8 +59,8 @@ def run(request, tiny_tokenizer: Tokenizer, tmp_path_factory: pytest.TempPathFac
         "output": str(place / "run"),
     }
     settings = validate(PretrainSettings, values)
-    open_run(place / "run", settings.model_dump(mode="json"))
-    run_pretraining(settings, place / "run")
+    with open_run(place / "run", settings):
+        run_pretraining(settings, place / "run")
     return place / "run"
 
 
@@ -174,10 +175,32 @@ def test_replaces_a_model_if_asked_and_nothing_else(run: Path, tmp_path: Path) -
     assert read_provenance(target)["weights"]["storage"] == "fp16"  # type: ignore[index]
     export_model(run, target, SENTENCES, "fp32", force=True)
     assert read_provenance(target)["weights"]["storage"] == "fp32"  # type: ignore[index]
-    (tmp_path / "photos").mkdir()
-    (tmp_path / "photos" / "mine.jpg").touch()
-    with pytest.raises(UserError, match="photos: is no model directory; it is not deleted"):
-        export_model(run, tmp_path / "photos", SENTENCES, force=True)
+
+
+@pytest.mark.parametrize("there", ["photos", "Hugging Face model", "pretrained model"])
+def test_replaces_nothing_that_export_did_not_write(run: Path, tmp_path: Path, there: str) -> None:
+    target = tmp_path / "out"
+    if there == "pretrained model":
+        shutil.copytree(run / "model", target)
+    else:
+        target.mkdir()
+        (target / "mine.jpg").touch()
+        if there == "Hugging Face model":
+            (target / "model.safetensors").touch()
+    before = {path.name: path.read_bytes() for path in target.iterdir()}
+    with pytest.raises(UserError, match="out: is no model that export wrote .* not replaced, not with --force"):
+        export_model(run, target, SENTENCES, force=True)
+    assert {path.name: path.read_bytes() for path in target.iterdir()} == before
+
+
+def test_keeps_what_others_put_beside_a_model(run: Path, tmp_path: Path) -> None:
+    export_model(run, tmp_path / "out", SENTENCES)
+    (tmp_path / "out" / "deep").mkdir()
+    for name in ("README.md", "deep/thesis.tex"):
+        (tmp_path / "out" / name).write_text("mine")
+    export_model(run, tmp_path / "out", SENTENCES, "fp32", force=True)
+    assert all((tmp_path / "out" / name).read_text() == "mine" for name in ("README.md", "deep/thesis.tex"))
+    assert not find_damage(tmp_path / "out") and read_provenance(tmp_path / "out")["weights"]["storage"] == "fp32"  # type: ignore[index]
 
 
 @pytest.mark.parametrize(

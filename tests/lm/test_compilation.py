@@ -33,7 +33,7 @@ from elmo_xlstm.lm.kernels import Kernel
 from elmo_xlstm.lm.layer import MLSTMStack
 from elmo_xlstm.lm.native import library_problem
 from elmo_xlstm.lm.pretraining import Pretraining, describe_pretraining, run_pretraining
-from elmo_xlstm.lm.pretraining_settings import FREE_ON_RESUME, PretrainSettings, TrainingSettings
+from elmo_xlstm.lm.pretraining_settings import PretrainSettings, TrainingSettings
 from elmo_xlstm.run_directory import open_run
 from elmo_xlstm.text import prepare_corpus
 
@@ -75,8 +75,8 @@ def make_settings(vocabulary_file: Path, text_file: Path, corpus_directory: Path
 
 def train(settings: PretrainSettings) -> float:
     directory = Path(settings.output)
-    open_run(directory, settings.model_dump(mode="json"))
-    return run_pretraining(settings, directory).loss
+    with open_run(directory, settings):
+        return run_pretraining(settings, directory).loss
 
 
 def make_stack() -> MLSTMStack:
@@ -176,7 +176,7 @@ def test_short_runs_stay_plain_and_say_so(make_settings: MakeSettings, caplog: p
         "INFO"
     ]
     assert describe_pretraining(make_settings())["stacks run with"].startswith("plain torch")
-    assert {"training.compile", "training.kernel"} <= FREE_ON_RESUME
+    assert {"training.compile", "training.kernel"} <= PretrainSettings.free
 
 
 @pytest.mark.skipif(library_problem() is not None, reason=f"no compiled kernels: {library_problem()}")

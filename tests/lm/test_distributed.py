@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ from elmo_xlstm.interruption import Interrupted
 from elmo_xlstm.lm import BiXLSTM, BiXLSTMConfig
 from elmo_xlstm.lm.distributed import Processes
 from elmo_xlstm.lm.pretraining import Pretraining, run_pretraining
-from elmo_xlstm.lm.pretraining_settings import FREE_ON_RESUME, PretrainSettings
+from elmo_xlstm.lm.pretraining_settings import PretrainSettings
 from elmo_xlstm.lm.step_guard import StepGuard
 from elmo_xlstm.lm.validation import validate_model
 from elmo_xlstm.run_directory import open_run
@@ -63,8 +63,7 @@ def train(values: dict[str, Any], resume: bool = False, fault: str = "") -> None
     """
     processes = Processes()
     settings = validate(PretrainSettings, values)
-    run, stored = Path(settings.output), settings.model_dump(mode="json")
-    processes.run_on_main(lambda: open_run(run, stored, resume=resume, free=FREE_ON_RESUME))
+    run = Path(settings.output)
     seen: dict[int, list[list[int]]] = {}
     read = Pretraining._read
 
@@ -82,7 +81,8 @@ def train(values: dict[str, Any], resume: bool = False, fault: str = "") -> None
         return judge(self, loss * float("nan") if strikes and fault == "loss" else loss, norm, step)
 
     end = ""
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, ExitStack() as held:
+        processes.run_on_main(lambda: held.enter_context(open_run(run, settings, resume=resume)))
         patch.setattr(Pretraining, "_read", recording_read)
         patch.setattr(StepGuard, "judge", faulty_judge)
         try:

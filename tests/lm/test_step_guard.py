@@ -14,7 +14,7 @@ from torch import nn
 from elmo_xlstm.config import apply_overrides, validate
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.lm.pretraining import Pretraining
-from elmo_xlstm.lm.pretraining_settings import FREE_ON_RESUME, PretrainSettings
+from elmo_xlstm.lm.pretraining_settings import PretrainSettings
 from elmo_xlstm.lm.step_guard import Skipped, StepGuard
 from elmo_xlstm.text import prepare_corpus
 
@@ -185,7 +185,7 @@ def test_before_the_first_checkpoint(make_pretraining: Callable[..., Pretraining
 
 
 def test_how_many_may_be_bad_can_be_changed_on_resume() -> None:
-    assert "training.max_skipped_steps" in FREE_ON_RESUME
+    assert "training.max_skipped_steps" in PretrainSettings.free
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")

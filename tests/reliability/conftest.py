@@ -139,9 +139,10 @@ FINETUNE = {
     "embedder": {"model": "bilm", "store": "features"},
     "trainer": {"epochs": 3, "batch_size": 8, "learning_rate": 0.03},
     "output": "run",
+    "results": "results",
 }
 SUITE = """local finetune = import 'finetune.jsonnet';
-local bare = { output: null, results: 'results', trainer+: { epochs: 2 } };
+local bare = { output: null, trainer+: { epochs: 2 } };
 {
   experiments: [
     finetune + bare,

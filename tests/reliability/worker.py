@@ -16,6 +16,7 @@ many changes it made.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import importlib
 import json
@@ -99,7 +100,7 @@ class Watch:
 class ForkedRun:
     """Stands for ``subprocess.Popen`` of one run of a suite: forks, where that would import everything again."""
 
-    def __init__(self, command: list[str], stdout: Any, **_: Any) -> None:
+    def __init__(self, command: list[str], stdout: Any, pass_fds: tuple[int], **_: Any) -> None:
         reads, writes = os.pipe()
         self.returncode: int | None = None
         self.pid = os.fork()
@@ -108,7 +109,9 @@ class ForkedRun:
             os.dup2(reads, 0)
             os.dup2(stdout.fileno(), 1)
             os.dup2(stdout.fileno(), 2)
-            os.closerange(3, 256)  # of other runs' pipes, too: these must end when the suite does
+            for descriptor in {*range(3, 256)} - {*pass_fds}:  # other runs' pipes, too, which must end with the suite
+                with contextlib.suppress(OSError):
+                    os.close(descriptor)
             child = importlib.import_module("tasks.suite.child")
             _leave(lambda: (child._stop_with_the_suite(), sys.exit(child.main(command[3:]))))
         os.close(reads)

@@ -22,8 +22,8 @@ LANGUAGE_MODEL = "language_model."
 
 
 def finetune(settings: FinetuneSettings, resume: bool = False) -> RunResult:
-    open_run(settings.directory, settings.model_dump(mode="json"), resume=resume)
-    return run_finetuning(settings, settings.directory, "python cli.py finetune x.jsonnet", resume)
+    with open_run(settings.directory, settings, resume=resume):
+        return run_finetuning(settings, settings.directory, "python cli.py finetune x.jsonnet", resume)
 
 
 def weights(run: Path) -> dict[str, torch.Tensor]:

@@ -12,6 +12,7 @@ from elmo_xlstm.config import ConfigError, validate
 from elmo_xlstm.embedding import ElmoEmbedder
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.evaluation.results import RunResult, load_results
+from elmo_xlstm.lm.model_files import save_model
 from elmo_xlstm.run_directory import open_run
 from tasks.finetuning import (
     DATA_FILE,
@@ -26,8 +27,8 @@ from tasks.tagging.model import TaggingModel
 
 
 def finetune(settings: FinetuneSettings, resume: bool = False) -> RunResult:
-    open_run(settings.directory, settings.model_dump(mode="json"), resume=resume)
-    return run_finetuning(settings, settings.directory, "python cli.py finetune x.jsonnet", resume)
+    with open_run(settings.directory, settings, resume=resume):
+        return run_finetuning(settings, settings.directory, "python cli.py finetune x.jsonnet", resume)
 
 
 def weights(directory: Path) -> dict[str, torch.Tensor]:
@@ -219,6 +220,68 @@ def test_model_behind_symbolic_links(ner_experiment, model_directory, tmp_path) 
     kept = tmp_path / "run" / EMBEDDER_DIRECTORY
     assert not any(path.is_symlink() for path in kept.iterdir())
     assert kept.joinpath("model.safetensors").read_bytes() == blobs.joinpath("model.safetensors").read_bytes()
+
+
+@pytest.mark.parametrize("old", [True, False])
+def test_a_language_model_that_changes_through_its_links_is_refused(
+    ner_experiment, make_model, tiny_tokenizer, tmp_path, old
+) -> None:
+    """The files of the model that a run names are the run's own, too: what is copied over them changes both."""
+    for seed, name in enumerate(("model", "other")):
+        save_model(make_model(tiny_tokenizer, seed=seed), tiny_tokenizer, tmp_path / name)
+    values = ner_experiment(tmp_path)
+    values["embedder"]["model"] = str(tmp_path / "model")
+    values["trainer"]["epochs"] = 1
+    settings = validate(FinetuneSettings, values)
+    finetune(settings)
+    run, before = tmp_path / "run", (tmp_path / "model" / "model.safetensors").read_bytes()
+    kept = run / EMBEDDER_DIRECTORY
+    assert kept.joinpath("model.safetensors").samefile(tmp_path / "model" / "model.safetensors")
+    if old:  # of the time before kept models had checksums of their own
+        kept.joinpath("checksums.json").unlink()
+    FinishedRun(run)
+    shutil.copyfile(tmp_path / "other" / "model.safetensors", tmp_path / "model" / "model.safetensors")
+    with pytest.raises(UserError, match="embedder: is not the language model that the run began with"):
+        FinishedRun(run)
+    if not old:
+        with pytest.raises(UserError, match="embedder: is not the language model that the run began with"):
+            finetune(settings, resume=True)
+    (tmp_path / "model" / "model.safetensors").write_bytes(before)
+    FinishedRun(run).evaluate("test")
+
+
+def test_changed_data_are_not_scored_as_the_runs(ner_experiment, tmp_path) -> None:
+    values = ner_experiment(tmp_path, False)
+    values["trainer"]["epochs"] = 1
+    data = shutil.copytree(Path(values["task"]["dataset"]["test"]).parent, tmp_path / "data")
+    for name in ("train", "valid", "test"):
+        values["task"]["dataset"][name] = str(data / Path(values["task"]["dataset"][name]).name)
+    settings = validate(FinetuneSettings, values)
+    finetune(settings)
+    test = settings.task.dataset.test
+    scores = FinishedRun(tmp_path / "run").evaluate("test")
+    test.write_bytes(test.read_bytes() + b"\nBaru\tO\n\n")
+    for split in ("test", "valid"):
+        with pytest.raises(UserError, match="data have changed since the run began: test.conll.*--data"):
+            FinishedRun(tmp_path / "run").evaluate(split)
+    assert FinishedRun(tmp_path / "run").evaluate("test", test)["metrics"].keys() == scores["metrics"].keys()
+
+
+def test_all_that_a_run_writes_is_known_to_be_its_own(finished, kind, ner_settings, tmp_path) -> None:
+    run = shutil.copytree(finished[0] / "run", tmp_path / "run")
+    (run / "checksums.json").unlink()  # as of a run that was killed
+    with open_run(run, ner_settings(tmp_path, kind), force=True):
+        assert {path.name for path in run.iterdir()} == {"config.json", "run.json"}
+
+
+def test_a_file_that_others_put_into_a_run_is_not_taken_for_its_own(finished, ner_settings, kind, tmp_path) -> None:
+    run = shutil.copytree(finished[0] / "run", tmp_path / "run")
+    (run / "notes.txt").write_text("mine")
+    finetune(ner_settings(tmp_path, kind), resume=True)
+    listed = json.loads((run / "checksums.json").read_text())["files"]
+    assert "notes.txt" not in listed and {WEIGHTS_FILE, "result.json", "labels.json"} <= listed.keys()
+    (run / "notes.txt").write_text("more")
+    FinishedRun(run)
 
 
 def test_file_systems_without_hard_links(ner_experiment, model_directory, tmp_path, monkeypatch) -> None:

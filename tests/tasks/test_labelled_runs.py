@@ -22,8 +22,8 @@ SPLITS = ("train", "valid", "test")
 
 
 def finetune(settings: FinetuneSettings) -> RunResult:
-    open_run(settings.directory, settings.model_dump(mode="json"))
-    return run_finetuning(settings, settings.directory, "python cli.py finetune x.jsonnet")
+    with open_run(settings.directory, settings):
+        return run_finetuning(settings, settings.directory, "python cli.py finetune x.jsonnet")
 
 
 @pytest.fixture(scope="module", params=["classification", "aspects", "pairs"])

@@ -13,7 +13,7 @@ from elmo_xlstm.evaluation.bootstrap import Interval
 from elmo_xlstm.evaluation.leaderboard.amounts import train_fraction
 from elmo_xlstm.evaluation.leaderboard.evidence import compare_over_seeds, holm, interval_over_seeds
 from elmo_xlstm.evaluation.published import GROUPS, PublishedScore, read_published
-from elmo_xlstm.evaluation.results import RunResult
+from elmo_xlstm.evaluation.results import RunResult, mixed_rows
 
 GROUP_METRIC = "macro_f1"
 OTHER_TASKS = "other tasks"
@@ -158,9 +158,21 @@ def build_board(
         against: the row that others are tested against; ``no-bilm`` by default, if it was measured.
 
     Raises:
-        UserError: nothing was measured by the name of ``against``, or recorded outcomes are damaged.
+        UserError: nothing was measured by the name of ``against``, recorded outcomes are damaged, or seeds of a row
+            differ in more than the seed.
     """
     tested = [result for result in results if result.split == "test"]
+    if mixed := mixed_rows(tested):
+        raise UserError(
+            "\n".join(
+                [
+                    "these rows are of several configurations, and a mean over their seeds would be a score of none:",
+                    *(f"  {line}" for line in mixed),
+                    "Measure them again with one configuration, or give each a name (-o model=NAME) or a directory "
+                    "(-o results=DIRECTORY) of its own",
+                ]
+            )
+        )
     results = tuple(result for result in tested if train_fraction(result) == 1)
     partial = tuple(result for result in tested if train_fraction(result) < 1)
     published = tuple(read_published() if published is None else published)

@@ -19,11 +19,10 @@ from elmo_xlstm.lm.pretraining import run_pretraining
 from elmo_xlstm.lm.pretraining_settings import PretrainSettings
 from elmo_xlstm.progress import Progress
 from elmo_xlstm.run_directory import CONFIG_FILE, open_run
+from elmo_xlstm.text.tokenizer import TOKENIZER_FILE
 from elmo_xlstm.text.tokenizer_experiment import TokenizerSettings, run_tokenizer_training
 
 logger = logging.getLogger(__name__)
-
-TOKENIZER_FILE = "tokenizer.json"
 
 
 @dataclass(frozen=True)
@@ -102,14 +101,14 @@ def run_series(
 def _make_tokenizer(settings: TokenizerSettings, progress: Progress | None) -> None:
     directory = Path(settings.output)
     finished = (directory / TOKENIZER_FILE).is_file()
-    open_run(directory, settings.model_dump(mode="json"), resume=finished)  # refuses one of other settings
-    if not finished:
-        run_tokenizer_training(settings, directory, progress)
+    with open_run(directory, settings, resume=finished):  # refuses one of other settings
+        if not finished:
+            run_tokenizer_training(settings, directory, progress)
 
 
 def _train(settings: PretrainSettings, progress: Progress | None) -> None:
     directory = Path(settings.output)
     begun = (directory / CONFIG_FILE).is_file()
-    open_run(directory, settings.model_dump(mode="json"), resume=begun)  # refuses one of other settings
-    if not (directory / MODEL_DIRECTORY / WEIGHTS_FILE).is_file():
-        run_pretraining(settings, directory, begun, progress)
+    with open_run(directory, settings, resume=begun):  # refuses one of other settings
+        if not (directory / MODEL_DIRECTORY / WEIGHTS_FILE).is_file():
+            run_pretraining(settings, directory, begun, progress)

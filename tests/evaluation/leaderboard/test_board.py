@@ -151,3 +151,23 @@ def test_p_values_are_corrected_for_all_tests_of_a_section(spans):
     alone = build_board([spans(0.9 - 0.05 * i, model=m) for i, m in enumerate(names[:2])], [])
     [test] = [cell.significance for r in alone.sections[0].rows for cell in r.cells.values() if cell.significance]
     assert test.corrected == test.p_value
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"config": {"trainer": {"learning_rate": 0.1}}}, "trainer.learning_rate"),
+        ({"checkpoint": "beef"}, "language model"),
+        ({"data": {"nerp_ner-prosa/test_preprocess.txt": "beef"}}, "data"),
+        ({"data": {}}, "data"),
+    ],
+)
+def test_seeds_that_differ_in_more_than_the_seed_are_refused(result, change, named) -> None:
+    with pytest.raises(UserError, match=f"nerp bilm: seeds 0 and 2 differ in {named}\n"):
+        build_board([result(), result(seed=1), result(seed=2, **change)], [])
+    build_board([result(), result(seed=1), result(model="other", **change)], [])
+
+
+def test_places_and_settings_that_are_new_make_no_other_row(result) -> None:
+    one, other = {"results": "a", "seed": 0, "task": {}}, {"results": "b", "seed": 1, "task": {"new": 1}}
+    build_board([result(config=one), result(seed=1, config=other)], [])

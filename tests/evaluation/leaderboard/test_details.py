@@ -50,8 +50,8 @@ def test_layer_weights_over_seeds(result):
 
 
 def test_results_on_different_data_are_remarked_upon(result):
-    same = build_board([result(), result(seed=1)], [])
-    other = build_board([result(), result(seed=1, data={"nerp_ner-prosa/test_preprocess.txt": "beef"})], [])
+    same = build_board([result(), result(model="other")], [])
+    other = build_board([result(), result(model="other", data={"nerp_ner-prosa/test_preprocess.txt": "beef"})], [])
     assert detail_tables(same, NERP)[0].note == ""
     assert "same data" in detail_tables(other, NERP)[0].note
 

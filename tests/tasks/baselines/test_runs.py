@@ -41,8 +41,8 @@ def case(request) -> tuple[str, dict]:
 
 
 def finetune(settings):
-    open_run(settings.directory, settings.model_dump(mode="json"))
-    return run_finetuning(settings, settings.directory, "python cli.py finetune x.jsonnet")
+    with open_run(settings.directory, settings):
+        return run_finetuning(settings, settings.directory, "python cli.py finetune x.jsonnet")
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +66,7 @@ def test_result_file(finished, case) -> None:
     history = json.loads((directory / "run" / "history.json").read_text())
     assert history["epochs"] == [] and 0 <= history["best_value"] <= 1
     assert {path.name for path in (directory / "run").iterdir()} == {
-        *("config.json", "data.json", "head.safetensors", "labels.json", "vocabulary.json"),
+        *("run.json", "config.json", "data.json", "head.safetensors", "labels.json", "vocabulary.json"),
         *("checksums.json", "history.json", "predictions-test.jsonl", "result.json"),
     }
 

@@ -76,8 +76,8 @@ def finished(request, experiment, tmp_path_factory):
     """The parent directory of a finished run."""
     directory = tmp_path_factory.mktemp("question")
     settings = validate(FinetuneSettings, experiment(directory, request.param))
-    open_run(settings.directory, settings.model_dump(mode="json"))
-    run_finetuning(settings, settings.directory, "python cli.py finetune x.jsonnet")
+    with open_run(settings.directory, settings):
+        run_finetuning(settings, settings.directory, "python cli.py finetune x.jsonnet")
     return directory
 
 
@@ -122,8 +122,8 @@ def test_the_language_model_may_learn_too(experiment, tmp_path) -> None:
     values["trainer"]["epochs"] = 2
     values["embedder"]["fine_tune"] = {"learning_rate": 0.01}
     settings = validate(FinetuneSettings, values)
-    open_run(settings.directory, settings.model_dump(mode="json"))
-    result = run_finetuning(settings, settings.directory, "python cli.py finetune x.jsonnet")
+    with open_run(settings.directory, settings):
+        result = run_finetuning(settings, settings.directory, "python cli.py finetune x.jsonnet")
     assert result.parameters.frozen_bilm == 0 and result.curve[1].train_loss < result.curve[0].train_loss
     assert FinishedRun(tmp_path / "run").evaluate("test")["metrics"] == result.metrics
 

@@ -19,8 +19,8 @@ from tasks.suite.tables import plan_table, problem_lines, summary_table
 def finished(make_plan, model_directory, tmp_path) -> RunResult:
     """A run of ``bilm`` as the suite would leave it, its language model beside it."""
     (run,) = make_plan(models=("bilm",), trainer__epochs=1)
-    open_run(run.settings.directory, run.settings.model_dump(mode="json"))
-    return run_finetuning(run.settings, run.settings.directory, run.command, resume=True)
+    with open_run(run.settings.directory, run.settings):
+        return run_finetuning(run.settings, run.settings.directory, run.command, resume=True)
 
 
 def states(plan: list[PlannedRun]) -> list[State]:
@@ -168,6 +168,18 @@ def test_a_language_model_that_learns_is_another_run(make_plan, finished) -> Non
     assert run.state is State.STALE and run.reason.startswith("embedder.fine_tune: null → ")
 
 
+def test_a_seed_of_another_configuration_that_is_not_run_again_makes_the_row_stale(
+    make_plan, finished, tmp_path
+) -> None:
+    config = {**finished.config, "seed": 5, "results": "elsewhere"}
+    finished.model_copy(update={"seed": 5, "config": config}).write(tmp_path / "results")
+    assert states(make_plan(models=("bilm",), trainer__epochs=1)) == [State.DONE]
+    config["trainer"] = {**config["trainer"], "epochs": 2}
+    finished.model_copy(update={"seed": 5, "config": config}).write(tmp_path / "results")
+    (run,) = make_plan(models=("bilm",), trainer__epochs=1)
+    assert run.state is State.STALE and "seed 5 has another configuration (trainer.epochs: 2 → 1)" in run.reason
+
+
 def test_settings_that_are_gone(make_plan, finished, tmp_path) -> None:
     path = finished.path(tmp_path / "results")
     values = json.loads(path.read_text())
@@ -189,8 +201,8 @@ def test_another_language_model_at_the_same_place(make_plan, make_model, tiny_to
     changes = {"trainer__epochs": 1, "embedder__model": str(place)}
     (run,) = make_plan(models=("bilm",), **changes)
     directory = run.settings.directory
-    open_run(directory, run.settings.model_dump(mode="json"))
-    result = run_finetuning(run.settings, directory, run.command)
+    with open_run(directory, run.settings):
+        result = run_finetuning(run.settings, directory, run.command)
     assert states(make_plan(models=("bilm",), **changes)) == [State.DONE]
     shutil.rmtree(place)
     assert states(make_plan(models=("bilm",), **changes)) == [State.DONE]  # nothing to compare with
@@ -205,7 +217,8 @@ def test_another_language_model_at_the_same_place(make_plan, make_model, tiny_to
 
 def test_unfinished_runs(make_plan) -> None:
     (run,) = make_plan(models=("no-bilm",))
-    open_run(run.settings.directory, run.settings.model_dump(mode="json"))
+    with open_run(run.settings.directory, run.settings):
+        pass
     assert states(make_plan(models=("no-bilm",))) == [State.UNFINISHED]
     (other,) = make_plan(models=("no-bilm",), trainer__epochs=9)
     assert other.state is State.STALE and other.reason == "trainer.epochs: 3 → 9"
