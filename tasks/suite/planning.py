@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import Enum
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from elmo_xlstm.config import ConfigError
 from elmo_xlstm.embedding import EmbedderSettings
