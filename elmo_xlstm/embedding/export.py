@@ -95,6 +95,7 @@ def export_model(
     _refuse_target(target, force)
     record = read_record(run, step)
     model, tokenizer = BiXLSTM.from_pretrained(record.model), Tokenizer.load(record.model)
+    tokenizer.fix_unicode = record.recipe["corpus"]["cleaning"]["fix_unicode"]  # runs did not always write it down
     stored = {name: _stored(name, tensor, storage) for name, tensor in encoder_weights(model).items()}
     with publish_directory(target) as directory:
         save_model(make_encoder(model, stored), tokenizer, directory)

@@ -14,8 +14,9 @@ MODEL_DIRECTORY = "model"
 WEIGHTS_FILE = "model.safetensors"
 
 
-def save_model(model: BiXLSTM, tokenizer: Tokenizer, directory: Path) -> None:
+def save_model(model: BiXLSTM, tokenizer: Tokenizer, directory: str | Path) -> None:
     """Write a model and its tokenizer into ``directory``; what another model there said of itself goes."""
+    directory = Path(directory)
     for name in (CHECKSUMS_FILE, PROVENANCE_FILE):
         (directory / name).unlink(missing_ok=True)
     model.save_pretrained(directory)
