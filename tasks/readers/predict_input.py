@@ -41,10 +41,9 @@ def read_predict_input(path: Path, strict: bool = True) -> Reading:
         origin = f"{path}:{number}"
         try:
             words = _words_of_object(line) if json_lines else split_words(line)
+            sentences.append(TaggedSentence(tuple(words), None, origin))
         except ValueError as error:
             problems.append(f"{origin}: {error}")
-            continue
-        sentences.append(TaggedSentence(tuple(words), None, origin))
     skipped = len(problems)
     refuse_or_warn(path, problems, skipped, strict)
     if not sentences:
