@@ -316,7 +316,8 @@ def perplexity(
     """Score a language model on texts: perplexity and bits per character of each direction, as JSON."""
     from elmo_xlstm.lm.scoring import score_files
 
-    scores = {path: score.as_dict() for path, score in score_files(model, files, every=every).items()}
+    found = score_files(model, files, every=every)
+    scores = {path: {**score.as_dict(), "comparable": score.comparable} for path, score in found.items()}
     typer.echo(json.dumps(scores, indent=2))
 
 

@@ -24,6 +24,7 @@ FOR_ALL = {
     "device",
     "disk",
     "errors",
+    "finite",
     "interruption",
     "pretrained",
     "products",

@@ -18,6 +18,7 @@ from transformers.utils import ModelOutput
 from transformers.utils import logging as transformers_logging
 
 from elmo_xlstm.errors import UserError
+from elmo_xlstm.finite import require_finite
 from elmo_xlstm.lm.architecture_file import read_architecture
 from elmo_xlstm.lm.configuration import BiXLSTMConfig
 from elmo_xlstm.lm.initialization import initialize
@@ -113,8 +114,8 @@ class BiXLSTM(PreTrainedModel):
         Weights are converted to float32, in whatever precision they are stored; another: ``dtype=``.
 
         Raises:
-            UserError: config.json is no architecture, the weights are not its own, or a file is not what its checksum
-                says.
+            UserError: config.json is no architecture, the weights are not its own or not finite, or a file is not what
+                its checksum says.
         """
         if isinstance(pretrained_model_name_or_path, str | PathLike):
             directory = Path(pretrained_model_name_or_path)
@@ -140,6 +141,7 @@ class BiXLSTM(PreTrainedModel):
                     + (f" and {len(keys) - 5} more" if keys[5:] else "")
                     + "; restore both files from the same source"
                 )
+        require_finite(model.state_dict(), pretrained_model_name_or_path)
         return loaded if wants_report else model
 
     def save_pretrained(self, *args: Any, **kwargs: Any) -> None:

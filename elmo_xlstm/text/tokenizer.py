@@ -145,6 +145,12 @@ class Tokenizer:
             raise TypeError(f"expected a list of texts, not the text {_shown(texts)}; put it into a list: [text]")
         return [encoding.ids for encoding in self._backend.encode_batch_fast(list(texts), add_special_tokens=False)]
 
+    def unknown_characters(self, text: str) -> int:
+        """How many characters of a text the unknown piece stands for."""
+        encoding = self._backend.encode(text, add_special_tokens=False)
+        found = zip(encoding.ids, encoding.offsets, strict=True)
+        return sum(stop - start for piece, (start, stop) in found if piece == self.unk_id)
+
     def encode_sentences(self, sentences: Sequence[Sequence[str]]) -> list[WordPieces]:
         """Clean and split each word of each sentence on its own, and a word that comes again only once.
 
