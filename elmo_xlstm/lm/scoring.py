@@ -18,6 +18,7 @@ from elmo_xlstm.lm.validation import Validation, validate_model
 from elmo_xlstm.text import Cleaner, Tokenizer
 from elmo_xlstm.text.shards import TokenStream
 from elmo_xlstm.text.sources import LocalSource
+from elmo_xlstm.text.tokenizer import check_texts
 
 logger = logging.getLogger(__name__)
 
@@ -103,8 +104,10 @@ def score_texts(model: BiXLSTM, tokenizer: Tokenizer, texts: Iterable[str]) -> V
         texts: cleaned running text, a document each; empty ones are left out.
 
     Raises:
+        TypeError: ``texts`` is one text.
         UserError: there is no text.
     """
+    check_texts(texts)
     found = [text for text in texts if text]
     if not found:
         raise UserError("no text to score: the files hold none")

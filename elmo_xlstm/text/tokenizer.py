@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Sequence, Sized
+from collections.abc import Iterable, Sequence, Sized
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -139,10 +139,9 @@ class Tokenizer:
         """The piece ids of each text, without special tokens.
 
         Raises:
-            TypeError: ``texts`` is one text, whose letters would be read as texts.
+            TypeError: see :func:`check_texts`.
         """
-        if isinstance(texts, str):
-            raise TypeError(f"expected a list of texts, not the text {_shown(texts)}; put it into a list: [text]")
+        check_texts(texts)
         return [encoding.ids for encoding in self._backend.encode_batch_fast(list(texts), add_special_tokens=False)]
 
     def unknown_characters(self, text: str) -> int:
@@ -216,6 +215,16 @@ class Tokenizer:
         if tokenizer.fingerprint != fingerprint:
             raise UserError(f"{path}: has changed since it was saved with {SETTINGS_FILE}; restore it from its source")
         return tokenizer
+
+
+def check_texts(texts: Iterable[str]) -> None:
+    """Refuse one text in place of several, whose letters would be read as texts.
+
+    Raises:
+        TypeError: ``texts`` is a text.
+    """
+    if isinstance(texts, str):
+        raise TypeError(f"expected a list of texts, not the text {_shown(texts)}; put it into a list: [text]")
 
 
 def check_sentences(sentences: Sequence[Sequence[str]]) -> None:

@@ -94,3 +94,5 @@ def test_what_is_unknown_is_reported_and_marked(
 def test_nothing_to_score_is_a_clear_message(model: BiXLSTM, tokenizer: Tokenizer) -> None:
     with pytest.raises(UserError, match="no text to score"):
         score_texts(model, tokenizer, ["", ""])
+    with pytest.raises(TypeError):
+        score_texts(model, tokenizer, TEXTS[0])
