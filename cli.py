@@ -208,7 +208,7 @@ def suite(
     from tasks.suite.planning import plan_suite, results_of
     from tasks.suite.running import default_jobs, refuse_failures, run_suite
     from tasks.suite.settings import Selection, read_suite
-    from tasks.suite.tables import plan_table, stale_lines, summary_table
+    from tasks.suite.tables import plan_table, problem_lines, summary_table
 
     _refuse_several_processes("suite")
     _include(include_package)
@@ -226,7 +226,7 @@ def suite(
     jobs = jobs or default_jobs(len(plan))
     if dry_run:
         console.print(plan_table(plan, jobs))
-        typer.echo("".join(f"{line}\n" for line in stale_lines(plan)), nl=False)
+        typer.echo("".join(f"{line}\n" for line in problem_lines(plan)), nl=False)
         return
     failures = run_suite(plan, jobs, include_package or (), terminal_progress())
     console.print(summary_table(results_of(plan)))
@@ -315,10 +315,11 @@ def perplexity(
 ) -> None:
     """Score a language model on texts: perplexity and bits per character of each direction, as JSON."""
     from elmo_xlstm.lm.scoring import score_files
+    from elmo_xlstm.plain_json import to_json
 
     found = score_files(model, files, every=every)
     scores = {path: {**score.as_dict(), "comparable": score.comparable} for path, score in found.items()}
-    typer.echo(json.dumps(scores, indent=2))
+    typer.echo(to_json(scores, indent=2))
 
 
 @app.command()

@@ -42,7 +42,7 @@ def report(model: Path | None = None) -> dict[str, dict[str, str]]:
     facts = {
         "versions": installed_versions(),
         "device": {
-            "cpu": f"{machine.cpu}, {machine.cores} cores, {torch.get_num_threads()} threads",
+            "cpu": f"{machine.cpu}, {machine.cores} cores, {machine.threads} threads",
             "gpu": ", ".join(accelerators) or "none",
             "bf16 on the gpu": str(bool(accelerators) and torch.cuda.is_bf16_supported()),
         },

@@ -24,6 +24,7 @@ from elmo_xlstm.evaluation.environment import git_commit, hardware, installed_ve
 from elmo_xlstm.evaluation.outcomes import Outcomes, encode_outcomes
 from elmo_xlstm.evaluation.results import EpochScore, Name, ParameterCounts, RunResult, now
 from elmo_xlstm.lm.model_files import find_model
+from elmo_xlstm.plain_json import to_json
 from elmo_xlstm.progress import Progress
 from elmo_xlstm.run_directory import CONFIG_FILE, read_config, run_lock
 from elmo_xlstm.training import Trainer, seed_everything
@@ -276,4 +277,4 @@ def _count(embedder: ElmoEmbedder) -> int:
 
 
 def _json(values: Any) -> bytes:
-    return (json.dumps(values, indent=2, ensure_ascii=False) + "\n").encode()
+    return (to_json(values, indent=2) + "\n").encode()

@@ -23,6 +23,9 @@ class Hardware(Settings):
     """Cores that the process may use."""
     device: str
     """What the tensors were on: "cpu", or the name of the accelerator."""
+    threads: int | None = None
+    """With which torch computed: sums are taken in another order for another number. Null in files of earlier versions.
+    """
 
 
 def installed_versions() -> dict[str, str]:
@@ -64,7 +67,10 @@ def hardware(device: str) -> Hardware:
     Args:
         device: a torch device such as ``cpu`` or ``cuda:0``; an accelerator is given by its product name.
     """
-    return Hardware(cpu=_cpu_name(), cores=_cores(), device=_device_name(device))
+    import torch
+
+    threads = torch.get_num_threads()
+    return Hardware(cpu=_cpu_name(), cores=_cores(), device=_device_name(device), threads=threads)
 
 
 def _device_name(device: str) -> str:

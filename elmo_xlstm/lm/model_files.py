@@ -41,7 +41,7 @@ def find_model(name_or_path: str | Path) -> Path:
     for directory in (path, path / MODEL_DIRECTORY):
         if (directory / WEIGHTS_FILE).is_file():
             return directory
-    if path.exists() or str(name_or_path).startswith((".", "/", "runs")) or str(name_or_path).count("/") != 1:
+    if not is_on_the_hub(name_or_path):
         raise UserError(
             f"{name_or_path}: no pretrained model there (looked for model.safetensors in it and in its model/); "
             f"use the bundled one, '{DEFAULT_MODEL}', or pretrain one with: python cli.py pretrain "
@@ -57,3 +57,9 @@ def find_model(name_or_path: str | Path) -> Path:
             f"{name_or_path}: no such directory, and the Hugging Face hub does not give it ({type(error).__name__}); "
             "give a local model directory, or check the name and the network"
         ) from None
+
+
+def is_on_the_hub(name_or_path: str | Path) -> bool:
+    """Whether a model, if it is anywhere, is one of the Hugging Face hub: there is no such path, nor can there be."""
+    name = str(name_or_path)
+    return not (Path(name).exists() or name.startswith((".", "/", "runs")) or name.count("/") != 1)

@@ -8,7 +8,7 @@ import time
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 from accelerate import Accelerator
@@ -80,6 +80,7 @@ class Pretraining:
             self.processes,
             tokenizer,
             self.global_batch,
+            corpus.manifest["digest"],
             settings.seed,
         )
         self.position = Position()
@@ -251,21 +252,51 @@ class Pretraining:
         skipped = self.guard.read()
         self.position.skipped, self.position.skipped_in_a_row = skipped.total, skipped.in_a_row
         if self.guard.is_lost(skipped):
-            with self.processes.together():
-                kept = self.checkpoints.newest() if self.processes.is_main else None
-                starts, text = self.sampler.starts(skipped.first), self.corpus.directory
-                raise UserError(f"{self.directory}: {tell_bad_numbers(skipped, starts, text, kept)}")
+            text = tell_bad_numbers(skipped, self.sampler.starts(skipped.first), self.corpus.directory)
+            self._refuse_divergence(f"{text}, and those after them would be")
+            self._end(
+                f"{text}, though the weights are good. Look at that text, and go on with --resume and a larger "
+                "training.max_skipped_steps"
+            )
         return skipped.total
 
+    def _refuse_divergence(self, problem: str) -> None:
+        """Score a few windows of the validation part.
+
+        Raises:
+            UserError: training diverged: the loss is no number.
+        """
+        limit = self.settings.training.batch_size * self.settings.model.context_length
+        if not math.isfinite(self._validate(limit).loss):
+            self._diverged(problem)
+
+    def _diverged(self, problem: str) -> NoReturn:
+        self._end(
+            f"training diverged: {problem}. Start the run anew, with --force or another --output, and a lower "
+            "optimizer.learning_rate or optimizer.gradient_clip, or a larger schedule.warmup_steps"
+        )
+
+    def _end(self, problem: str) -> NoReturn:
+        """Say why training cannot go on, and what there is of it: weights that had diverged are never saved."""
+        kept = self.processes.run_on_main(self.checkpoints.newest)
+        left = f"the last good checkpoint is {kept}" if kept else "there is no checkpoint yet"
+        with self.processes.together():
+            raise UserError(f"{self.directory}: {problem}; {left}")
+
+    def _validate(self, limit: int | None) -> Validation:
+        """Score the weights on the begin of the validation part, or all of it."""
+        with torch.compiler.set_stance("force_eager"):  # its last window has another shape
+            batch_size = self.settings.training.batch_size
+            return validate_model(self.bare_model, self.corpus.validation, batch_size, limit, self.accelerator)
+
     def _validate_and_save(self) -> None:
-        training = self.settings.training
         self._refuse_bad_numbers()
-        averaged = self.average.in_place() if self.average is not None else nullcontext()
-        with averaged, torch.compiler.set_stance("force_eager"):  # its last window has another shape
-            stream, batch_size, limit = self.corpus.validation, training.batch_size, training.validation_tokens
-            validation = validate_model(self.bare_model, stream, batch_size, limit, self.accelerator)
+        with self.average.in_place() if self.average is not None else nullcontext():
+            validation = self._validate(self.settings.training.validation_tokens)
         self.log.add(self.position.step, "validation", validation.as_dict())
-        if validation.loss < self.position.best_loss:
+        if not math.isfinite(validation.loss):
+            self._diverged(f"the validation loss after step {self.position.step} is no number")
+        if self.position.best_loss is None or validation.loss < self.position.best_loss:
             self.position.best_loss, self.position.best_step = validation.loss, self.position.step
         self._save(validation)
         self._saved = self.position.step
@@ -274,10 +305,12 @@ class Pretraining:
         """Write a checkpoint, unless that of a validation was written just now.
 
         Raises:
-            Interrupted: always.
+            Interrupted: always, if the weights are good.
+            UserError: training diverged.
         """
         if self._saved != self.position.step:
             self._refuse_bad_numbers()
+            self._refuse_divergence(f"after step {self.position.step} the loss is no number")
             self._save(validation=None)
         raise Interrupted(number, f"{self.directory}: a checkpoint was written after step {self.position.step}")
 
@@ -285,17 +318,8 @@ class Pretraining:
         self.checkpoints.save(self.bare_model, self.optimizer.optimizer, self.position, validation, self.average)
 
     def _finish(self) -> Validation:
-        """Publish the best checkpoint's model as the run's model.
-
-        Raises:
-            UserError: training diverged before the first validation.
-        """
-        with self.processes.together():
-            if self.position.best_step is None:
-                raise UserError(
-                    f"{self.directory}: training diverged, no validation loss was a number; "
-                    "lower optimizer.learning_rate or optimizer.gradient_clip, or raise schedule.warmup_steps"
-                )
+        """Publish the best checkpoint's model as the run's model."""
+        assert self.position.best_step is not None  # the last step was validated
         return self.checkpoints.publish(self.position.best_step, self.directory / MODEL_DIRECTORY)
 
 

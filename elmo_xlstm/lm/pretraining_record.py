@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -96,11 +97,11 @@ def _model_directory(run: Path, step: int | None) -> Path:
 
 
 def _validations(path: Path) -> dict[int, dict[str, float]]:
-    """Scores by step; of a step that was measured twice, the later ones."""
+    """Scores by step, where they are numbers; of a step that was measured twice, the later ones."""
     return {
         entry["step"]: {name: value for name, value in entry.items() if name not in ("step", "kind")}
         for entry in read_metrics(path)
-        if entry["kind"] == "validation"
+        if entry["kind"] == "validation" and math.isfinite(entry["loss"] if entry["loss"] is not None else math.nan)
     }
 
 

@@ -87,20 +87,16 @@ class StepGuard:
         return skipped.in_a_row >= self._most
 
 
-def tell_bad_numbers(skipped: Skipped, starts: Sequence[int], corpus: Path, kept: Path | None) -> str:
-    """What is said of a run that is lost.
+def tell_bad_numbers(skipped: Skipped, starts: Sequence[int], corpus: Path) -> str:
+    """What is said of steps that were left out.
 
     Args:
-        skipped: steps.
+        skipped: the steps.
         starts: where the windows of the first of them begin.
         corpus: its directory.
-        kept: the newest checkpoint.
     """
     shown = ", ".join(map(str, starts[:4])) + (", ..." if len(starts) > 4 else "")
-    left = f"the last good checkpoint is {kept}" if kept else "there is no checkpoint yet"
     return (
         f"loss or gradient was not finite in {skipped.in_a_row} steps in a row, from step {skipped.first + 1} on, "
-        f"whose windows start at tokens {shown} of the training part of {corpus}; these steps were left out, and "
-        f"{left}. Start anew with a lower optimizer.learning_rate or optimizer.gradient_clip, or a larger "
-        "schedule.warmup_steps; or look at that text; or go on with --resume and a larger training.max_skipped_steps"
+        f"whose windows start at tokens {shown} of the training part of {corpus}; these steps were left out"
     )

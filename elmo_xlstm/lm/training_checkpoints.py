@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ from elmo_xlstm.lm.model_files import MODEL_DIRECTORY, save_model
 from elmo_xlstm.lm.sharding import load_weights, reshard
 from elmo_xlstm.lm.validation import Validation
 from elmo_xlstm.lm.weight_average import WeightAverage
+from elmo_xlstm.plain_json import to_json
 from elmo_xlstm.text import Tokenizer
 
 logger = logging.getLogger(__name__)
@@ -53,7 +55,7 @@ class Position:
 
     step: int = 0
     best_step: int | None = None
-    best_loss: float = float("inf")
+    best_loss: float | None = None
     skipped: int = 0
     skipped_in_a_row: int = 0
 
@@ -70,16 +72,25 @@ class TrainingCheckpoints:
         processes: of the launch.
         tokenizer: saved with every model.
         global_batch: windows of an optimizer step, on which the place in the data depends.
+        corpus: its digest, on which it depends, too.
         seed: of the run.
     """
 
     def __init__(
-        self, directory: Path, keep: int, processes: Processes, tokenizer: Tokenizer, global_batch: int, seed: int
+        self,
+        directory: Path,
+        keep: int,
+        processes: Processes,
+        tokenizer: Tokenizer,
+        global_batch: int,
+        corpus: str,
+        seed: int,
     ) -> None:
         self._numbered = CheckpointDirectory(directory, keep)
         self._processes = processes
         self._tokenizer = tokenizer
         self._global_batch = global_batch
+        self._corpus = corpus
         self._seed = seed
 
     def save(
@@ -123,8 +134,9 @@ class TrainingCheckpoints:
                 for process, states in enumerate(randomness):
                     save_random_state(directory / _random_file(process), states)
                 scores = validation and validation.as_dict()
-                state = {**asdict(position), "global_batch": self._global_batch, "validation": scores}
-                (directory / STATE_FILE).write_text(json.dumps(state, indent=2) + "\n")
+                place = {"global_batch": self._global_batch, "corpus": self._corpus}
+                state = {**asdict(position), **place, "validation": scores}
+                (directory / STATE_FILE).write_text(to_json(state, indent=2) + "\n")
                 write_checksums(directory)
             self._numbered.prune(position.best_step, passing=lambda path: _state(path)["validation"] is None)
         return target
@@ -138,7 +150,8 @@ class TrainingCheckpoints:
             average: gets the averages, if the run makes any.
 
         Raises:
-            UserError: there are checkpoints, but none is whole; or it is of another global batch.
+            UserError: there are checkpoints, but none is whole; or it is of another global batch or corpus, or of a
+                training that had diverged.
         """
         directory = self._processes.run_on_main(self._numbered.newest)
         if directory is None:
@@ -153,6 +166,17 @@ class TrainingCheckpoints:
                     f"training.gradient_accumulation x processes), and would go on with {self._global_batch} on "
                     f"{self._processes.count} process(es); change training.batch_size or "
                     "training.gradient_accumulation so that the product stays the same"
+                )
+            if state.get("corpus", self._corpus) != self._corpus:
+                raise UserError(
+                    f"{directory}: was trained on another corpus than there is now, some of whose text may be held "
+                    "out now: sources have changed, or the version that prepares them; restore them, or start the "
+                    "run anew with --force or another --output"
+                )
+            if state["validation"] and not math.isfinite(state["validation"]["loss"]):  # earlier versions kept those
+                raise UserError(
+                    f"{directory}: training had diverged, its validation loss is no number; remove this checkpoint to "
+                    "go on from the one before, if there is one, or start the run anew with --force"
                 )
             weights = BiXLSTM.from_pretrained(directory / MODEL_DIRECTORY).state_dict()
         if average is not None:
@@ -191,7 +215,8 @@ class TrainingCheckpoints:
                 with publish_directory(target) as directory:
                     save_model(model, self._tokenizer, directory)
                     write_checksums(directory)
-        return Validation(**_state(source)["validation"])
+        scores = _state(source)["validation"]
+        return Validation(**{name: math.inf if value is None else value for name, value in scores.items()})
 
 
 def _state(directory: Path) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from elmo_xlstm.atomic import write_text_atomically
 from elmo_xlstm.disk import writing
+from elmo_xlstm.plain_json import to_json
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +37,7 @@ class TrainingLog:
         if not self._writes:
             return
         with writing(self._path), open(self._path, "a") as file:
-            file.write(json.dumps({"step": step, "kind": kind, **values}) + "\n")
+            file.write(to_json({"step": step, "kind": kind, **values}) + "\n")
         shown = "  ".join(f"{key} {_shown(value)}" for key, value in values.items())
         logger.info("step %d  %s  %s", step, kind, shown)
 

@@ -27,7 +27,7 @@ class DropReason(Enum):
     SHORT = "short"
     """It is shorter than ``min_characters``."""
     DUPLICATE = "duplicate"
-    """The same text was there before."""
+    """The same tokens were there before."""
     OVERLAP = "overlap"
     """Nothing, or too little, is left of it without the lines that share passages with excluded texts."""
     SHARE = "share"
@@ -129,7 +129,7 @@ class Cleaner:
 
     def clean_lines(self, text: str) -> str:
         """The text with its lines, before any is excluded and they are joined."""
-        text = clean_characters(text, self.config.fix_unicode)
+        text = clean_characters(text.replace("\r\n", "\n").replace("\r", "\n"), self.config.fix_unicode)
         if self.config.strip_markup and (stripped := strip_markup(text)) != text:
             text = clean_characters(stripped, self.config.fix_unicode)  # entities spell characters, too
         for pattern in self._remove:

@@ -49,13 +49,13 @@ class CorpusConfig(Settings):
     cleaning: Cleaner.Config = Cleaner.Config()
     """How running text is made of them."""
     validation_fraction: float = Field(default=0.005, gt=0, lt=1)
-    """Share of documents held out, chosen by a hash of their text; at least one document is."""
+    """Share of documents held out, chosen by a hash of their tokens; at least one document is."""
     shard_tokens: int = Field(default=2**26, ge=1)
     """Tokens a file."""
     workers: int | None = Field(default=None, ge=1)
     """Processes that clean and tokenise; null for one a core. The corpus is the same for any number."""
     deduplicate: bool = True
-    """Drop documents whose cleaned text was there before."""
+    """Drop documents whose tokens, which are all that the model reads of them, were there before."""
 
 
 class CorruptCorpusError(UserError):

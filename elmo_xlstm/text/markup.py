@@ -42,6 +42,8 @@ _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,
 
 _TEMPLATE = re.compile(r"\{\{[^{}]{0,4000}\}\}")
 _TABLE = re.compile(r"^[ \t:]*\{\|(?:(?!\{\||\|\}).){0,20000}?\|\}", re.DOTALL | re.MULTILINE)
+_TABLE_LINES = re.compile(r"^[ \t:]*(?:\{\||[|!]).*(?:\s*\n[ \t:]*(?:\{\||[|!]).*)*", re.MULTILINE)
+_TABLE_MARK = re.compile(r"^[ \t:]*(?:\|\}|(?:\{\||\|-)(?:[ \t]*$|.*=))", re.MULTILINE)
 _LINK = re.compile(r"\[\[(?=[^\s$\"\-\[\]])([^\[\]|\n]{1,300})(?:\|([^\[\]]{0,1000}))?\]\]")
 _EXTERNAL_LINK = re.compile(r"\[(?:https?:)?//[^\s\[\]<>]+(?:[ \t]+([^\[\]\n]*))?\]")
 _BOLD = re.compile(r"(?<=[\w.,;:!?)\]%])'{3,5}|'{3,5}(?=[\w(\[])")
@@ -70,6 +72,7 @@ def strip_markup(text: str) -> str:
         text = _innermost_first(_TEMPLATE, text, lambda match: " ")
     if "{|" in text:
         text = _innermost_first(_TABLE, text, lambda match: " ")
+    text = strip_open_tables(text)
     if "[[" in text:
         text = _innermost_first(_LINK, text, _link_label)
     if "//" in text and "[" in text:
@@ -85,6 +88,13 @@ def strip_markup(text: str) -> str:
         for _ in range(2):
             text = _ENTITY.sub(lambda match: html.unescape(match[0]), text)
     return text
+
+
+def strip_open_tables(text: str) -> str:
+    """Text without the lines of wiki tables whose begin or end is a template, or is not there."""
+    if "{|" not in text and "\n|" not in text:
+        return text
+    return _TABLE_LINES.sub(lambda match: " " if _TABLE_MARK.search(match[0]) else match[0], text)
 
 
 def is_namespaced(title: str) -> bool:

@@ -38,7 +38,7 @@ class TokenizedBatch:
         tokens: (T,) ids; each document is [CLS] pieces [SEP].
         lengths: (N,) int64, tokens of each document.
         characters: (N,) int64, characters of each cleaned text.
-        hashes: (N,) uint64, a hash of each cleaned text.
+        hashes: (N,) uint64, a hash of each document's tokens.
         report: what was kept and dropped.
         source: position of their source among all sources.
     """
@@ -66,9 +66,12 @@ class _RawBatch:
     left_out: int = 0
 
 
-def hash_text(text: str) -> int:
-    """A 64-bit hash of a text, the same on every machine (BLAKE2b)."""
-    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")
+def hash_tokens(ids: Sequence[int]) -> int:
+    """A 64-bit hash of a document's tokens, the same on every machine (BLAKE2b).
+
+    Texts that a model cannot tell apart, such as upper-case copies for a lower-casing tokenizer, have the same one.
+    """
+    return int.from_bytes(hashlib.blake2b(np.array(ids, dtype="<u4").tobytes(), digest_size=8).digest(), "little")
 
 
 def tokenize_batch(documents: Sequence[Document], cleaner: Cleaner, tokenizer: Tokenizer) -> TokenizedBatch:
@@ -80,7 +83,7 @@ def tokenize_batch(documents: Sequence[Document], cleaner: Cleaner, tokenizer: T
         tokens=np.fromiter(itertools.chain.from_iterable(ids), dtype=token_dtype(tokenizer.vocab_size)),
         lengths=np.array([len(document) for document in ids], dtype=np.int64),
         characters=np.array([len(text) for text in texts], dtype=np.int64),
-        hashes=np.array([hash_text(text) for text in texts], dtype=np.uint64),
+        hashes=np.array([hash_tokens(document) for document in ids], dtype=np.uint64),
         report=report,
     )
 
@@ -167,7 +170,7 @@ _worker_parts: tuple[Cleaner, Tokenizer]
 
 def _start_worker(cleaning: Cleaner.Config, tokenizer: Tokenizer) -> None:
     global _worker_parts
-    os.environ["TOKENIZERS_PARALLELISM"] = "false"  # the processes have a core each already
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # the processes have a core each already
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent gets it too, and ends them
     threading.Thread(target=_end_with_parent, daemon=True).start()
     _worker_parts = cleaning.build(), tokenizer

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from elmo_xlstm.text.markup import is_namespaced, strip_markup
+from elmo_xlstm.text.markup import is_namespaced, strip_markup, strip_open_tables
 
 if TYPE_CHECKING:
     from mwparserfromhell.nodes import Tag
@@ -38,7 +38,7 @@ def strip_wikitext(text: str) -> str:
 
     pieces: list[str] = []
     _collect(mwparserfromhell.parse(text), pieces)
-    return "".join(pieces)
+    return strip_open_tables("".join(pieces))
 
 
 def _is_broken(text: str) -> bool:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import statistics
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
 from elmo_xlstm.evaluation.results import RunResult
 from tasks.finetuning import FinetuneSettings
+
+Key = tuple[str, Hashable]
+"""A task, and a model's name or kind."""
 
 
 def estimate_seconds(settings: FinetuneSettings, earlier: Iterable[RunResult]) -> float | None:
@@ -17,8 +20,8 @@ def estimate_seconds(settings: FinetuneSettings, earlier: Iterable[RunResult]) -
     Earlier runs of the same task and model give their mean. Else other models on the task do, each scaled by how
     much longer the model takes than that one on the tasks that both have been run on: without such a task they are no
     guide, since a majority baseline takes a second. Without one, the run takes the median of those of its task with the
-    same type of head and the same kind of language model: frozen, fine-tuned or none. Runs of another number of epochs,
-    or share of the training data, are scaled to this one's.
+    same type of head and the same kind of language model: frozen, fine-tuned or none; or else those of other kinds,
+    scaled in the same way. Runs of another number of epochs, or share of the training data, are scaled to this one's.
 
     Returns:
         None if too little is known.
@@ -26,23 +29,11 @@ def estimate_seconds(settings: FinetuneSettings, earlier: Iterable[RunResult]) -
     values = settings.model_dump(mode="json")
     earlier, work = list(earlier), _work(values)
     scaled = [result.seconds * work / (_work(result.config) or work) for result in earlier]
-    seconds = _means(earlier, scaled)
-    task, model = settings.task.name, settings.model
-    if (task, model) in seconds:
-        return seconds[task, model]
-    guesses = [
-        known * ratio
-        for (known_task, other), known in seconds.items()
-        if known_task == task and (ratio := _ratio(model, other, seconds)) is not None
-    ]
-    if guesses:
-        return statistics.fmean(guesses)
-    alike = [
-        known
-        for result, known in zip(earlier, scaled, strict=True)
-        if result.task == task and _kind(result.config) == _kind(values)
-    ]
-    return statistics.median(alike) if alike else None
+    task, model, kind = settings.task.name, settings.model, _kind(values)
+    models = [(result.task, result.model) for result in earlier]
+    kinds = [(result.task, _kind(result.config)) for result in earlier]
+    seconds = _guess(task, model, _by_key(models, scaled, statistics.fmean))
+    return _guess(task, kind, _by_key(kinds, scaled, statistics.median)) if seconds is None else seconds
 
 
 def total_seconds(estimates: Sequence[float | None], jobs: int) -> float:
@@ -72,15 +63,27 @@ def _kind(config: Mapping[str, Any]) -> tuple[Any, bool, bool]:
     return head.get("type"), embedder is not None, bool(embedder and embedder.get("fine_tune"))
 
 
-def _means(earlier: Sequence[RunResult], seconds: Sequence[float]) -> dict[tuple[str, str], float]:
-    found: dict[tuple[str, str], list[float]] = defaultdict(list)
-    for result, known in zip(earlier, seconds, strict=True):
-        found[result.task, result.model].append(known)
-    return {key: statistics.fmean(values) for key, values in found.items()}
+def _by_key(keys: Sequence[Key], seconds: Sequence[float], centre: Callable[[list[float]], float]) -> dict[Key, float]:
+    found: dict[Key, list[float]] = defaultdict(list)
+    for key, known in zip(keys, seconds, strict=True):
+        found[key].append(known)
+    return {key: centre(values) for key, values in found.items()}
 
 
-def _ratio(model: str, other: str, seconds: dict[tuple[str, str], float]) -> float | None:
-    """How much longer ``model`` takes than ``other``, if they have a task in common."""
-    tasks = {task for task, name in seconds if name == model} & {task for task, name in seconds if name == other}
-    ratios = [seconds[task, model] / seconds[task, other] for task in tasks if seconds[task, other] > 0]
+def _guess(task: str, one: Hashable, seconds: dict[Key, float]) -> float | None:
+    """What one takes on a task, or others do there, each scaled by how much longer the one takes elsewhere."""
+    if (task, one) in seconds:
+        return seconds[task, one]
+    guesses = [
+        known * ratio
+        for (known_task, other), known in seconds.items()
+        if known_task == task and (ratio := _ratio(one, other, seconds)) is not None
+    ]
+    return statistics.fmean(guesses) if guesses else None
+
+
+def _ratio(one: Hashable, other: Hashable, seconds: dict[Key, float]) -> float | None:
+    """How much longer one takes than another, if they have a task in common."""
+    tasks = {task for task, name in seconds if name == one} & {task for task, name in seconds if name == other}
+    ratios = [seconds[task, one] / seconds[task, other] for task in tasks if seconds[task, other] > 0]
     return statistics.geometric_mean(ratios) if ratios and min(ratios) > 0 else None

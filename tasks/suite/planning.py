@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import logging
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from elmo_xlstm.config import ConfigError, validate
 from elmo_xlstm.embedding import EmbedderSettings
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.evaluation.results import RunResult, read_result
+from elmo_xlstm.lm.model_files import find_model, is_on_the_hub
 from elmo_xlstm.run_directory import CONFIG_FILE, differences, read_config
 from tasks.finetuning import DATA_FILE, EMBEDDER_DIRECTORY, FinetuneSettings, read_checksums
 from tasks.own_data.splits import checksums
@@ -26,6 +28,8 @@ logger = logging.getLogger(__name__)
 # Where things lie does not change what is measured.
 FREE = frozenset({"output", "results", "embedder.store"})
 SHOWN_CHANGES = 4
+SHIPPED_RESULTS = Path(__file__).resolve().parents[2] / "results"
+"""What a source tree has measured; tells how long runs take that are not yet measured here."""
 
 RunKey = tuple[str, str, int]
 """Task, model, seed."""
@@ -51,6 +55,7 @@ class PlannedRun:
         reason: why it is stale, empty otherwise.
         seconds: how long it will take, by earlier runs; None if nothing is known.
         replace: start afresh over what is there.
+        missing: files and models that it needs and that are not there.
     """
 
     settings: FinetuneSettings
@@ -59,6 +64,7 @@ class PlannedRun:
     reason: str = ""
     seconds: float | None = None
     replace: bool = False
+    missing: tuple[str, ...] = ()
 
     @property
     def key(self) -> RunKey:
@@ -87,6 +93,7 @@ def plan_suite(
         directory: _read_results(directory) for directory in {Path(e.settings.results) for e in suite.experiments}
     }
     earlier = [result for found in results.values() for result in found.values()]
+    shipped = cache(lambda: list(_read_results(SHIPPED_RESULTS).values()))
     fingerprints, data = _Fingerprints(), _Checksums()
     plan = []
     for seed in range(suite.seeds):
@@ -95,16 +102,13 @@ def plan_suite(
             result = results[Path(settings.results)].get((settings.task.name, settings.model, seed))
             state, reason = _state(settings, result, fingerprints, data)
             replace = force or (replace_stale and state is State.STALE)
-            plan.append(
-                PlannedRun(
-                    settings,
-                    _command(command, experiment, seed),
-                    State.NEW if replace else state,
-                    reason,
-                    None if state is State.DONE and not replace else estimate_seconds(settings, earlier),
-                    replace,
-                )
-            )
+            seconds, missing = None, ()
+            if state is not State.DONE or replace:
+                seconds = estimate_seconds(settings, earlier) or estimate_seconds(settings, [*earlier, *shipped()])
+                missing = tuple(_missing(settings))
+            state = State.NEW if replace else state
+            told = _command(command, experiment, seed)
+            plan.append(PlannedRun(settings, told, state, reason, seconds, replace, missing))
     return plan
 
 
@@ -113,6 +117,26 @@ def results_of(plan: Sequence[PlannedRun]) -> list[RunResult]:
     found = {directory: _read_results(directory) for directory in {Path(run.settings.results) for run in plan}}
     results = ((run, found[Path(run.settings.results)].get(run.key)) for run in plan if run.state is not State.STALE)
     return [result for run, result in results if result is not None and not _changes(result.config, run.settings)]
+
+
+def _missing(settings: FinetuneSettings) -> Iterator[str]:
+    """Files, directories and the model that the settings name and that are not there; nothing is fetched."""
+    for path in dict.fromkeys(_paths(settings.model_dump())):
+        if not path.expanduser().exists():
+            yield str(path)
+    if settings.embedder is not None and not is_on_the_hub(settings.embedder.model):
+        try:
+            find_model(settings.embedder.model)
+        except UserError:
+            yield settings.embedder.model
+
+
+def _paths(value: Any) -> Iterator[Path]:
+    if isinstance(value, Path):
+        yield value
+    elif isinstance(value, dict | list | tuple):
+        for entry in value.values() if isinstance(value, dict) else value:
+            yield from _paths(entry)
 
 
 def _command(suite: Sequence[str], experiment: Experiment, seed: int) -> str:

@@ -21,22 +21,34 @@ def plan_table(plan: Sequence[PlannedRun], jobs: int) -> Table:
     parts = [f"{len(todo)} of {len(plan)} runs to do", about, f"time unknown for {unknown}" if unknown else ""]
     states = [state for state in State if any(run.state is state for run in plan)]
     table = Table(caption="; ".join(filter(None, parts)), caption_justify="left")
-    for name in ("task", "model", *(f"{state.value} (seeds)" for state in states), "time each"):
+    for name in ("task", "model", *(state.value for state in states), "time each"):
         table.add_column(name, overflow="fold")
     rows: dict[tuple[str, str], list[PlannedRun]] = {}
     for run in plan:
         rows.setdefault(run.key[:2], []).append(run)
     for (task, model), runs in rows.items():
-        seeds = (", ".join(str(run.key[2]) for run in runs if run.state is state) for state in states)
+        seeds = (_seeds([run.key[2] for run in runs if run.state is state]) for state in states)
         left = [run for run in runs if run.state is not State.DONE]
         known = next((run.seconds for run in left if run.seconds is not None), None)
         table.add_row(task, model, *seeds, "" if not left else "unknown" if known is None else in_words(known))
     return table
 
 
-def stale_lines(plan: Sequence[PlannedRun]) -> list[str]:
-    """What is stale and why."""
-    return [f"{run.label}: {run.reason}" for run in plan if run.reason]
+def _seeds(seeds: Sequence[int]) -> str:
+    """As ``none``, ``seed 0`` or ``seeds 0, 1``: a lone number would be taken for how many there are."""
+    return f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}" if seeds else "none"
+
+
+def problem_lines(plan: Sequence[PlannedRun]) -> list[str]:
+    """What is stale and why, and what is missing and for which runs."""
+    missing: dict[str, dict[str, None]] = {}  # in the plan's order, each once
+    for run in plan:
+        for name in run.missing:
+            missing.setdefault(name, {})[" ".join(run.key[:2])] = None
+    return [
+        *(f"{run.label}: {run.reason}" for run in plan if run.reason),
+        *(f"{name}: is not there, and is needed by {', '.join(labels)}" for name, labels in missing.items()),
+    ]
 
 
 def summary_table(results: Sequence[RunResult]) -> Table:

@@ -7,7 +7,7 @@ import numpy
 import torch
 
 from elmo_xlstm.evaluation import environment
-from elmo_xlstm.evaluation.environment import git_commit, hardware, installed_versions
+from elmo_xlstm.evaluation.environment import Hardware, git_commit, hardware, installed_versions
 
 
 def git(directory, *arguments):
@@ -27,6 +27,8 @@ def test_hardware_says_what_the_run_was_on():
     assert found.device == "cpu"
     assert found.cores >= 1
     assert found.cpu
+    assert found.threads == torch.get_num_threads()
+    assert Hardware(cpu="x", cores=2, device="cpu").threads is None  # as files of earlier versions have it
 
 
 def test_the_commit_is_that_of_the_tree_that_tracks_the_code(tmp_path, monkeypatch):

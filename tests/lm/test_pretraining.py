@@ -14,6 +14,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from elmo_xlstm.checksums import write_checksums
 from elmo_xlstm.config import apply_overrides, validate
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.lm import BiXLSTM
@@ -170,14 +171,64 @@ def test_resume_before_the_first_checkpoint_starts_from_the_beginning(
     assert [line["step"] for line in metrics(tmp_path / "run", "train")] == [3, 4]
 
 
-def test_training_that_diverged_ends_with_a_message(make_settings: MakeSettings, tmp_path: Path) -> None:
-    settings = make_settings("training.max_steps=2")
+def strict_json(text: str) -> Any:
+    return json.loads(text, parse_constant=lambda word: pytest.fail(f"{word} is no JSON"))
+
+
+@pytest.mark.parametrize("stop", ["validation", "bad steps", "signal"])
+def test_weights_that_diverged_are_never_kept(
+    make_settings: MakeSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop: str
+) -> None:
+    most = 2 if stop == "bad steps" else 9
+    settings = make_settings("training.max_steps=8", f"training.max_skipped_steps={most}")
     tokenizer = settings.tokenizer.build()
     corpus = prepare_corpus(settings.corpus, tokenizer, Path(settings.corpus_directory))
     pretraining = Pretraining(settings, tokenizer, corpus, tmp_path)
-    torch.nn.init.constant_(pretraining.bare_model.token_embedding.weight, float("nan"))
-    with pytest.raises(UserError, match="training diverged.*optimizer.learning_rate"):
+    step = Pretraining._step
+
+    def spoil(self: Pretraining, windows: torch.Tensor) -> Any:
+        if self.position.step == 5:
+            torch.nn.init.constant_(self.bare_model.token_embedding.weight, float("nan"))
+            if stop == "signal":
+                monkeypatch.setattr("elmo_xlstm.lm.pretraining_loop.stop_requested", lambda: signal.SIGTERM)
+        return step(self, windows)
+
+    monkeypatch.setattr(Pretraining, "_step", spoil)
+    good = tmp_path / "checkpoints" / "step-00000004"
+    with pytest.raises(UserError, match="training diverged.*optimizer.learning_rate") as caught:
         pretraining.run()
+    assert f"the last good checkpoint is {good}" in str(caught.value)
+    assert "--force" in str(caught.value) and "--resume" not in str(caught.value)
+    assert list(good.parent.iterdir()) == [good] and strict_json((good / "state.json").read_text())["best_step"] == 4
+    lines = [strict_json(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    assert (lines[-1]["loss"] is None) == (stop == "validation")
+    monkeypatch.undo()
+    assert Pretraining(settings, tokenizer, corpus, tmp_path).run(resume=True).loss < 10
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"corpus": "0" * 64}, "another corpus"),
+        ({"validation": {"loss": float("nan")}}, "had diverged"),
+        ({"corpus": None, "best_loss": float("inf")}, None),
+    ],
+)
+def test_a_checkpoint_that_cannot_go_on_is_refused(
+    make_settings: MakeSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: dict[str, Any], message: str
+) -> None:
+    """Those of earlier versions have no corpus, an infinite loss for none, and NaN for that of a diverged training."""
+    settings = make_settings("training.max_steps=8")
+    train_until_first_checkpoint(settings, monkeypatch)
+    kept = tmp_path / "run" / "checkpoints" / "step-00000004"
+    state = {**json.loads((kept / "state.json").read_text()), **change}
+    kept.joinpath("state.json").write_text(json.dumps({k: v for k, v in state.items() if v is not None}))
+    write_checksums(kept)
+    if message is None:
+        assert train(settings, resume=True).loss < 10
+    else:
+        with pytest.raises(UserError, match=rf"step-00000004: .*{message}"):
+            train(settings, resume=True)
 
 
 def test_accumulated_passes_equal_one_large_batch(make_settings: MakeSettings, tmp_path: Path) -> None:

@@ -173,7 +173,7 @@ def test_pretraining_stops_after_too_many_and_says_where(
     starts = ", ".join(map(str, pretraining.sampler.starts(5)))
     assert f"not finite in 3 steps in a row, from step 6 on, whose windows start at tokens {starts} of" in message
     assert f"the last good checkpoint is {tmp_path / 'checkpoints' / 'step-00000004'}" in message
-    assert "--resume" in message and "optimizer.learning_rate" in message
+    assert "--resume" in message and "optimizer.learning_rate" not in message  # the weights are good
     # The bad ones were not the data's fault: with them gone the run ends well.
     assert make_pretraining(set()).run(resume=True).loss < 10
     assert trained(tmp_path)[-1]["skipped_steps"] == 0

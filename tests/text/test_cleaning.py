@@ -120,6 +120,8 @@ def test_boilerplate_is_removed_line_by_line() -> None:
     text = "satu\nBaca juga: dua\ntiga baca juga: empat == lima\nCOPYRIGHT\nenam"
     assert clean(text, remove=patterns) == "satu tiga baca juga: empat lima"
     assert clean("a == b") == "a == b"
+    for end in ("\r\n", "\r"):
+        assert clean(text.replace("\n", end), remove=patterns) == clean(text, remove=patterns)
 
 
 def test_bad_expression_is_refused_where_it_stands() -> None:

@@ -22,6 +22,7 @@ from elmo_xlstm.config import validate
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.text import tokenization
 from elmo_xlstm.text.corpus import Corpus, CorpusConfig, CorruptCorpusError, prepare_corpus
+from elmo_xlstm.text.document import Document
 from elmo_xlstm.text.shards import TokenStream
 from elmo_xlstm.text.tokenizer import Tokenizer
 
@@ -157,11 +158,26 @@ def test_one_document_is_held_out_however_small_the_fraction(tokenizer: Tokenize
     texts = sample(8)
     config = make_config(tmp_path / "a.txt", texts, validation_fraction=1e-9)
     corpus = prepare_corpus(config, tokenizer, tmp_path / "corpora")
-    lowest = min(texts, key=tokenization.hash_text)
+    batch = tokenization.tokenize_batch([Document(text, "x") for text in texts], config.cleaning.build(), tokenizer)
+    lowest = texts[batch.hashes.argmin()]
     assert documents_of(corpus.validation, tokenizer) == encoded([lowest], tokenizer)
     assert documents_of(corpus.train, tokenizer) == encoded([text for text in texts if text != lowest], tokenizer)
     assert corpus.manifest["documents"]["kept"] == 8
     assert corpus.token_counts.sum() == len(corpus.train)
+
+
+def test_what_the_model_reads_alike_is_one_document(vocabulary_file: Path, tmp_path: Path) -> None:
+    texts = sample(50)
+    copies = [*texts, *(text.upper() for text in texts), *(text.replace(" ", "\ufe0f ") for text in texts)]
+    for lower_case, distinct in ((True, 50), (False, 100)):
+        tokenizer = Tokenizer.Config(name=str(vocabulary_file), lower_case=lower_case).build()
+        for deduplicate, kept in ((True, distinct), (False, 150)):
+            config = make_config(tmp_path / "a.txt", copies, deduplicate=deduplicate)
+            corpus = prepare_corpus(config, tokenizer, tmp_path / "corpora")
+            train, validation = (documents_of(part, tokenizer) for part in (corpus.train, corpus.validation))
+            assert not set(train) & set(validation)
+            assert len(train) + len(validation) == kept
+            assert len({*train, *validation}) == distinct
 
 
 def test_duplicates_may_stay(tokenizer: Tokenizer, tmp_path: Path) -> None:

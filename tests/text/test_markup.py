@@ -28,6 +28,11 @@ from elmo_xlstm.text.markup import strip_markup
         ("'''Tebal''' dan ''miring'' serta '''''keduanya'''''", "Tebal dan miring serta keduanya"),
         ("== Judul ==\nisi\n=== Anak judul ===", "Judul\nisi\nAnak judul"),
         ("sebelum\n{| class=x\n|-\n| a\n{| dalam\n|}\n| b\n|}\nsesudah", "sebelum\n \nsesudah"),
+        ("a\n{| class=x\n|-\n! b !! c\n\n| d || e\n{{akhir}}\nf", "a\n \n \nf"),
+        ("a\n:{| class=x\n{{baris|b}}\n\nc\n\n== d ==", "a\n \n \n\nc\n\nd"),
+        ("a\n{|\n|\n* b\n|- style=c\n| d\n{|\n| e\n|}\n", "a\n \n* b\n \n \n"),
+        ("a\n{{mulai}}\n| b\n|-\n| c\n|}\nd", "a\n \n \nd"),
+        ("{| class=x\n" + "| sel\n" * 5000 + "|}\na", " \na"),
         ("__NOTOC__teks", " teks"),
     ],
 )
@@ -51,6 +56,9 @@ def test_markup_is_stripped_and_its_words_stay(raw: str, expected: str) -> None:
         "AT&T, R&D; x?a=1&copy=2&lt=3",
         "buka {{ tanpa penutup dan isi panjang",
         "<script> yang tak pernah ditutup",
+        "| kolom | lain |\n|-------|------|\n| a     | b = c |",
+        "src\n|-- a.py\n|- b.py\n| teks",
+        "ia bilang {| bukan tabel\n| kata",
         "[1] catatan kaki dan a[i]//b[j]",
     ],
 )
@@ -65,7 +73,23 @@ def test_plain_text_is_never_changed(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "piece", ["<b ", "<ref>", "<!--", "{{", "[[a|", "{|\n", "''a", "== a ", "&amp", "<a x=1", "[http://a "]
+    "piece",
+    [
+        "<b ",
+        "<ref>",
+        "<!--",
+        "{{",
+        "[[a|",
+        "{|\n",
+        "{| a\n\n",
+        "|\n \n",
+        "\n!",
+        "''a",
+        "== a ",
+        "&amp",
+        "<a x=1",
+        "[http://a ",
+    ],
 )
 def test_unclosed_markup_in_a_long_text_takes_no_long_time(piece: str) -> None:
     start = time.perf_counter()

@@ -40,6 +40,8 @@ def test_only_the_running_text_of_a_page_stays() -> None:
         ("''miring'' dan '''tebal'''", "miring dan tebal"),
         ("<syntaxhighlight lang=py>x = 1</syntaxhighlight>akhir", " akhir"),
         ("https://contoh.id/a", "https://contoh.id/a"),
+        ("a\n{| class=x\n|-\n| [[b]]\n{{akhir tabel}}\nc", "a\n \n\nc"),
+        ("a\n{| class=x\n|-\n{{baris}}\n! b\n\nc", "a\n \n\nc"),
         ("tanpa {{penutup dan [[tautan", "tanpa {{penutup dan [[tautan"),
         ("", ""),
     ],

@@ -64,17 +64,18 @@ def read_at_most(file: IO[bytes], path: Path) -> bytes:
 
 
 def read_lines_of(file: IO[bytes], path: Path) -> Iterator[tuple[int, bytes]]:
-    """Numbered lines with their ends.
+    r"""Numbered lines without their ends, which are ``\n``, ``\r\n`` or a lone ``\r``.
 
     Raises:
         UserError: one is longer than 64 MiB.
     """
     number = 0
-    while line := file.readline(LINE_BYTES + 1):
-        number += 1
-        if len(line) > LINE_BYTES:
-            raise UserError(f"{path}:{number}: a line of more than {LINE_BYTES >> 20} MiB; break it into lines")
-        yield number, line
+    while block := file.readline(LINE_BYTES + 1):
+        if len(block) > LINE_BYTES:
+            raise UserError(f"{path}:{number + 1}: a line of more than {LINE_BYTES >> 20} MiB; break it into lines")
+        for line in block.rstrip(b"\r\n").split(b"\r"):
+            number += 1
+            yield number, line
 
 
 def _open(path: Path) -> IO[bytes]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Literal
@@ -11,10 +12,18 @@ from pydantic import Field
 
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.text.document import Document
-from elmo_xlstm.text.sources.compression import open_binary, read_lines_of
+from elmo_xlstm.text.sources.compression import format_suffix, open_binary, read_lines_of
 from elmo_xlstm.text.sources.files import find_files, fingerprint_files
 from elmo_xlstm.text.sources.registry import sources
 from elmo_xlstm.text.sources.settings import SourceSettings, file_label
+
+JSON_LINES = (".jsonl", ".ndjson")
+NOT_TEXT = frozenset(
+    ".csv .tsv .tab .parquet .arrow .feather .json .htm .html .xhtml .xml .pdf .doc .docx .odt .epub .rtf .xls .xlsx "
+    ".zip .tar .tgz .7z .rar".split()
+)
+HEAD_BYTES = 2**12
+_MARKED = re.compile(rb'(?:\xef\xbb\xbf)?\s*(?:(\[?\s*\{\s*")|<(?:!doctype|html|\?xml|mediawiki)\b)', re.IGNORECASE)
 
 
 class LocalSource:
@@ -27,8 +36,9 @@ class LocalSource:
         type: Literal["local"] = "local"
         paths: list[str] = Field(min_length=1)
         """Files and globs (``*``, ``?``, ``**``); relative ones start at the working directory."""
-        format: Literal["text", "jsonl"] = "text"
-        """``text``: running text; ``jsonl``: one JSON object with a document in each line."""
+        format: Literal["text", "jsonl"] | None = None
+        """``text``: running text; ``jsonl``: one JSON object with a document in each line; null: by each file's ending,
+        ``jsonl`` for .jsonl and .ndjson; what by its ending or begin is no running text is then refused."""
         text_field: str = "text"
         """JSON lines: the key that holds the text."""
         documents: Literal["blank_line", "line", "file"] = "blank_line"
@@ -44,13 +54,14 @@ class LocalSource:
             """Find the files.
 
             Raises:
-                UserError: a path or glob names no file.
+                UserError: a path or glob names no file, or a file of unknown format.
             """
             return LocalSource(self)
 
     def __init__(self, config: Config) -> None:
         self.config = config
         self.paths = find_files(config.paths)
+        self._formats = {path: config.format or _format_of(path) for path in self.paths}
 
     def __iter__(self) -> Iterator[Document]:
         """The documents of all files in order.
@@ -59,7 +70,7 @@ class LocalSource:
             UserError: a file is damaged, is not UTF-8 or has a bad JSON line; names file and line.
         """
         for path in self.paths:
-            if self.config.format == "jsonl":
+            if self._formats[path] == "jsonl":
                 yield from self._read_jsonl(path)
             else:
                 yield from self._read_text(path)
@@ -114,13 +125,38 @@ class LocalSource:
                 )
                 raise UserError(
                     f"{where}: expected an object with a string at '{key}', found {found}; "
-                    "set text_field to the key of the text"
+                    "set the source's text_field to the key of the text"
                 )
             if len(row[key]) <= self.config.max_characters:
                 yield Document(row[key], where)
                 continue
             for part in self._join(path, ((number, part) for part in row[key].splitlines()), at_blank_lines=False):
                 yield Document(part.text, where)
+
+
+def _format_of(path: Path) -> Literal["text", "jsonl"]:
+    """What a file's ending and begin say.
+
+    Raises:
+        UserError: it is no running text.
+    """
+    ending = format_suffix(path)
+    if ending in JSON_LINES:
+        return "jsonl"
+    with open_binary(path) as file:
+        head = file.read(HEAD_BYTES)
+    marked = _MARKED.match(head)
+    if marked and marked[1]:
+        problem, remedy = "begins as JSON", "set format to 'jsonl' if each line holds one object"
+    elif ending in NOT_TEXT or marked or b"\0" in head:
+        problem = f"is named {ending}" if ending in NOT_TEXT else "begins as markup or a binary file"
+        remedy = (
+            "take the texts out of it; a source of type 'mediawiki' reads wiki dumps, one of type 'huggingface' "
+            "directories of .csv and .parquet"
+        )
+    else:
+        return "text"
+    raise UserError(f"{path}: {problem}, which is no running text; {remedy}; or set the source's format to 'text'")
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
@@ -135,4 +171,4 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
                     f"{path}:{number}: is not UTF-8 (byte 0x{byte:02x} at position {error.start + 1} of the line); "
                     f"convert the file, for example with iconv"
                 ) from None
-            yield number, line.rstrip("\r\n")
+            yield number, line

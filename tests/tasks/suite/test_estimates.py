@@ -58,9 +58,17 @@ def test_a_model_that_was_never_run_takes_as_long_as_its_like() -> None:
     tuned.config["embedder"]["fine_tune"] = {"learning_rate": 1e-3}
     others.append(tuned)
     assert estimate_seconds(run("a", "z"), [*like, *others]) == 20
+
     assert estimate_seconds(run("a", "z", share=0.1, epochs=20), [*like, *others]) == pytest.approx(4)
     assert estimate_seconds(run("a", "z", head="linear"), [*like, *others]) is None
     assert estimate_seconds(run("a", "z"), [result("a", "x", 6, share=0.5)]) == 12
+
+
+def test_a_kind_that_was_never_run_on_the_task() -> None:
+    """It takes three times as long as the kind without a language model, as it did elsewhere."""
+    earlier = [result("a", "w", 10, embedder=False), result("b", "x", 100, embedder=False), result("b", "y", 300)]
+    assert estimate_seconds(run("a", "z"), earlier) == pytest.approx(30)
+    assert estimate_seconds(run("c", "z"), earlier) is None
 
 
 def test_unknown() -> None:

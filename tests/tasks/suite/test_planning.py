@@ -10,8 +10,9 @@ import pytest
 from elmo_xlstm.evaluation.results import RunResult, read_result
 from elmo_xlstm.run_directory import open_run
 from tasks.finetuning import DATA_FILE, EMBEDDER_DIRECTORY, run_finetuning
+from tasks.suite import planning
 from tasks.suite.planning import PlannedRun, State, results_of
-from tasks.suite.tables import plan_table, stale_lines, summary_table
+from tasks.suite.tables import plan_table, problem_lines, summary_table
 
 
 @pytest.fixture
@@ -45,7 +46,40 @@ def test_nothing_is_there(make_plan) -> None:
     assert {run.state for run in plan} == {State.NEW} and {run.seconds for run in plan} == {None}
     assert plan[2].command == "python cli.py suite s.jsonnet --tasks tiny --models bilm --seeds 2"
     shown = text(plan_table(plan, 2))
-    assert "4 of 4 runs to do; time unknown for 4" in shown and "0, 1" in shown and "unknown" in shown
+    assert "4 of 4 runs to do; time unknown for 4" in shown and "seeds 0, 1" in shown and "unknown" in shown
+
+
+def test_seeds_are_not_taken_for_their_number(make_plan, finished) -> None:
+    shown = text(plan_table(make_plan(trainer__epochs=1), 2))
+    assert [line.split("│")[3:5] for line in shown.splitlines() if "│ tiny" in line] == [
+        [" seed 0 ", " none   "],
+        [" none   ", " seed 0 "],
+    ]
+
+
+def test_what_is_missing_is_named_once(make_plan, tmp_path) -> None:
+    changes = {"embedder__model": str(tmp_path / "hilang"), "trainer__epochs": 1}
+    plan = make_plan(models=("a", "b"), seeds=2, **changes)
+    for run in plan:
+        assert run.missing == (str(tmp_path / "hilang"),)
+    assert problem_lines(plan) == [f"{tmp_path / 'hilang'}: is not there, and is needed by tiny a, tiny b"]
+    gone = str(tmp_path / "hilang.conll")
+    dataset = {"type": "conll", "train": gone, "valid": gone, "test": gone}
+    assert {run.missing for run in make_plan(seeds=2, task__dataset=dataset)} == {(gone,)}
+
+
+def test_a_model_of_the_hub_is_not_looked_for(make_plan) -> None:
+    (run,) = make_plan(models=("a",), embedder__model="somebody/something")
+    assert run.missing == ()
+
+
+def test_times_of_the_source_tree_are_a_guide(make_plan, finished, tmp_path, monkeypatch) -> None:
+    finished.write(tmp_path / "shipped")
+    (run,) = make_plan(models=("bilm",), trainer__epochs=1, results=str(tmp_path / "none"), force=True)
+    assert run.seconds is None
+    monkeypatch.setattr(planning, "SHIPPED_RESULTS", tmp_path / "shipped")
+    (run,) = make_plan(models=("bilm",), trainer__epochs=2, results=str(tmp_path / "none"), force=True)
+    assert run.seconds == pytest.approx(2 * finished.seconds, rel=0.01)
 
 
 def test_a_result_of_other_data_is_stale(make_plan, finished) -> None:
@@ -124,7 +158,7 @@ def test_other_settings(make_plan, finished) -> None:
     (run,) = plan = make_plan(models=("bilm",), trainer__epochs=2)
     assert run.state is State.STALE and run.reason == "trainer.epochs: 1 → 2"
     assert run.seconds == pytest.approx(2 * finished.seconds, abs=1e-5)
-    assert stale_lines(plan) == ["tiny bilm seed 0: trainer.epochs: 1 → 2"] and results_of(plan) == []
+    assert problem_lines(plan) == ["tiny bilm seed 0: trainer.epochs: 1 → 2"] and results_of(plan) == []
     (run,) = make_plan(models=("bilm",), trainer__epochs=2, replace=True)
     assert run.state is State.NEW and run.replace and results_of([run]) == []
 

@@ -84,6 +84,57 @@ def test_globs_are_sorted_and_a_file_named_twice_is_read_once(tmp_path: Path) ->
     assert read(tmp_path / "b.txt", tmp_path / "**" / "*.txt") == ["b.txt", "a.txt", "dalam/c.txt"]
 
 
+def test_each_file_has_the_format_that_its_ending_says(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("satu\n")
+    for name, pack in (("b.jsonl", bytes), ("c.NDJSON.gz", gzip.compress)):
+        (tmp_path / name).write_bytes(pack(json.dumps({"text": f"isi \u2764 {name}"}).encode()))
+    assert read(tmp_path / "*") == ["satu", "isi \u2764 b.jsonl", "isi \u2764 c.NDJSON.gz"]
+    assert read(tmp_path / "b.jsonl", format="text") == [(tmp_path / "b.jsonl").read_text()]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.txt", b'{"text": "satu"}\n'),
+        ("a", b'\xef\xbb\xbf\n [\n {"text": "satu"}]'),
+        ("a.json", b'{"text": "satu"}\n'),
+        ("a.csv", b"id,text\n1,satu\n"),
+        ("a.tsv.gz", gzip.compress(b"id\ttext\n1\tsatu\n")),
+        ("a.parquet", b"PAR1\x15\x04"),
+        ("a.data", b"PAR1\x15\x00\x04"),
+        ("a.txt", "satu".encode("utf-16")),
+        ("a.HTML", b"<p>satu</p>"),
+        ("a.txt", b"\n<!DOCTYPE html>\n<p>satu</p>"),
+        ("a.txt", b"<mediawiki>"),
+    ],
+)
+def test_what_is_no_running_text_is_refused_before_anything_is_read(tmp_path: Path, name: str, content: bytes) -> None:
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=r"is no running text.*format to 'text'") as caught:
+        source(path)
+    assert str(path) in str(caught.value)
+    source(path, format="text")
+
+
+@pytest.mark.parametrize("content", [b"{{Infobox}} {a: 1}", b"[1] catatan", b"<p>satu</p>", b"[[Bogor]]", b""])
+def test_text_with_markup_is_text(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "a").write_bytes(content)
+    assert read(tmp_path / "a") == [content.decode()] * bool(content)
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("format", ["text", "jsonl"])
+def test_every_kind_of_line_end_ends_a_line(tmp_path: Path, end: str, format: str) -> None:
+    texts = ["satu", "dua tiga", "empat"]
+    lines = [json.dumps({"text": text}) if format == "jsonl" else text for text in texts]
+    path = tmp_path / "a"
+    path.write_bytes((end * 2).join([*lines, ""]).encode())
+    assert [(d.text, d.origin) for d in source(path, format=format)] == [
+        (text, f"{path}:{1 + 2 * number}") for number, text in enumerate(texts)
+    ]
+
+
 def test_json_lines(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     rows = [{"isi": "satu\ndua", "x": 1}, {"isi": "tiga"}]
