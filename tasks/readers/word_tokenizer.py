@@ -28,7 +28,7 @@ WHOLE: dict[Whole, str] = {
     "hashtag": r"\#[\p{L}\p{N}_][\p{L}\p{M}\p{N}_]*",
     "amount": r"""
         (?i:(?:rp|idr|usd|rm)\.?|(?:us|s|a)?[$€£¥])\d+(?:[.,]\d+)*(?:,-|\p{L}+)?    # Rp50.000  Rp.50.000,-  US$1.5jt
-      | \d+(?:[.,]\d+){1,5}\p{L}+                                                   # 1,5jt  50.000an
+      | \d+(?:[.,]\d+)+\p{L}+                                                       # 1,5jt  50.000an
     """,
     "emoticon": r"""
         [<>]?[:;=][-~^]?['"]{0,2}(?:\(+|\)+|[][DdPpVv/\\|*])(?![\p{L}\p{N}/])       # :)  :-(((  ;P  :'(  =D
@@ -36,7 +36,7 @@ WHOLE: dict[Whole, str] = {
     """,
 }
 WORD = r"""
-    \d+(?:[.,:/-]\d+){0,30}\p{Cf}*(?![\p{L}\p{M}\p{N}_])    # numbers with their inner marks: 1.500,25  12/05/2018  2-1
+    \d+(?:[.,:/-]\d+)*\p{Cf}*(?![\p{L}\p{M}\p{N}_])         # numbers with their inner marks: 1.500,25  12/05/2018  2-1
   | LETTER(?:[-'’]LETTER)*                                  # reduplications and apostrophes inside: anak-anak  jum'at
   | \.{2,}                                                  # an ellipsis
   | (?!\s)\X                                                # any other mark or emoji, with all that belongs to it
