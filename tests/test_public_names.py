@@ -27,6 +27,7 @@ FOR_ALL = {
     "finite",
     "interruption",
     "pretrained",
+    "plain_json",
     "products",
     "progress",
     "run_directory",

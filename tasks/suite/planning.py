@@ -102,10 +102,10 @@ def plan_suite(
             result = results[Path(settings.results)].get((settings.task.name, settings.model, seed))
             state, reason = _state(settings, result, fingerprints, data)
             replace = force or (replace_stale and state is State.STALE)
-            seconds, missing = None, ()
-            if state is not State.DONE or replace:
+            seconds = None
+            if to_do := state is not State.DONE or replace:
                 seconds = estimate_seconds(settings, earlier) or estimate_seconds(settings, [*earlier, *shipped()])
-                missing = tuple(_missing(settings))
+            missing = tuple(_missing(settings)) if to_do else ()
             state = State.NEW if replace else state
             told = _command(command, experiment, seed)
             plan.append(PlannedRun(settings, told, state, reason, seconds, replace, missing))
