@@ -324,7 +324,8 @@ def perplexity(
     from elmo_xlstm.lm.scoring import score_files
     from elmo_xlstm.plain_json import to_json
 
-    scores = {path: score.as_dict() for path, score in score_files(model, files, every=every).items()}
+    found = score_files(model, files, every=every)
+    scores = {path: {**score.as_dict(), "comparable": score.comparable} for path, score in found.items()}
     typer.echo(to_json(scores, indent=2))
 
 

@@ -18,6 +18,7 @@ from elmo_xlstm.device import default_device
 from elmo_xlstm.embedding import ElmoEmbedder, FeatureStore
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.evaluation.results import MixWeights
+from elmo_xlstm.finite import require_finite
 from elmo_xlstm.heads import Sentence, Vocabularies, Vocabulary
 from elmo_xlstm.progress import NullProgress, Progress
 from elmo_xlstm.training import History
@@ -253,7 +254,7 @@ class TaskModel(Predictor):
         """Read what :meth:`save` wrote.
 
         Raises:
-            UserError: a file is missing or damaged, or the weights are another head's.
+            UserError: a file is missing or damaged, or the weights are another head's or not finite.
         """
         try:
             values = json.loads((directory / LABELS_FILE).read_text(encoding="utf-8"))
@@ -263,6 +264,7 @@ class TaskModel(Predictor):
             raise UserError(
                 f"{directory}: no trained head there ({error}); finish its training with --resume"
             ) from None
+        require_finite(weights, directory / WEIGHTS_FILE)
         vocabularies = Vocabularies(
             Vocabulary.load(directory / WORDS_FILE) if config.words else None,
             Vocabulary.load(directory / CHARACTERS_FILE) if config.characters else None,

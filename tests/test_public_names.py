@@ -24,6 +24,7 @@ FOR_ALL = {
     "device",
     "disk",
     "errors",
+    "finite",
     "interruption",
     "output_file",
     "pretrained",

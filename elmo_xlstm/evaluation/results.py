@@ -152,6 +152,9 @@ class RunResult(Settings):
     hardware: Hardware
     checkpoint: str | None
     """Fingerprint of the language model; null without one."""
+    fix_unicode: bool | None = None
+    """How the language model's words are cleaned, as the cleaning of its corpus has it; null if they are not, as those
+    of the bundled model."""
     command: str
 
     @model_validator(mode="after")

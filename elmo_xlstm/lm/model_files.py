@@ -17,7 +17,9 @@ MODEL_DIRECTORY = "model"
 WEIGHTS_FILE = "model.safetensors"
 
 
-def save_model(model: BiXLSTM, tokenizer: Tokenizer, directory: Path, stored: dict[str, Tensor] | None = None) -> None:
+def save_model(
+    model: BiXLSTM, tokenizer: Tokenizer, directory: str | Path, stored: dict[str, Tensor] | None = None
+) -> None:
     """Write a model and its tokenizer into ``directory``; what another model there said of itself goes.
 
     Args:
@@ -26,6 +28,7 @@ def save_model(model: BiXLSTM, tokenizer: Tokenizer, directory: Path, stored: di
         directory: is there already.
         stored: the weights as they are to be stored, in place of the model's own.
     """
+    directory = Path(directory)
     for name in (CHECKSUMS_FILE, PROVENANCE_FILE):
         (directory / name).unlink(missing_ok=True)
     model.save_pretrained(directory)

@@ -16,6 +16,7 @@ from typing_extensions import Self
 from elmo_xlstm.atomic import write_text_atomically
 from elmo_xlstm.embedding import ElmoEmbedder, FeatureStore
 from elmo_xlstm.errors import UserError
+from elmo_xlstm.finite import require_finite
 from elmo_xlstm.progress import Progress
 from elmo_xlstm.training import History
 from tasks.predictor import LABELS_FILE, WEIGHTS_FILE, LabelSpace, Prediction, Predictor, Texts, Training, Words
@@ -122,11 +123,13 @@ class Baseline(Predictor):
             values = json.loads((directory / LABELS_FILE).read_text(encoding="utf-8"))
             baseline = cls(config, LabelSpace(tuple(values["labels"]), tuple(values["aspects"])), lower_case)
             strings = json.loads((directory / VOCABULARY_FILE).read_text(encoding="utf-8"))
-            baseline.restore(load_file(directory / WEIGHTS_FILE), strings)
+            weights = load_file(directory / WEIGHTS_FILE)
+            baseline.restore(weights, strings)
         except (OSError, ValueError, KeyError, TypeError, IndexError, SafetensorError, UserError) as error:
             raise UserError(
                 f"{directory}: no trained head there ({error}); finish its training with --resume"
             ) from None
+        require_finite(weights, directory / WEIGHTS_FILE)
         return baseline
 
     def _cased(self, texts: Sequence[Texts]) -> Sequence[Texts]:

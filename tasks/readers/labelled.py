@@ -14,7 +14,7 @@ class LabelledText:
 
     Attributes:
         texts: as they stand in the file; two for a pair.
-        words: of each text.
+        words: of each text, none kept whole that holds punctuation.
         labels: the label, or one for each aspect in the data set's order; ``None`` where they are not known.
         origin: ``file:line`` where it begins.
     """
@@ -31,7 +31,7 @@ class LabelledText:
         Raises:
             ValueError: a text has no words.
         """
-        words = tuple(tuple(split_words(text)) for text in texts)
+        words = tuple(tuple(split_words(text, ())) for text in texts)
         if not all(words):
             raise ValueError("empty text")
         return cls(tuple(texts), words, None if labels is None else tuple(labels), origin)

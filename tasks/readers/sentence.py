@@ -10,7 +10,7 @@ class TaggedSentence:
     """A sentence in words, with a tag for each word where the tags are known.
 
     Attributes:
-        words: the words; a word may hold spaces.
+        words: the words, at least one; a word may hold spaces.
         tags: as many tags as words; ``None`` for unlabelled text.
         origin: ``file:line`` of the first word.
     """
@@ -20,7 +20,9 @@ class TaggedSentence:
     origin: str
 
     def __post_init__(self) -> None:
-        """Refuse tags that are not one for each word."""
+        """Refuse a sentence without words, and tags that are not one for each word."""
+        if not self.words:
+            raise ValueError("holds no word")
         if self.tags is not None and len(self.tags) != len(self.words):
             raise ValueError(f"{self.origin}: {len(self.words)} words but {len(self.tags)} tags")
 
