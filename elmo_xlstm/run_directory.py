@@ -14,6 +14,7 @@ from typing import Any
 from elmo_xlstm.atomic import clear_left_overs, remove_abandoned, write_text_atomically
 from elmo_xlstm.disk import writing
 from elmo_xlstm.errors import UserError
+from elmo_xlstm.files import read_json
 
 try:
     import fcntl
@@ -99,7 +100,7 @@ def read_config(directory: Path) -> dict[str, Any]:
     """
     stored = directory / CONFIG_FILE
     try:
-        values = json.loads(stored.read_text(encoding="utf-8"))
+        values = read_json(stored)
         if not isinstance(values, dict):
             raise ValueError("no JSON object")
     except (OSError, ValueError) as error:

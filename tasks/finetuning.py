@@ -23,6 +23,7 @@ from elmo_xlstm.errors import UserError
 from elmo_xlstm.evaluation.environment import git_commit, hardware, installed_versions
 from elmo_xlstm.evaluation.outcomes import Outcomes, encode_outcomes
 from elmo_xlstm.evaluation.results import EpochScore, Name, ParameterCounts, RunResult, now
+from elmo_xlstm.files import read_json
 from elmo_xlstm.lm.model_files import find_model
 from elmo_xlstm.progress import Progress
 from elmo_xlstm.run_directory import CONFIG_FILE, read_config, run_lock
@@ -222,7 +223,7 @@ def read_checksums(directory: Path) -> dict[str, str]:
     if not path.is_file():
         return {}
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = read_json(path)
     except ValueError:
         values = None
     if not isinstance(values, dict) or not all(isinstance(checksum, str) for checksum in values.values()):

@@ -22,8 +22,10 @@ Kind = Literal["spans", "labels"]
 HEADER = struct.Struct("<BBII")
 """Version, bytes per count, examples, counts of an example; the compressed counts follow."""
 VERSION = 1
-LARGEST = 1 << 26
+LARGEST = 1 << 24
 """Bytes that the counts may take uncompressed. What claims more is refused before it is unpacked."""
+MOST_EXAMPLES = 1 << 18
+"""Resampling draws each of them a thousand times, which takes half a minute for so many."""
 WIDTHS = {1: "<u1", 2: "<u2", 4: "<u4"}
 
 
@@ -44,7 +46,7 @@ def encode_outcomes(kind: Kind, statistics: NDArray[Any]) -> Outcomes:
         statistics: (S, K) whole numbers from 0 up, a row for each of S examples.
 
     Raises:
-        ValueError: these are no such counts, or they take more than 64 MiB unpacked.
+        ValueError: these are no such counts, they take more than 16 MiB unpacked, or are of more than 262,144 examples.
     """
     counts = np.asarray(statistics)
     if counts.ndim != 2 or 0 in counts.shape:
@@ -52,14 +54,17 @@ def encode_outcomes(kind: Kind, statistics: NDArray[Any]) -> Outcomes:
     if not np.issubdtype(counts.dtype, np.integer) or counts.min() < 0 or counts.max() >= 1 << 32:
         raise ValueError("counts are whole numbers from 0 to 4294967295")
     width = next(width for width in WIDTHS if counts.max() < 1 << (8 * width))
-    if counts.size * width > LARGEST:
-        raise ValueError(f"{counts.size} counts of {width} bytes are more than the {LARGEST} bytes that can be kept")
+    if counts.size * width > LARGEST or len(counts) > MOST_EXAMPLES:
+        raise ValueError(
+            f"{counts.size} counts of {width} bytes, of {len(counts)} examples, are more than the {LARGEST} bytes of "
+            f"{MOST_EXAMPLES} examples that can be kept"
+        )
     packed = zlib.compress(np.ascontiguousarray(counts, WIDTHS[width]).tobytes(), level=9)
     return Outcomes(kind=kind, data=base64.b64encode(HEADER.pack(VERSION, width, *counts.shape) + packed).decode())
 
 
 def decode_outcomes(outcomes: Outcomes) -> NDArray[np.int64]:
-    """Undo :func:`encode_outcomes`; never unpacks more than the header says, nor more than 64 MiB.
+    """Undo :func:`encode_outcomes`; never unpacks more than the header says, nor more than 16 MiB.
 
     Returns:
         (S, K) counts.
@@ -79,8 +84,11 @@ def decode_outcomes(outcomes: Outcomes) -> NDArray[np.int64]:
     if width not in WIDTHS or examples == 0 or columns == 0:
         raise ValueError(f"outcomes are damaged: {examples} x {columns} counts of {width} bytes")
     size = width * examples * columns
-    if size > LARGEST:
-        raise ValueError(f"outcomes claim {size} bytes, more than the {LARGEST} that are unpacked")
+    if size > LARGEST or examples > MOST_EXAMPLES:
+        raise ValueError(
+            f"outcomes claim {size} bytes of {examples} examples, more than the {LARGEST} of {MOST_EXAMPLES} that are "
+            "unpacked"
+        )
     unpacking = zlib.decompressobj()
     try:
         counts = unpacking.decompress(data[HEADER.size :], size + 1)

@@ -9,6 +9,8 @@ from typing import Any
 
 from elmo_xlstm.atomic import write_text_atomically
 from elmo_xlstm.disk import writing
+from elmo_xlstm.errors import UserError
+from elmo_xlstm.files import read_file
 
 logger = logging.getLogger(__name__)
 
@@ -52,10 +54,11 @@ class TrainingLog:
 def read_metrics(path: Path) -> list[dict[str, Any]]:
     """The lines of a run's metrics, in order; none without a file. What a killed process cut short is left out."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        return [json.loads(line) for line in read_file(path).decode().splitlines() if line.endswith("}")]
     except FileNotFoundError:
         return []
-    return [json.loads(line) for line in lines if line.endswith("}")]
+    except (OSError, ValueError, RecursionError) as error:
+        raise UserError(f"{path}: no metrics of a run ({error}); restore the file") from None
 
 
 def _shown(value: Any) -> str:

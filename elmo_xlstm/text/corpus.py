@@ -19,6 +19,7 @@ from pydantic import Field
 from elmo_xlstm.config import Settings
 from elmo_xlstm.disk import writing
 from elmo_xlstm.errors import UserError
+from elmo_xlstm.files import read_json
 from elmo_xlstm.progress import NullProgress, Progress
 from elmo_xlstm.text.cleaning import Cleaner
 from elmo_xlstm.text.corpus_building import (
@@ -217,7 +218,7 @@ def _publish(temporary: Path, target: Path) -> None:
 
 def _read_manifest(path: Path) -> dict[str, Any]:
     try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
+        manifest = read_json(path)
         version = manifest["format_version"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CorruptCorpusError(f"{path}: cannot be read as a corpus manifest ({error})") from None

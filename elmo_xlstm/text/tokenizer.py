@@ -15,6 +15,7 @@ import tokenizers
 from elmo_xlstm.atomic import write_atomically
 from elmo_xlstm.config import Settings
 from elmo_xlstm.errors import UserError
+from elmo_xlstm.files import read_json
 from elmo_xlstm.text.tokenizer_casing import set_lower_case
 from elmo_xlstm.text.tokenizer_loading import read_definition
 
@@ -168,7 +169,7 @@ class Tokenizer:
         directory = Path(directory)
         settings_path = directory / SETTINGS_FILE
         try:
-            settings = json.loads(settings_path.read_text(encoding="utf-8"))
+            settings = read_json(settings_path)
             lower_case, fingerprint = bool(settings["lower_case"]), settings["fingerprint"]
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise UserError(
