@@ -76,6 +76,20 @@ def check_file(path: Path, largest: int | None = None, within: Path | None = Non
         open(path, "rb").close()
 
 
+def check_directory(directory: Path) -> None:
+    """See that a model directory holds files of its own: libraries open some, and a run keeps a copy of all.
+
+    Raises:
+        UserError: one is none, see :func:`check_file`.
+    """
+    for path in directory.iterdir():
+        try:
+            if path.exists() and not path.is_dir():
+                check_file(path)
+        except ValueError as error:
+            raise UserError(f"{path}: {error}; the directory of a model holds plain files") from None
+
+
 def read_file(path: Path, largest: int = LARGEST, within: Path | None = None) -> bytes:
     """The content of a file; see :func:`check_file` for arguments and errors."""
     check_file(path, largest, within)

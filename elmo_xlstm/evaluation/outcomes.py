@@ -54,11 +54,10 @@ def encode_outcomes(kind: Kind, statistics: NDArray[Any]) -> Outcomes:
     if not np.issubdtype(counts.dtype, np.integer) or counts.min() < 0 or counts.max() >= 1 << 32:
         raise ValueError("counts are whole numbers from 0 to 4294967295")
     width = next(width for width in WIDTHS if counts.max() < 1 << (8 * width))
-    if counts.size * width > LARGEST or len(counts) > MOST_EXAMPLES:
-        raise ValueError(
-            f"{counts.size} counts of {width} bytes, of {len(counts)} examples, are more than the {LARGEST} bytes of "
-            f"{MOST_EXAMPLES} examples that can be kept"
-        )
+    if counts.size * width > LARGEST:
+        raise ValueError(f"{counts.size} counts of {width} bytes are more than the {LARGEST} bytes that can be kept")
+    if len(counts) > MOST_EXAMPLES:
+        raise ValueError(f"{len(counts)} examples are more than the {MOST_EXAMPLES} whose counts can be kept")
     packed = zlib.compress(np.ascontiguousarray(counts, WIDTHS[width]).tobytes(), level=9)
     return Outcomes(kind=kind, data=base64.b64encode(HEADER.pack(VERSION, width, *counts.shape) + packed).decode())
 
@@ -84,11 +83,10 @@ def decode_outcomes(outcomes: Outcomes) -> NDArray[np.int64]:
     if width not in WIDTHS or examples == 0 or columns == 0:
         raise ValueError(f"outcomes are damaged: {examples} x {columns} counts of {width} bytes")
     size = width * examples * columns
-    if size > LARGEST or examples > MOST_EXAMPLES:
-        raise ValueError(
-            f"outcomes claim {size} bytes of {examples} examples, more than the {LARGEST} of {MOST_EXAMPLES} that are "
-            "unpacked"
-        )
+    if size > LARGEST:
+        raise ValueError(f"outcomes claim {size} bytes, more than the {LARGEST} that are unpacked")
+    if examples > MOST_EXAMPLES:
+        raise ValueError(f"outcomes claim {examples} examples, more than the {MOST_EXAMPLES} that are resampled")
     unpacking = zlib.decompressobj()
     try:
         counts = unpacking.decompress(data[HEADER.size :], size + 1)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from elmo_xlstm.checksums import CHECKSUMS_FILE
 from elmo_xlstm.errors import UserError
-from elmo_xlstm.files import check_file
+from elmo_xlstm.files import check_directory
 from elmo_xlstm.lm.model import BiXLSTM
 from elmo_xlstm.pretrained import BUNDLED, DEFAULT_MODEL, PROVENANCE_FILE, bundled_model
 from elmo_xlstm.text import Tokenizer
@@ -40,7 +40,7 @@ def find_model(name_or_path: str | Path) -> Path:
     path = Path(name_or_path)
     for directory in (path, path / MODEL_DIRECTORY):
         if (directory / WEIGHTS_FILE).is_file():
-            _check_files(directory)
+            check_directory(directory)
             return directory
     if path.exists() or str(name_or_path).startswith((".", "/", "runs")) or str(name_or_path).count("/") != 1:
         raise UserError(
@@ -58,13 +58,3 @@ def find_model(name_or_path: str | Path) -> Path:
             f"{name_or_path}: no such directory, and the Hugging Face hub does not give it ({type(error).__name__}); "
             "give a local model directory, or check the name and the network"
         ) from None
-
-
-def _check_files(directory: Path) -> None:
-    """See that a model directory holds files of its own: a run keeps a copy of them all, and libraries open them."""
-    for path in directory.iterdir():
-        try:
-            if path.exists() and not path.is_dir():
-                check_file(path)
-        except ValueError as error:
-            raise UserError(f"{path}: {error}; a model directory holds plain files") from None

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from elmo_xlstm.config import Settings
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.files import read_json
 from elmo_xlstm.text.tokenizer_casing import set_lower_case
+from elmo_xlstm.text.tokenizer_components import check_components
 from elmo_xlstm.text.tokenizer_loading import read_definition
 
 logger = logging.getLogger(__name__)
@@ -95,7 +97,10 @@ class Tokenizer:
 
     def __init__(self, definition: dict[str, Any], lower_case: bool, origin: str = "tokenizer") -> None:
         try:
+            check_components(definition)
             definition, source_lower_cases = set_lower_case(definition, lower_case)
+        except ValueError as error:
+            raise UserError(f"{origin}: {error}; a text could take all time or memory, use another tokenizer") from None
         except (AttributeError, KeyError, TypeError, RecursionError):
             raise UserError(
                 f"{origin}: normalizer or pre_tokenizer is not as in a tokenizer.json; restore the file"
@@ -106,13 +111,11 @@ class Tokenizer:
             )
         definition["truncation"] = definition["padding"] = None
         self._serialised = json.dumps(definition, ensure_ascii=False, sort_keys=True)
-        try:
+        self._origin = origin
+        with self._mistakes(Exception):  # the library raises plain Exception
             self._backend = tokenizers.Tokenizer.from_str(self._serialised)
+            self._backend.post_processor = None  # it adds special tokens alone, of which nothing is wanted here
             self._backend.encode("\u2603 zz")  # an unknown piece that is not in the vocabulary shows only here
-        except Exception as error:  # the library raises plain Exception
-            raise UserError(
-                f"{origin}: cannot be read as a tokenizer.json: {str(error)[:500]}; restore the file"
-            ) from None
         # A document that spells out "[SEP]" must not end there.
         self._backend.encode_special_tokens = True
         vocabulary = self._backend.get_vocab(with_added_tokens=True)
@@ -126,8 +129,25 @@ class Tokenizer:
         return Tokenizer, (json.loads(self._serialised), self.lower_case)
 
     def encode_texts(self, texts: Sequence[str]) -> list[list[int]]:
-        """The piece ids of each text, without special tokens."""
-        return [encoding.ids for encoding in self._backend.encode_batch_fast(list(texts), add_special_tokens=False)]
+        """The piece ids of each text, without special tokens.
+
+        Raises:
+            UserError: the tokenizer is damaged in a way that shows in these texts alone.
+        """
+        with self._mistakes():
+            return [encoding.ids for encoding in self._backend.encode_batch_fast(list(texts), add_special_tokens=False)]
+
+    @contextmanager
+    def _mistakes(self, *kinds: type[Exception]) -> Iterator[None]:
+        """Say that the definition is damaged where the library raises these, or panics, which is no Exception."""
+        try:
+            yield
+        except BaseException as error:
+            if not isinstance(error, kinds) and type(error).__name__ != "PanicException":
+                raise
+            raise UserError(
+                f"{self._origin}: cannot be read as a tokenizer.json: {str(error)[:500]}; restore the file"
+            ) from None
 
     def encode_sentences(self, sentences: Sequence[Sequence[str]]) -> list[WordPieces]:
         """Split each word of each sentence on its own, and a word that comes again only once.
