@@ -129,15 +129,15 @@ class RunResult(Settings):
     """The leaderboard shows test only."""
     main_metric: Metric
     """Which of ``metrics`` is the task's main score."""
-    metrics: dict[Metric, Share]
+    metrics: Annotated[dict[Metric, Share], Field(max_length=1000)]
     intervals: dict[str, tuple[Share, Share]] = {}
     """95 % bootstrap intervals over sentences, by metric."""
     types: dict[str, TypeScore] = {}
-    mix: dict[str, MixWeights] = {}
+    mix: Annotated[dict[str, MixWeights], Field(max_length=100)] = {}
     """Learned layer weights, by the name of the mix; empty without a language model."""
     confusion: Confusion | None = None
     """Of labels; null where they are too many, or the task has none."""
-    curve: list[EpochScore] = []
+    curve: Annotated[list[EpochScore], Field(max_length=100_000)] = []
     """Training, epoch by epoch; empty if nothing was trained in epochs."""
     outcomes: Outcomes | None = None
     """Counts of each example, from which intervals over seeds and tests of significance are made."""

@@ -110,7 +110,7 @@ class ForkedRun:
             os.dup2(stdout.fileno(), 2)
             os.closerange(3, 256)  # of other runs' pipes, too: these must end when the suite does
             child = importlib.import_module("tasks.suite.child")
-            _leave(lambda: (child._stop_with_the_suite(), sys.exit(child.main(command[3:]))))
+            _leave(lambda: (child._stop_with_the_suite(), sys.exit(child.main(command[4:]))))
         os.close(reads)
         self.stdin = os.fdopen(writes, "wb")
 
