@@ -61,7 +61,9 @@ def find_damage(directory: Path) -> list[str]:
     """
     listed = directory / CHECKSUMS_FILE
     if not listed.is_file():
-        return [line for path in _files(directory) if (line := _unreadable(path))]
+        with reading(directory):
+            paths = _files(directory)
+        return [line for path in paths if (line := _unreadable(path))]
     try:
         files: dict[str, dict[str, Any]] = read_json(listed)["files"]
         differences = {directory / name: _difference(directory, name, entry) for name, entry in files.items()}
@@ -79,7 +81,7 @@ def _difference(directory: Path, name: str, entry: Mapping[str, Any]) -> str:
     if path.parent.resolve() != directory.resolve() / Path(name).parent:
         return f"{path}: is not in the directory itself"
     try:
-        check_file(path)
+        check_file(path, within=directory)
     except OSError:
         return f"{path}: is missing"
     except ValueError as error:

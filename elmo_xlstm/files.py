@@ -54,8 +54,8 @@ def check_file(path: Path, largest: int | None = None, within: Path | None = Non
     Args:
         path: of the file.
         largest: bytes that it may have.
-        within: directory whose tree a link must not lead out of; by default that of the file, and for a file in the
-            Hugging Face hub's cache, where all are links, that of its repository there.
+        within: directory whose tree a link must not lead out of, by default that of the file; a snapshot in the Hugging
+            Face hub's cache, where all files are links, stands for its repository there.
 
     Raises:
         UnreadableError: it cannot be opened just now.
@@ -68,9 +68,8 @@ def check_file(path: Path, largest: int | None = None, within: Path | None = Non
             raise ValueError("is no regular file")
         if largest is not None and found.st_size > largest:
             raise ValueError(f"has {found.st_size:,} bytes, more than the {largest:,} that are read")
-        if within is None:
-            within = path.absolute().parent
-            within = within.parents[1] if within.parent.name == "snapshots" else within
+        within = (path.parent if within is None else within).absolute()
+        within = within.parents[1] if within.parent.name == "snapshots" else within
         if not path.resolve().is_relative_to(within.resolve()):
             raise ValueError(f"is a link that leads out of {within}; put the file itself there")
         open(path, "rb").close()

@@ -190,7 +190,7 @@ class FeatureStore:
             header = read_json(index)
             with reading(data):
                 segment = self._map(data, header)
-        except (OSError, ValueError, KeyError, TypeError) as problem:  # not what cannot be read just now
+        except (FileNotFoundError, ValueError, KeyError, TypeError) as problem:  # not what cannot be read just now
             logger.warning("feature store: %s is damaged (%s); its sentences are embedded again", data, problem)
             index.unlink(missing_ok=True)
             data.unlink(missing_ok=True)
