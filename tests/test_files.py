@@ -89,7 +89,7 @@ def test_within(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["[" * 100_000 + "]" * 100_000, "[" * 200 + "]" * 200, f"{10**400}", "9" * 5000, '"\\u0000"', '"\\ud800"', "{", ""],
+    ["[" * 100_000 + "]" * 100_000, "[" * 200 + "]" * 200, f"{10**400}", "9" * 5000, "{", ""],
 )
 def test_json_that_is_none_of_ours(tmp_path: Path, text: str) -> None:
     (tmp_path / "a").write_text(text)

@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from elmo_xlstm.disk import writing
 from elmo_xlstm.embedding.embedder import ElmoEmbedder
-from elmo_xlstm.files import read_json, reading
+from elmo_xlstm.files import LARGEST_LIST, read_json, reading
 from elmo_xlstm.interruption import Interrupted, finishing_step, stop_requested
 from elmo_xlstm.progress import NullProgress, Progress
 
@@ -187,7 +187,7 @@ class FeatureStore:
     def _open(self, index: Path) -> None:
         data = index.with_suffix(".bin")
         try:
-            header = read_json(index)
+            header = read_json(index, LARGEST_LIST)
             with reading(data):
                 segment = self._map(data, header)
         except (FileNotFoundError, ValueError, KeyError, TypeError) as problem:  # not what cannot be read just now

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from elmo_xlstm.atomic import write_atomically
 from elmo_xlstm.errors import UserError
-from elmo_xlstm.files import read_file
+from elmo_xlstm.files import LARGEST_LIST, read_file
 
 
 class Vocabulary:
@@ -88,7 +88,7 @@ class Vocabulary:
             UserError: the file is missing or is not a whole vocabulary.
         """
         try:
-            lines = read_file(path).decode().splitlines()
+            lines = read_file(path, LARGEST_LIST).decode().splitlines()
         except FileNotFoundError:
             raise UserError(
                 f"{path}: no such vocabulary; it is written beside the weights when a head is trained"

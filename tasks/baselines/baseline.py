@@ -16,7 +16,7 @@ from typing_extensions import Self
 from elmo_xlstm.atomic import write_text_atomically
 from elmo_xlstm.embedding import ElmoEmbedder, FeatureStore
 from elmo_xlstm.errors import UserError
-from elmo_xlstm.files import check_file, read_json
+from elmo_xlstm.files import LARGEST_LIST, check_file, read_json
 from elmo_xlstm.progress import Progress
 from elmo_xlstm.training import History
 from tasks.predictor import LABELS_FILE, WEIGHTS_FILE, LabelSpace, Prediction, Predictor, Texts, Training, Words
@@ -122,7 +122,7 @@ class Baseline(Predictor):
         try:
             values = read_json(directory / LABELS_FILE)
             baseline = cls(config, LabelSpace(tuple(values["labels"]), tuple(values["aspects"])), lower_case)
-            strings = read_json(directory / VOCABULARY_FILE)
+            strings = read_json(directory / VOCABULARY_FILE, LARGEST_LIST)
             check_file(directory / WEIGHTS_FILE)
             baseline.restore(load_file(directory / WEIGHTS_FILE), strings)
         except (OSError, ValueError, KeyError, TypeError, IndexError, SafetensorError, UserError) as error:
