@@ -23,6 +23,7 @@ from elmo_xlstm.errors import UserError
 from elmo_xlstm.evaluation.environment import git_commit, hardware, installed_versions
 from elmo_xlstm.evaluation.outcomes import Outcomes, encode_outcomes
 from elmo_xlstm.evaluation.results import PLACES, EpochScore, Name, ParameterCounts, RunResult, now, read_result
+from elmo_xlstm.files import read_json
 from elmo_xlstm.lm.model_files import WEIGHTS_FILE as MODEL_WEIGHTS_FILE
 from elmo_xlstm.lm.model_files import find_model
 from elmo_xlstm.plain_json import to_json
@@ -293,7 +294,7 @@ def read_checksums(directory: Path) -> dict[str, str]:
     if not path.is_file():
         return {}
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = read_json(path)
     except ValueError:
         values = None
     if not isinstance(values, dict) or not all(isinstance(checksum, str) for checksum in values.values()):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import sys
 import traceback
 from collections.abc import Sequence
+from pathlib import Path
 
 from elmo_xlstm.config import Registry
 from elmo_xlstm.errors import UserError
@@ -17,7 +19,8 @@ def register_tasks(modules: Sequence[str] = ()) -> None:
     """Import every package of tasks, and the user's own modules, which all register what they define.
 
     Args:
-        modules: names of further modules.
+        modules: names of further modules; for them alone the working directory is looked in, after all other places, so
+            that no file there is taken for a library's.
 
     Raises:
         UserError: one of them cannot be imported.
@@ -27,6 +30,8 @@ def register_tasks(modules: Sequence[str] = ()) -> None:
     for package in pkgutil.iter_modules(home.__path__):
         if package.ispkg:
             importlib.import_module(f"tasks.{package.name}")
+    if modules:
+        sys.path.append(str(Path.cwd()))
     for name in modules:
         try:
             importlib.import_module(name)

@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from elmo_xlstm.disk import writing
 from elmo_xlstm.embedding.embedder import ElmoEmbedder
+from elmo_xlstm.files import LARGEST_LIST, read_json, reading
 from elmo_xlstm.interruption import Interrupted, finishing_step, stop_requested
 from elmo_xlstm.progress import NullProgress, Progress
 from elmo_xlstm.text.tokenizer import check_sentences
@@ -86,6 +87,7 @@ class FeatureStore:
         Raises:
             TypeError: a sentence is no list of words.
             DiskError: the disk is full; what was stored before is all there.
+            UnreadableError: a segment cannot be read just now; it stays.
             Interrupted: SIGTERM or Ctrl-C; what was computed so far was stored first.
         """
         check_sentences(sentences)  # the letters of a text may be stored as words
@@ -188,9 +190,10 @@ class FeatureStore:
     def _open(self, index: Path) -> None:
         data = index.with_suffix(".bin")
         try:
-            header = json.loads(index.read_text())
-            segment = self._map(data, header)
-        except (OSError, ValueError, KeyError, TypeError) as problem:
+            header = read_json(index, LARGEST_LIST)
+            with reading(data):
+                segment = self._map(data, header)
+        except (FileNotFoundError, ValueError, KeyError, TypeError) as problem:  # not what cannot be read just now
             logger.warning("feature store: %s is damaged (%s); its sentences are embedded again", data, problem)
             index.unlink(missing_ok=True)
             data.unlink(missing_ok=True)

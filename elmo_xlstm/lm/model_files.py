@@ -9,6 +9,7 @@ from torch import Tensor
 
 from elmo_xlstm.checksums import CHECKSUMS_FILE
 from elmo_xlstm.errors import UserError
+from elmo_xlstm.files import check_directory
 from elmo_xlstm.lm.model import BiXLSTM
 from elmo_xlstm.pretrained import BUNDLED, DEFAULT_MODEL, PROVENANCE_FILE, bundled_model
 from elmo_xlstm.text import Tokenizer
@@ -47,13 +48,14 @@ def find_model(name_or_path: str | Path) -> Path:
             the Hugging Face hub.
 
     Raises:
-        UserError: there is no such model here, and the hub does not give it.
+        UserError: there is no such model here, and the hub does not give it; or it holds what no model is made of.
     """
     if str(name_or_path) in BUNDLED:
         return bundled_model(str(name_or_path))
     path = Path(name_or_path)
     for directory in (path, path / MODEL_DIRECTORY):
         if (directory / WEIGHTS_FILE).is_file():
+            check_directory(directory)
             return directory
     if not is_on_the_hub(name_or_path):
         raise UserError(

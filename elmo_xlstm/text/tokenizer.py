@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Iterable, Sequence, Sized
+from collections.abc import Iterable, Iterator, Sequence, Sized
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,10 @@ import tokenizers
 from elmo_xlstm.atomic import write_atomically
 from elmo_xlstm.config import Settings
 from elmo_xlstm.errors import UserError
+from elmo_xlstm.files import read_json
 from elmo_xlstm.text.characters import clean_characters
 from elmo_xlstm.text.tokenizer_casing import set_lower_case
+from elmo_xlstm.text.tokenizer_components import check_components
 from elmo_xlstm.text.tokenizer_loading import read_definition
 
 logger = logging.getLogger(__name__)
@@ -104,7 +107,10 @@ class Tokenizer:
         fix_unicode: bool | None = None,
     ) -> None:
         try:
+            check_components(definition)
             definition, source_lower_cases = set_lower_case(definition, lower_case)
+        except ValueError as error:
+            raise UserError(f"{origin}: {error}; a text could take all time or memory, use another tokenizer") from None
         except (AttributeError, KeyError, TypeError, RecursionError):
             raise UserError(
                 f"{origin}: normalizer or pre_tokenizer is not as in a tokenizer.json; restore the file"
@@ -115,13 +121,11 @@ class Tokenizer:
             )
         definition["truncation"] = definition["padding"] = None
         self._serialised = json.dumps(definition, ensure_ascii=False, sort_keys=True)
-        try:
+        self._origin = origin
+        with self._mistakes(Exception):  # the library raises plain Exception
             self._backend = tokenizers.Tokenizer.from_str(self._serialised)
+            self._backend.post_processor = None  # it adds special tokens alone, of which nothing is wanted here
             self._backend.encode("\u2603 zz")  # an unknown piece that is not in the vocabulary shows only here
-        except Exception as error:  # the library raises plain Exception
-            raise UserError(
-                f"{origin}: cannot be read as a tokenizer.json: {str(error)[:500]}; restore the file"
-            ) from None
         # A document that spells out "[SEP]" must not end there.
         self._backend.encode_special_tokens = True
         vocabulary = self._backend.get_vocab(with_added_tokens=True)
@@ -140,9 +144,23 @@ class Tokenizer:
 
         Raises:
             TypeError: see :func:`check_texts`.
+            UserError: the tokenizer is damaged in a way that shows in these texts alone.
         """
         check_texts(texts)
-        return [encoding.ids for encoding in self._backend.encode_batch_fast(list(texts), add_special_tokens=False)]
+        with self._mistakes():
+            return [encoding.ids for encoding in self._backend.encode_batch_fast(list(texts), add_special_tokens=False)]
+
+    @contextmanager
+    def _mistakes(self, *kinds: type[Exception]) -> Iterator[None]:
+        """Say that the definition is damaged where the library raises these, or panics, which is no Exception."""
+        try:
+            yield
+        except BaseException as error:
+            if not isinstance(error, kinds) and type(error).__name__ != "PanicException":
+                raise
+            raise UserError(
+                f"{self._origin}: cannot be read as a tokenizer.json: {str(error)[:500]}; restore the file"
+            ) from None
 
     def unknown_characters(self, text: str) -> int:
         """How many characters of a text the unknown piece stands for."""
@@ -200,7 +218,7 @@ class Tokenizer:
         directory = Path(directory)
         settings_path = directory / SETTINGS_FILE
         try:
-            settings = json.loads(settings_path.read_text(encoding="utf-8"))
+            settings = read_json(settings_path)
             lower_case, fingerprint = bool(settings["lower_case"]), settings["fingerprint"]
             fix_unicode = settings.get("fix_unicode")
             if fix_unicode not in (None, True, False):

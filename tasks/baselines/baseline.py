@@ -16,6 +16,7 @@ from typing_extensions import Self
 from elmo_xlstm.atomic import write_text_atomically
 from elmo_xlstm.embedding import ElmoEmbedder, FeatureStore
 from elmo_xlstm.errors import UserError
+from elmo_xlstm.files import LARGEST_LIST, check_file, read_json
 from elmo_xlstm.finite import require_finite
 from elmo_xlstm.progress import Progress
 from elmo_xlstm.training import History
@@ -120,9 +121,10 @@ class Baseline(Predictor):
     def load(cls, directory: Path, config: Any, embedder: ElmoEmbedder | None, lower_case: bool) -> Self:
         """See :class:`~tasks.predictor.Predictor`."""
         try:
-            values = json.loads((directory / LABELS_FILE).read_text(encoding="utf-8"))
+            values = read_json(directory / LABELS_FILE)
             baseline = cls(config, LabelSpace(tuple(values["labels"]), tuple(values["aspects"])), lower_case)
-            strings = json.loads((directory / VOCABULARY_FILE).read_text(encoding="utf-8"))
+            strings = read_json(directory / VOCABULARY_FILE, LARGEST_LIST)
+            check_file(directory / WEIGHTS_FILE)
             weights = load_file(directory / WEIGHTS_FILE)
             baseline.restore(weights, strings)
         except (OSError, ValueError, KeyError, TypeError, IndexError, SafetensorError, UserError) as error:

@@ -15,7 +15,7 @@ from elmo_xlstm.evaluation.classification import (
     label_weighted_f1,
     score_labels,
 )
-from elmo_xlstm.evaluation.results import Confusion, TypeScore
+from elmo_xlstm.evaluation.results import MOST_CONFUSED, Confusion, TypeScore
 from tasks.classification.datasets import classification_datasets
 from tasks.classification.heads import label_heads
 from tasks.classification.model import LabelModel
@@ -25,9 +25,6 @@ from tasks.readers.predict_texts import read_texts
 from tasks.readers.word_tokenizer import ALL, Whole, split_words
 from tasks.registry import tasks
 from tasks.task import Comparison, Labels, Task
-
-MOST_CONFUSED = 50
-"""A table of confusions between more labels than this can be neither kept nor read."""
 
 
 class LabelTask(Task[LabelledText]):
@@ -79,7 +76,6 @@ class LabelTask(Task[LabelledText]):
         if self.main_metric in further:
             metrics[self.main_metric] = further[self.main_metric]
         intervals = {name: bootstrap_interval(statistics, metric) for name, metric in metrics.items()}
-        confusion = Confusion(labels=list(counts.labels), counts=counts.confusion().tolist())
         return Comparison(
             metrics=scores.metrics(),
             intervals={name: (interval.low, interval.high) for name, interval in intervals.items()},
@@ -89,7 +85,9 @@ class LabelTask(Task[LabelledText]):
             },
             kind="labels",
             statistics=statistics,
-            confusion=confusion if len(counts.labels) <= MOST_CONFUSED else None,
+            confusion=Confusion(labels=list(counts.labels), counts=counts.confusion().tolist())
+            if len(counts.labels) <= MOST_CONFUSED
+            else None,
         )
 
     def read_gold(self, path: Path) -> Sequence[LabelledText]:

@@ -32,6 +32,8 @@ POLL_SECONDS = 0.2
 GRACE_SECONDS = 10.0
 LOCK_SECONDS = 10.0
 PACKAGE_ROOT = Path(__file__).resolve().parents[2]
+# As for a script that lies beside the package: "-m" would first look for modules in the working directory.
+START = "import sys; sys.path[:] = sys.argv.pop(1), *filter(None, sys.path); from tasks.suite.child import run; run()"
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,6 @@ def run_suite(
     environment = {
         **os.environ,
         "OMP_NUM_THREADS": str(max(1, hardware("cpu").cores // jobs)),
-        "PYTHONPATH": os.pathsep.join(filter(None, [str(PACKAGE_ROOT), os.environ.get("PYTHONPATH")])),
         "PYTHONUNBUFFERED": "1",
     }
     shown = NullProgress() if progress is None else progress
@@ -200,7 +201,7 @@ class _Child:
         with opened as lock, self._open_log() as log:
             (self._directory / RESULT_FILE).unlink(missing_ok=True)
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "tasks.suite.child", str(self._directory), run.command, *modules],
+                [sys.executable, "-c", START, str(PACKAGE_ROOT), str(self._directory), run.command, *modules],
                 stdin=subprocess.PIPE,  # closed by the end of this process, which ends the run as well
                 stdout=log,
                 stderr=subprocess.STDOUT,
