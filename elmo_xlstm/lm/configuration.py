@@ -68,8 +68,7 @@ class BiXLSTMConfig(PretrainedConfig):
                 raise ValueError("softmax_clusters are given, but softmax is 'none'")
             check_cutoffs(softmax_clusters, vocab_size)
         self.softmax_clusters = softmax_clusters
-        self.pad_token_id = pad_token_id
-        super().__init__(**kwargs)
+        super().__init__(pad_token_id=pad_token_id, **kwargs)  # 4.57 sets it to None otherwise
 
     @property
     def inner_dim(self) -> int:
