@@ -30,6 +30,7 @@ FOR_ALL = {
     "progress",
     "run_directory",
     "terminal",
+    "threads",
 }
 
 
