@@ -33,6 +33,7 @@ FOR_ALL = {
     "progress",
     "run_directory",
     "terminal",
+    "threads",
 }
 
 

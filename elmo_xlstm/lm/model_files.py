@@ -30,7 +30,9 @@ def save_model(
         stored: the weights as they are to be stored, in place of the model's own.
     """
     directory = Path(directory)
-    for name in (CHECKSUMS_FILE, PROVENANCE_FILE):
+    # Before version 0.8, safetensors writes into a file that is there: into weights that a model of this process may
+    # have mapped into its memory, or that have other names (links).
+    for name in (CHECKSUMS_FILE, PROVENANCE_FILE, WEIGHTS_FILE):
         (directory / name).unlink(missing_ok=True)
     model.save_pretrained(directory)
     if stored is not None:

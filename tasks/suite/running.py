@@ -16,10 +16,10 @@ from typing import IO
 from elmo_xlstm.device import default_device
 from elmo_xlstm.disk import writing
 from elmo_xlstm.errors import UserError
-from elmo_xlstm.evaluation.environment import hardware
 from elmo_xlstm.interruption import Interrupted, finishing_step, stop_requested
 from elmo_xlstm.progress import NullProgress, Progress, Work
 from elmo_xlstm.run_directory import open_run
+from elmo_xlstm.threads import threads_of_each, usable_cores
 from tasks.finetuning import LOG_FILE, RESULT_FILE
 from tasks.suite.estimates import in_words
 from tasks.suite.planning import PlannedRun, State
@@ -59,7 +59,7 @@ def default_jobs(runs: int) -> int:
     """One for each core, for large machines fewer with more threads each; one alone if they share a GPU."""
     if default_device().type != "cpu":
         return 1
-    return max(1, min(hardware("cpu").cores, MOST_JOBS, runs))
+    return max(1, min(usable_cores(), MOST_JOBS, runs))
 
 
 def run_suite(
@@ -98,7 +98,7 @@ def run_suite(
     todo = [run for run in plan if run.state is not State.DONE]
     environment = {
         **os.environ,
-        "OMP_NUM_THREADS": str(max(1, hardware("cpu").cores // jobs)),
+        "OMP_NUM_THREADS": threads_of_each(jobs),
         "PYTHONUNBUFFERED": "1",
     }
     shown = NullProgress() if progress is None else progress
