@@ -16,8 +16,8 @@ WEIGHTS_FILE = "model.safetensors"
 
 def save_model(model: BiXLSTM, tokenizer: Tokenizer, directory: Path) -> None:
     """Write a model and its tokenizer into ``directory``; what another model there said of itself goes."""
-    # Before version 0.8, safetensors writes into a file that is there: into weights that a model of this process may have
-    # mapped into its memory, or that have other names (links).
+    # Before version 0.8, safetensors writes into a file that is there: into weights that a model of this process may
+    # have mapped into its memory, or that have other names (links).
     for name in (CHECKSUMS_FILE, PROVENANCE_FILE, WEIGHTS_FILE):
         (directory / name).unlink(missing_ok=True)
     model.save_pretrained(directory)
