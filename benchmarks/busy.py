@@ -33,18 +33,20 @@ def measure_busy(session: Session) -> Result:
     Raises:
         UserError: a process failed.
     """
-    note = f"When it began, {os.getloadavg()[0]:.1f} other processes were running or waiting for a core."
+    load = os.getloadavg()[0]
+    quiet = "quiet" if load < 0.5 else "not quiet, so that ratios alone tell something"
+    note = f"The machine was {quiet}: {load:.1f} other processes were running or waiting for a core when it began."
     arguments = [session.size.name, session.threads]
-    found: dict[tuple[str, str], list[float]] = {(load, name): [] for load in (ALONE, BESIDE) for name in WAITING}
+    found: dict[tuple[str, str], list[float]] = {(beside, name): [] for beside in (ALONE, BESIDE) for name in WAITING}
     for _ in range(session.repeats):
-        for load, name in found:
-            with busy_process() if load == BESIDE else nullcontext():
+        for beside, name in found:
+            with busy_process() if beside == BESIDE else nullcontext():
                 seconds = in_own_process(__name__, arguments, f"a step of {name!r}", WAITING[name])
-            found[load, name].append(seconds)
+            found[beside, name].append(seconds)
     work = {"tokens": float(session.size.batch * session.size.length)}
     measurements = [
-        Measurement(contender=name, case={"beside": load}, work=work, values=values)
-        for (load, name), values in found.items()
+        Measurement(contender=name, case={"beside": beside}, work=work, values=values)
+        for (beside, name), values in found.items()
     ]
     return make_result(session, "busy", SPINNING, measurements, [note])
 
