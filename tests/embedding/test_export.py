@@ -274,8 +274,8 @@ def test_the_command(run: Path, tmp_path: Path) -> None:
         assert part in printed
     content = read_provenance(tmp_path / "out")
     assert content is not None and content["versions"]["torch"] == torch.__version__
-    with pytest.raises(UserError, match="--format int8: expected fp16 or fp32"):
-        invoke(str(run), out, "--format", "int8")
+    with pytest.raises(UserError, match="--format int4: expected int8 or fp16 or fp32"):
+        invoke(str(run), out, "--format", "int4")
 
 
 def test_int8_keeps_rows_to_half_a_step(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
