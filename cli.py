@@ -19,7 +19,7 @@ from elmo_xlstm.config import Settings, load_experiment, read_experiment
 from elmo_xlstm.config.settings import SettingsT
 from elmo_xlstm.crash_report import EXIT_STATUS, printable, report_crash
 from elmo_xlstm.errors import UserError
-from elmo_xlstm.interruption import Interrupted, terminable
+from elmo_xlstm.runs.interruption import Interrupted, terminable
 from elmo_xlstm.terminal import be_quiet, console, messages, set_up_logging, terminal_progress
 
 app = typer.Typer(
@@ -86,7 +86,7 @@ def tokenizer(
     allow_imports: AllowImports = None,
 ) -> None:
     """Train a WordPiece vocabulary on a text source."""
-    from elmo_xlstm.run_directory import open_run
+    from elmo_xlstm.runs.run_directory import open_run
     from elmo_xlstm.text.tokenizer_experiment import TokenizerSettings, run_tokenizer_training
 
     _refuse_several_processes("tokenizer")
@@ -116,7 +116,7 @@ def pretrain(
     from elmo_xlstm.lm.distributed import Processes
     from elmo_xlstm.lm.pretraining import describe_pretraining, run_pretraining
     from elmo_xlstm.lm.pretraining_settings import PretrainSettings
-    from elmo_xlstm.run_directory import open_run
+    from elmo_xlstm.runs.run_directory import open_run
 
     processes = Processes()
     if not processes.is_main:
@@ -160,7 +160,7 @@ def finetune(
     seed: Seed = None,
 ) -> None:
     """Train a task head and score it on the test split."""
-    from elmo_xlstm.run_directory import open_run
+    from elmo_xlstm.runs.run_directory import open_run
     from tasks.finetuning import FinetuneSettings, describe_finetuning, refuse_another_row, run_finetuning
 
     _refuse_several_processes("finetune")

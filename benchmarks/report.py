@@ -9,7 +9,7 @@ from statistics import median
 from benchmarks import bundled, contenders, embedding, quality, store
 from benchmarks.plots import PER_TOKEN, draw
 from benchmarks.results import PEAK, Measurement, Result, table_rows
-from elmo_xlstm.atomic import write_text_atomically
+from elmo_xlstm.runs.atomic import write_text_atomically
 
 INTRODUCTION = """\
 # Performance

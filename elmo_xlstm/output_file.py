@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
-from elmo_xlstm.atomic import HOST
 from elmo_xlstm.disk import writing
 from elmo_xlstm.errors import UserError
+from elmo_xlstm.runs.atomic import HOST
 
 
 @contextmanager

@@ -15,9 +15,6 @@ SOURCES = sorted((ROOT / "elmo_xlstm").rglob("*.py"))
 # A room imports from those before it; what is in no room is for all.
 ROOMS = ["text", "lm", "embedding", "heads", "training", "evaluation"]
 FOR_ALL = {
-    "atomic",
-    "checkpoints",
-    "checksums",
     "config",
     "crash_report",
     "allocator",
@@ -25,13 +22,12 @@ FOR_ALL = {
     "disk",
     "errors",
     "finite",
-    "interruption",
     "output_file",
     "pretrained",
     "plain_json",
     "products",
     "progress",
-    "run_directory",
+    "runs",
     "terminal",
     "threads",
 }

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from elmo_xlstm.atomic import write_atomically
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.progress import Progress
+from elmo_xlstm.runs.atomic import write_atomically
 from elmo_xlstm.text.cleaning import CleaningReport, DropReason
 from elmo_xlstm.text.seen_hashes import SeenHashes
 from elmo_xlstm.text.shards import ShardWriter, token_dtype

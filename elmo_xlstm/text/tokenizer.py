@@ -13,10 +13,10 @@ from typing import Any
 
 import tokenizers
 
-from elmo_xlstm.atomic import write_atomically
 from elmo_xlstm.config import Settings
 from elmo_xlstm.errors import UserError
-from elmo_xlstm.files import read_json
+from elmo_xlstm.runs.atomic import write_atomically
+from elmo_xlstm.runs.files import read_json
 from elmo_xlstm.text.characters import clean_characters
 from elmo_xlstm.text.tokenizer_casing import set_lower_case
 from elmo_xlstm.text.tokenizer_components import check_components

@@ -10,7 +10,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field
 
 from elmo_xlstm.progress import NullProgress, Progress
-from elmo_xlstm.run_directory import RunSettings
+from elmo_xlstm.runs.run_directory import RunSettings
 from elmo_xlstm.text.cleaning import Cleaner
 from elmo_xlstm.text.sources import sources as text_sources
 from elmo_xlstm.text.tokenizer import SETTINGS_FILE, TOKENIZER_FILE, Tokenizer
@@ -36,7 +36,7 @@ def run_tokenizer_training(settings: TokenizerSettings, directory: Path, progres
 
     Args:
         settings: of the experiment.
-        directory: of the run, opened with :func:`~elmo_xlstm.run_directory.open_run`.
+        directory: of the run, opened with :func:`~elmo_xlstm.runs.run_directory.open_run`.
         progress: counts documents.
 
     Raises:

@@ -10,7 +10,7 @@ import tokenizers
 from tokenizers import decoders, models, normalizers, pre_tokenizers
 
 from elmo_xlstm.errors import UserError
-from elmo_xlstm.files import check_directory, read_file
+from elmo_xlstm.runs.files import check_directory, read_file
 
 
 def read_definition(name: str, revision: str | None = None) -> dict[str, Any]:

@@ -13,9 +13,9 @@ import safetensors
 import torch
 from torch import Tensor, nn
 
-from elmo_xlstm.atomic import write_atomically
-from elmo_xlstm.checksums import open_sealed, seal
 from elmo_xlstm.errors import UserError
+from elmo_xlstm.runs.atomic import write_atomically
+from elmo_xlstm.runs.checksums import open_sealed, seal
 
 
 class DamagedCheckpoint(UserError):

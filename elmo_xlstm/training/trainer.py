@@ -18,9 +18,9 @@ from torch import Tensor, nn
 
 from elmo_xlstm.config import Settings
 from elmo_xlstm.errors import UserError
-from elmo_xlstm.interruption import Interrupted, finishing_step, stop_requested
 from elmo_xlstm.products import fast_products
 from elmo_xlstm.progress import NullProgress, Progress, Work
+from elmo_xlstm.runs.interruption import Interrupted, finishing_step, stop_requested
 from elmo_xlstm.training.batching import length_buckets
 from elmo_xlstm.training.history import EpochRecord, History
 from elmo_xlstm.training.schedules import ConstantSchedule, Schedule, schedules

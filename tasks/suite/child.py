@@ -16,7 +16,7 @@ from elmo_xlstm.config import validate
 from elmo_xlstm.crash_report import EXIT_STATUS, printable, report_crash
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.progress import LogProgress
-from elmo_xlstm.run_directory import CONFIG_FILE, read_config
+from elmo_xlstm.runs.run_directory import CONFIG_FILE, read_config
 from elmo_xlstm.terminal import PrintableFormatter
 from tasks.registry import register_tasks
 

@@ -54,7 +54,7 @@ class Watch:
     def install(self) -> None:
         """From now on; it cannot be undone."""
         sys.addaudithook(self._audit)
-        fsync, atomic = os.fsync, importlib.import_module("elmo_xlstm.atomic")
+        fsync, atomic = os.fsync, importlib.import_module("elmo_xlstm.runs.atomic")
         exchange = atomic.exchange
 
         def watched_fsync(descriptor: int) -> None:

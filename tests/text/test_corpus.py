@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from elmo_xlstm.config import validate
 from elmo_xlstm.errors import UserError
-from elmo_xlstm.files import UnreadableError
+from elmo_xlstm.runs.files import UnreadableError
 from elmo_xlstm.text import tokenization
 from elmo_xlstm.text.corpus import Corpus, CorpusConfig, CorruptCorpusError, prepare_corpus
 from elmo_xlstm.text.document import Document

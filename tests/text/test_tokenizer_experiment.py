@@ -8,7 +8,7 @@ import pytest
 
 from elmo_xlstm.config import validate
 from elmo_xlstm.errors import UserError
-from elmo_xlstm.run_directory import open_run
+from elmo_xlstm.runs.run_directory import open_run
 from elmo_xlstm.text.tokenizer_experiment import TokenizerSettings, run_tokenizer_training
 
 

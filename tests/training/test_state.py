@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from elmo_xlstm.errors import UserError
-from elmo_xlstm.files import UnreadableError
+from elmo_xlstm.runs.files import UnreadableError
 from elmo_xlstm.training.state import CheckpointFiles
 
 

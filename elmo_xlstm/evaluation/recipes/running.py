@@ -18,7 +18,7 @@ from elmo_xlstm.lm.model_files import MODEL_DIRECTORY, WEIGHTS_FILE
 from elmo_xlstm.lm.pretraining import run_pretraining
 from elmo_xlstm.lm.pretraining_settings import PretrainSettings
 from elmo_xlstm.progress import Progress
-from elmo_xlstm.run_directory import CONFIG_FILE, open_run
+from elmo_xlstm.runs.run_directory import CONFIG_FILE, open_run
 from elmo_xlstm.text.tokenizer import TOKENIZER_FILE
 from elmo_xlstm.text.tokenizer_experiment import TokenizerSettings, run_tokenizer_training
 

@@ -13,7 +13,7 @@ import pytest
 from elmo_xlstm import threads
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.evaluation.results import load_results
-from elmo_xlstm.interruption import Interrupted
+from elmo_xlstm.runs.interruption import Interrupted
 from tasks.suite import running
 from tasks.suite.planning import PlannedRun, State
 from tasks.suite.running import LOG_FILE, Failure, default_jobs, refuse_failures, run_suite

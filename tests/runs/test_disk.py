@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from elmo_xlstm.atomic import write_atomically
-from elmo_xlstm.checkpoints import publish_directory
+from elmo_xlstm.runs.atomic import write_atomically
+from elmo_xlstm.runs.checkpoints import publish_directory
 from elmo_xlstm.disk import DiskError, writing
-from elmo_xlstm.run_directory import open_run
+from elmo_xlstm.runs.run_directory import open_run
 from elmo_xlstm.text.tokenizer_experiment import TokenizerSettings
 
 PLACES = {

@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import nn
 
-from elmo_xlstm import checkpoints
-from elmo_xlstm.checkpoints import (
+from elmo_xlstm.runs import checkpoints
+from elmo_xlstm.runs.checkpoints import (
     CheckpointDirectory,
     load_optimizer,
     load_random_state,

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors import SafetensorError
 
-from elmo_xlstm.checksums import CHECKSUMS_FILE, find_damage, open_sealed, seal, write_checksums
-from elmo_xlstm.files import UnreadableError
+from elmo_xlstm.runs.checksums import CHECKSUMS_FILE, find_damage, open_sealed, seal, write_checksums
+from elmo_xlstm.runs.files import UnreadableError
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from elmo_xlstm import interruption
-from elmo_xlstm.interruption import Interrupted, finishing_step, stop_requested, terminable
+from elmo_xlstm.runs import interruption
+from elmo_xlstm.runs.interruption import Interrupted, finishing_step, stop_requested, terminable
 
 
 @pytest.fixture(autouse=True)
@@ -107,8 +107,8 @@ def test_other_threads_are_left_alone() -> None:
 
 def test_the_exit_status_of_a_process_is_the_usual_one() -> None:
     code = (
-        "import os, signal\nfrom elmo_xlstm.interruption import terminable\n"
+        "import os, signal\nfrom elmo_xlstm.runs.interruption import terminable\n"
         "with terminable():\n    os.kill(os.getpid(), signal.SIGTERM)"
     )
-    done = subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[1])
+    done = subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[2])
     assert done.returncode == 143

@@ -15,8 +15,8 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
-from elmo_xlstm.atomic import write_text_atomically
-from elmo_xlstm.files import check_file, read_json, reading
+from elmo_xlstm.runs.atomic import write_text_atomically
+from elmo_xlstm.runs.files import check_file, read_json, reading
 
 CHECKSUMS_FILE = "checksums.json"
 SEAL = "sha256"

@@ -8,8 +8,8 @@ from typing import BinaryIO
 
 import pytest
 
-from elmo_xlstm import atomic
-from elmo_xlstm.atomic import HOST, clear_left_overs, exchange, replace_directory, write_atomically
+from elmo_xlstm.runs import atomic
+from elmo_xlstm.runs.atomic import HOST, clear_left_overs, exchange, replace_directory, write_atomically
 from elmo_xlstm.disk import DiskError
 
 

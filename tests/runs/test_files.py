@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from elmo_xlstm.errors import UserError
-from elmo_xlstm.files import UnreadableError, check_directory, check_file, read_file, read_json, reading
+from elmo_xlstm.runs.files import UnreadableError, check_directory, check_file, read_file, read_json, reading
 
 
 def test_a_plain_file_and_a_link_to_its_neighbour(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
