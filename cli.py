@@ -14,13 +14,20 @@ from typing import Annotated, Any
 
 import typer
 
-from elmo_xlstm.allocator import keep_freed_memory, limit_primitive_cache
 from elmo_xlstm.config import Settings, load_experiment, read_experiment
 from elmo_xlstm.config.settings import SettingsT
-from elmo_xlstm.crash_report import EXIT_STATUS, printable, report_crash
-from elmo_xlstm.errors import UserError
+from elmo_xlstm.errors import UserError, printable
+from elmo_xlstm.machine import keep_freed_memory, limit_primitive_cache
 from elmo_xlstm.runs.interruption import Interrupted, terminable
-from elmo_xlstm.terminal import be_quiet, console, messages, set_up_logging, terminal_progress
+from elmo_xlstm.terminal import (
+    EXIT_STATUS,
+    be_quiet,
+    console,
+    messages,
+    report_crash,
+    set_up_logging,
+    terminal_progress,
+)
 
 app = typer.Typer(
     help="Pretrain bidirectional mLSTM language models, and train and score task heads on them.",
@@ -268,7 +275,7 @@ def predict(
     include_package: IncludePackage = None,
 ) -> None:
     """Predict with a trained head: JSON lines, a prediction for every word."""
-    from elmo_xlstm.output_file import open_output
+    from elmo_xlstm.runs.atomic import open_output
     from tasks.finetuning import FinishedRun
 
     _include(include_package)
@@ -322,7 +329,7 @@ def perplexity(
 ) -> None:
     """Score a language model on texts: perplexity and bits per character of each direction, as JSON."""
     from elmo_xlstm.lm.scoring import score_files
-    from elmo_xlstm.plain_json import to_json
+    from elmo_xlstm.runs.files import to_json
 
     found = score_files(model, files, every=every)
     scores = {path: {**score.as_dict(), "comparable": score.comparable} for path, score in found.items()}

@@ -22,12 +22,11 @@ from elmo_xlstm.evaluation.outcomes import Outcomes, encode_outcomes
 from elmo_xlstm.evaluation.results import PLACES, EpochScore, Name, ParameterCounts, RunResult, now, read_result
 from elmo_xlstm.lm.model_files import WEIGHTS_FILE as MODEL_WEIGHTS_FILE
 from elmo_xlstm.lm.model_files import find_model
-from elmo_xlstm.plain_json import to_json
 from elmo_xlstm.progress import Progress
 from elmo_xlstm.runs.atomic import write_atomically
 from elmo_xlstm.runs.checkpoints import publish_directory
 from elmo_xlstm.runs.checksums import CHECKSUMS_FILE, find_damage, write_checksums
-from elmo_xlstm.runs.files import read_json
+from elmo_xlstm.runs.files import read_json, to_json
 from elmo_xlstm.runs.run_directory import CONFIG_FILE, MARKER_FILE, RunSettings, differences, read_config
 from elmo_xlstm.training import Trainer, seed_everything
 from tasks.model import CHARACTERS_FILE, LABELS_FILE, WEIGHTS_FILE, WORDS_FILE

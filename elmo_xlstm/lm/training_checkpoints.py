@@ -19,7 +19,6 @@ from elmo_xlstm.lm.model_files import MODEL_DIRECTORY, save_model
 from elmo_xlstm.lm.sharding import load_weights, reshard
 from elmo_xlstm.lm.validation import Validation
 from elmo_xlstm.lm.weight_average import WeightAverage
-from elmo_xlstm.plain_json import to_json
 from elmo_xlstm.runs.checkpoints import (
     STATE_FILE,
     CheckpointDirectory,
@@ -32,7 +31,7 @@ from elmo_xlstm.runs.checkpoints import (
     whole_tensors,
 )
 from elmo_xlstm.runs.checksums import find_damage, write_checksums
-from elmo_xlstm.runs.files import read_json
+from elmo_xlstm.runs.files import read_json, to_json
 from elmo_xlstm.text import Tokenizer
 
 logger = logging.getLogger(__name__)

@@ -1,22 +1,22 @@
 """Checksums kept beside and inside files, so that a changed or cut one is never used unnoticed."""
 
 from __future__ import annotations
-
 import hashlib
 import json
 import os
-from collections.abc import Collection, Mapping
-from pathlib import Path
-from typing import Any
-
 import safetensors
 import safetensors.torch
 import torch
+import numpy as np
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any
 from safetensors import SafetensorError
 from torch import Tensor
-
 from elmo_xlstm.runs.atomic import write_text_atomically
 from elmo_xlstm.runs.files import check_file, read_json, reading
+from elmo_xlstm.errors import UserError
+
 
 CHECKSUMS_FILE = "checksums.json"
 SEAL = "sha256"
@@ -157,3 +157,22 @@ def _digest(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> str:
         digest.update(f"\n{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
         digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
     return digest.hexdigest()
+
+
+def require_finite(tensors: Mapping[str, Tensor | np.ndarray], origin: object) -> None:
+    """Refuse weights of which some are infinite or not a number.
+
+    Args:
+        tensors: by name.
+        origin: what they were read from.
+
+    Raises:
+        UserError: names the first of those tensors.
+    """
+    wrong = [name for name, tensor in tensors.items() if not bool(torch.isfinite(torch.as_tensor(tensor)).all())]
+    if wrong:
+        raise UserError(
+            f"{origin}: weights are not finite (NaN or infinity): {', '.join(wrong[:5])}"
+            + (f" and {len(wrong) - 5} more" if wrong[5:] else "")
+            + "; restore the file from a copy, or train anew with a smaller learning rate if training diverged"
+        )

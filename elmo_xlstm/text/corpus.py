@@ -17,10 +17,9 @@ import numpy as np
 from pydantic import Field
 
 from elmo_xlstm.config import Settings
-from elmo_xlstm.disk import writing
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.progress import NullProgress, Progress
-from elmo_xlstm.runs.files import read_json, reading
+from elmo_xlstm.runs.files import read_json, reading, writing
 from elmo_xlstm.text.cleaning import Cleaner
 from elmo_xlstm.text.corpus_building import (
     CHECKSUM,

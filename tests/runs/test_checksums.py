@@ -1,18 +1,18 @@
-from __future__ import annotations
 
+from __future__ import annotations
 import json
+import pytest
+import torch
+import numpy as np
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-
-import pytest
-import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from safetensors import SafetensorError
-
-from elmo_xlstm.runs.checksums import CHECKSUMS_FILE, find_damage, open_sealed, seal, write_checksums
+from elmo_xlstm.runs.checksums import CHECKSUMS_FILE, find_damage, open_sealed, seal, write_checksums, require_finite
 from elmo_xlstm.runs.files import UnreadableError
+from elmo_xlstm.errors import UserError
+
 
 
 @pytest.fixture
@@ -132,3 +132,16 @@ def test_an_older_file_without_a_checksum_is_read(tmp_path: Path) -> None:
 
     save_file({"x": torch.ones(2)}, tmp_path / "f")
     assert torch.equal(open_sealed(tmp_path / "f")[0]["x"], torch.ones(2))
+
+
+ORDINARY = {"a": torch.tensor([65504.0, 1e-8], dtype=torch.float16), "b": np.array([3, -(2**62)])}
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
+def test_weights_that_are_no_numbers_are_refused_by_name(value: float, dtype: torch.dtype) -> None:
+    require_finite(ORDINARY, "file")
+    with pytest.raises(UserError, match="^file: .* c$|^file: .* c;"):
+        require_finite({**ORDINARY, "c": torch.tensor([[1.0, value]], dtype=dtype)}, "file")
+    with pytest.raises(UserError):
+        require_finite({"c": np.array([1.0, value])}, "file")

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from elmo_xlstm import products
+from elmo_xlstm import device
+from elmo_xlstm.device import PART, fast_matmul, matmul_by_parts, onednn_problem
 from elmo_xlstm.lm import BiXLSTM, BiXLSTMConfig
 from elmo_xlstm.lm.losses import FullSoftmax
-from elmo_xlstm.products import PART, fast_products, onednn_problem, product_by_parts
 
 AMD = "processor\t: 0\nvendor_id\t: AuthenticAMD\nflags\t\t: fpu avx2 {}\n\nprocessor\t: 1\nvendor_id\t: other\n"
 MATMUL = getattr(torch.backends.mkldnn, "matmul", None)
@@ -26,7 +26,7 @@ needs_onednn = pytest.mark.skipif(onednn_problem() is not None, reason=f"not her
 @pytest.fixture
 def anew() -> Iterator[None]:
     """The machine is looked at in the test and again after it."""
-    forget = products._machine_problem.cache_clear
+    forget = device._machine_problem.cache_clear
     forget()
     yield
     forget()
@@ -34,10 +34,10 @@ def anew() -> Iterator[None]:
 
 @pytest.fixture
 def amd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, anew: None) -> Path:
-    monkeypatch.delenv(products.OFF, raising=False)
+    monkeypatch.delenv(device.OFF, raising=False)
     path = tmp_path / "cpuinfo"
     path.write_text(AMD.format("avx512f"))
-    monkeypatch.setattr(products, "CPU_INFO", path)
+    monkeypatch.setattr(device, "CPU_INFO", path)
     monkeypatch.setattr(torch.backends.mkl, "is_available", lambda: True)
     monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: True)
     return path
@@ -58,21 +58,21 @@ def precision() -> str:
 
 @needs_setting
 def test_the_setting_holds_within_and_ends_with_the_last_context(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(products, "_machine_problem", lambda: None)
-    monkeypatch.delenv(products.OFF, raising=False)
+    monkeypatch.setattr(device, "_machine_problem", lambda: None)
+    monkeypatch.delenv(device.OFF, raising=False)
     assert precision() == "none"
     inner_is_open, outer_is_closed = threading.Event(), threading.Event()
     seen = []
 
     def other() -> None:
-        with fast_products():
+        with fast_matmul():
             inner_is_open.set()
             outer_is_closed.wait(10)
             seen.append(precision())
 
     thread = threading.Thread(target=other)
-    with fast_products():
-        with fast_products():
+    with fast_matmul():
+        with fast_matmul():
             assert precision() == "bf16"
         assert precision() == "bf16"
         thread.start()
@@ -80,45 +80,45 @@ def test_the_setting_holds_within_and_ends_with_the_last_context(monkeypatch: py
     outer_is_closed.set()
     thread.join()
     assert seen == ["bf16"] and precision() == "none"
-    with pytest.raises(ZeroDivisionError), fast_products():
+    with pytest.raises(ZeroDivisionError), fast_matmul():
         1 / 0  # noqa: B018
     assert precision() == "none"
 
 
 @needs_setting
 def test_a_precision_that_someone_chose_is_left_alone(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(products, "_machine_problem", lambda: None)
-    monkeypatch.delenv(products.OFF, raising=False)
+    monkeypatch.setattr(device, "_machine_problem", lambda: None)
+    monkeypatch.delenv(device.OFF, raising=False)
     with products_chosen("ieee"):
-        with fast_products():
+        with fast_matmul():
             assert precision() == "ieee"
         assert precision() == "ieee"
 
 
 @needs_setting
 def test_it_can_be_turned_off(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(products, "_machine_problem", lambda: None)
+    monkeypatch.setattr(device, "_machine_problem", lambda: None)
     monkeypatch.setenv("ELMO_XLSTM_ONEDNN", "0")
     assert onednn_problem() == "ELMO_XLSTM_ONEDNN is 0"
-    with fast_products():
+    with fast_matmul():
         assert precision() == "none"
 
 
 @needs_setting
 def test_a_precision_that_is_chosen_meanwhile_stays(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(products, "_machine_problem", lambda: None)
-    monkeypatch.delenv(products.OFF, raising=False)
+    monkeypatch.setattr(device, "_machine_problem", lambda: None)
+    monkeypatch.delenv(device.OFF, raising=False)
     with products_chosen("none"):
-        with fast_products():
+        with fast_matmul():
             MATMUL.fp32_precision = "ieee"
         assert precision() == "ieee"
 
 
 @needs_setting
 def test_a_gpu_needs_no_setting(chosen_precisions: list[str]):
-    with fast_products(torch.device("cuda")):
+    with fast_matmul(torch.device("cuda")):
         assert chosen_precisions == []
-    with fast_products(torch.device("cpu")):
+    with fast_matmul(torch.device("cpu")):
         assert chosen_precisions == ["bf16"]
 
 
@@ -126,13 +126,13 @@ def test_a_gpu_needs_no_setting(chosen_precisions: list[str]):
 @needs_setting
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_a_forked_process_begins_without_contexts(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(products, "_machine_problem", lambda: None)
-    monkeypatch.delenv(products.OFF, raising=False)
-    with fast_products(), products._lock:  # as if a thread were just about to enter
+    monkeypatch.setattr(device, "_machine_problem", lambda: None)
+    monkeypatch.delenv(device.OFF, raising=False)
+    with fast_matmul(), device._lock:  # as if a thread were just about to enter
         child = os.fork()
         if child == 0:
-            free = products._lock.acquire(blocking=False)
-            os._exit(0 if free and products._open == 0 and precision() == "none" else 1)
+            free = device._lock.acquire(blocking=False)
+            os._exit(0 if free and device._open == 0 and precision() == "none" else 1)
         assert os.waitpid(child, 0)[1] == 0
         assert precision() == "bf16"
 
@@ -170,7 +170,7 @@ def test_products_that_fail_are_refused(amd: Path, monkeypatch: pytest.MonkeyPat
     def fail() -> float:
         raise RuntimeError("could not create a primitive\ntrace")
 
-    monkeypatch.setattr(products, "_product_error", fail)
+    monkeypatch.setattr(device, "_product_error", fail)
     assert onednn_problem() == "its products fail: could not create a primitive"
     assert precision() == "none"
 
@@ -178,7 +178,7 @@ def test_products_that_fail_are_refused(amd: Path, monkeypatch: pytest.MonkeyPat
 @needs_setting
 @pytest.mark.filterwarnings("ignore:.*default_dtype")
 def test_what_surrounds_the_trial_does_not_decide_it(amd: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(products, "_set_precision", lambda name: None)  # whatever this processor would round
+    monkeypatch.setattr(device, "_set_precision", lambda name: None)  # whatever this processor would round
     dtypes = set()
     product = torch.Tensor.__matmul__
 
@@ -199,7 +199,7 @@ def test_what_surrounds_the_trial_does_not_decide_it(amd: Path, monkeypatch: pyt
 def test_a_torch_without_the_libraries_or_the_setting_says_so(amd: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(torch.backends.mkl, "is_available", lambda: False)
     assert onednn_problem() == "this torch has not both MKL and oneDNN"
-    products._machine_problem.cache_clear()
+    device._machine_problem.cache_clear()
     monkeypatch.setattr(torch.backends.mkl, "is_available", lambda: True)
     monkeypatch.setattr(torch.backends.mkldnn, "matmul", object(), raising=False)
     assert onednn_problem() == f"torch {torch.__version__} has no such setting; 2.9 has"
@@ -213,7 +213,7 @@ def test_products_are_float32(shape: tuple[int, int, int]):
     left = torch.randn(rows, terms, generator=generator)
     right = torch.randn(columns, terms, generator=generator).T  # not contiguous, as weights are
     exact = left.double() @ right.double()
-    with fast_products():
+    with fast_matmul():
         one, several = left @ right, torch.bmm(left.expand(3, -1, -1), right.expand(3, -1, -1))
     for found in (one, *several):
         assert (found - exact).norm() / exact.norm() < 1e-6
@@ -223,11 +223,11 @@ def test_products_are_float32(shape: tuple[int, int, int]):
 def test_it_is_onednn_that_multiplies():
     code = """
 import torch
-from elmo_xlstm.products import fast_products
+from elmo_xlstm.device import fast_matmul
 left = torch.ones(64, 64)
 left @ left
 print("by default", flush=True)
-with fast_products():
+with fast_matmul():
     left @ left
     torch.bmm(left.expand(3, -1, -1), left.expand(3, -1, -1).transpose(1, 2))
 """
@@ -254,7 +254,7 @@ def test_a_model_computes_the_same_numbers():
         ]
 
     loss, expected = gradients()
-    with fast_products():
+    with fast_matmul():
         fast_loss, found = gradients()
     assert fast_loss == pytest.approx(loss, rel=1e-6)
     total = torch.cat([gradient.flatten() for gradient in expected])
@@ -262,12 +262,12 @@ def test_a_model_computes_the_same_numbers():
 
 
 @pytest.mark.parametrize("inner", [1, PART - 1, PART, PART + 1, 3 * PART + 7])
-@pytest.mark.parametrize("context", [nullcontext, fast_products])
+@pytest.mark.parametrize("context", [nullcontext, fast_matmul])
 def test_a_product_by_parts_is_the_product(inner: int, context: Callable[[], AbstractContextManager[None]]) -> None:
     torch.manual_seed(0)
     left, right = torch.randn(5, inner), torch.randn(inner, 6)
     with context():
-        found = product_by_parts(left, right)
+        found = matmul_by_parts(left, right)
     exact = left.double() @ right.double()
     assert (found - exact).norm() < 1e-6 * exact.norm()
 
@@ -275,4 +275,4 @@ def test_a_product_by_parts_is_the_product(inner: int, context: Callable[[], Abs
 def test_low_precision_is_rounded_once() -> None:
     torch.manual_seed(0)
     left, right = torch.rand(5, 40 * PART).bfloat16(), torch.rand(40 * PART, 6).bfloat16()
-    assert torch.equal(product_by_parts(left, right), left @ right)
+    assert torch.equal(matmul_by_parts(left, right), left @ right)

@@ -8,8 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from elmo_xlstm import threads
-from elmo_xlstm.threads import THREADS, WAITING, share_the_machine, threads_of_each, usable_cores
+from elmo_xlstm import machine
+from elmo_xlstm.machine import (
+    CACHE_CAPACITY,
+    KEPT_PRIMITIVES,
+    THREADS,
+    WAITING,
+    limit_primitive_cache,
+    share_the_machine,
+    threads_of_each,
+    usable_cores,
+)
 
 ROOT = Path(__file__).parents[1]
 PROGRAM = """
@@ -80,8 +89,8 @@ def test_a_container_has_no_more_threads_than_its_time_suffices_for(
     monkeypatch.delitem(sys.modules, "torch")
     monkeypatch.delenv(THREADS, raising=False)
     monkeypatch.setenv("OMP_WAIT_POLICY", "PASSIVE")
-    monkeypatch.setattr(threads, "_cores", lambda: 4)
-    monkeypatch.setattr(threads, "_quota", lambda: quota)
+    monkeypatch.setattr(machine, "_cores", lambda: 4)
+    monkeypatch.setattr(machine, "_quota", lambda: quota)
     share_the_machine()
     assert usable_cores() == cores and os.environ.get(THREADS) == (None if cores == 4 else str(cores))
     monkeypatch.setenv(THREADS, "9")
@@ -110,13 +119,51 @@ def test_the_quota_is_that_of_the_control_groups(
         path.write_text(text)
     if listed is not None:
         (tmp_path / "cgroup").write_text(listed)
-    assert threads._quota(tmp_path / "cgroup", tmp_path / "mounted") == quota
+    assert machine._quota(tmp_path / "cgroup", tmp_path / "mounted") == quota
 
 
 @pytest.mark.parametrize(("user", "each"), [("", ["6", "3", "1"]), ("4", ["4", "4", "4"])])
 def test_processes_share_the_cores_unless_the_user_has_set_their_threads(
     monkeypatch: pytest.MonkeyPatch, user: str, each: list[str]
 ) -> None:
-    monkeypatch.setattr(threads, "_set_by_user", user)
-    monkeypatch.setattr(threads, "usable_cores", lambda: 6)
+    monkeypatch.setattr(machine, "_set_by_user", user)
+    monkeypatch.setattr(machine, "usable_cores", lambda: 6)
     assert [threads_of_each(processes) for processes in (1, 2, 9)] == each
+
+
+TRAINING_STEPS = """
+import resource
+import torch
+from elmo_xlstm.machine import keep_freed_memory
+assert keep_freed_memory() is {expected}
+def work():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(5):
+        torch.ones(2**22)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+for _ in range(4):
+    work()  # until the heap has taken its shape
+print(work())
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="glibc's allocator")
+def test_freed_memory_is_used_again_without_page_faults() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", TRAINING_STEPS.format(expected=True)], capture_output=True, text=True, check=True
+    )
+    assert int(done.stdout) < 100  # 5 x 16 MiB are 20,480 pages
+
+
+@pytest.mark.skipif(sys.platform.startswith("linux"), reason="glibc's allocator")
+def test_other_systems_are_left_alone() -> None:
+    subprocess.run([sys.executable, "-c", TRAINING_STEPS.format(expected=False)], check=True)
+
+
+def test_the_number_of_kept_primitives_is_set_unless_the_user_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(CACHE_CAPACITY, "7")
+    limit_primitive_cache()
+    assert os.environ[CACHE_CAPACITY] == "7"
+    monkeypatch.delenv(CACHE_CAPACITY)
+    limit_primitive_cache()
+    assert os.environ[CACHE_CAPACITY] == KEPT_PRIMITIVES
