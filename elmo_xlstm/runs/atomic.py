@@ -1,6 +1,7 @@
 """Writing so that readers see the old content or the new one, never a part, whenever the process is killed."""
 
 from __future__ import annotations
+
 import ctypes
 import fcntl
 import os
@@ -9,14 +10,14 @@ import secrets
 import shutil
 import socket
 import stat
-from collections.abc import Iterator, Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import BinaryIO, TextIO
-from elmo_xlstm.runs.files import writing
-from elmo_xlstm.errors import UserError
 
+from elmo_xlstm.errors import UserError
+from elmo_xlstm.runs.files import writing
 
 HOST = re.sub(r"[^A-Za-z0-9]", "", socket.gethostname())[:24] or "host"
 PARTIAL = ".partial"

@@ -18,11 +18,10 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.distributed.tensor import DTensor, distribute_tensor
 
+from elmo_xlstm.errors import UserError
 from elmo_xlstm.runs.atomic import PARTIAL, replace_directory, restore_directory
 from elmo_xlstm.runs.checksums import CHECKSUMS_FILE, find_damage, written_files
-from elmo_xlstm.runs.files import writing
-from elmo_xlstm.errors import UserError
-from elmo_xlstm.runs.files import read_json
+from elmo_xlstm.runs.files import read_json, writing
 
 logger = logging.getLogger(__name__)
 

@@ -1,22 +1,24 @@
 """Checksums kept beside and inside files, so that a changed or cut one is never used unnoticed."""
 
 from __future__ import annotations
+
 import hashlib
 import json
 import os
-import safetensors
-import safetensors.torch
-import torch
-import numpy as np
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+import safetensors
+import safetensors.torch
+import torch
 from safetensors import SafetensorError
 from torch import Tensor
+
+from elmo_xlstm.errors import UserError
 from elmo_xlstm.runs.atomic import write_text_atomically
 from elmo_xlstm.runs.files import check_file, read_json, reading
-from elmo_xlstm.errors import UserError
-
 
 CHECKSUMS_FILE = "checksums.json"
 SEAL = "sha256"

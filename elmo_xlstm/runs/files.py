@@ -5,21 +5,23 @@ missing or is not what was written: the former says nothing of its content, so t
 """
 
 from __future__ import annotations
+
 import errno
 import json
+import math
 import os
-import stat
 import re
 import shutil
-import math
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from elmo_xlstm.config.plain_values import find_problem
-from elmo_xlstm.errors import UserError
+
 from safetensors import SafetensorError
 
+from elmo_xlstm.config.plain_values import find_problem
+from elmo_xlstm.errors import UserError
 
 LARGEST = 2**26
 """Bytes of a file that is read whole."""

@@ -12,12 +12,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
 
+from elmo_xlstm.config import Settings, validate
+from elmo_xlstm.errors import UserError
 from elmo_xlstm.runs.atomic import clear_left_overs, write_text_atomically
 from elmo_xlstm.runs.checksums import CHECKSUMS_FILE, written_files
-from elmo_xlstm.config import Settings, validate
-from elmo_xlstm.runs.files import writing
-from elmo_xlstm.errors import UserError
-from elmo_xlstm.runs.files import read_json
+from elmo_xlstm.runs.files import read_json, writing
 
 logger = logging.getLogger(__name__)
 

@@ -1,18 +1,19 @@
-
 from __future__ import annotations
+
 import errno
 import fcntl
 import os
-import pytest
 import stat
 import threading
 from pathlib import Path
 from typing import BinaryIO
-from elmo_xlstm.runs import atomic
-from elmo_xlstm.runs.atomic import HOST, clear_left_overs, exchange, replace_directory, write_atomically, open_output
-from elmo_xlstm.runs.files import DiskError
-from elmo_xlstm.errors import UserError
 
+import pytest
+
+from elmo_xlstm.errors import UserError
+from elmo_xlstm.runs import atomic
+from elmo_xlstm.runs.atomic import HOST, clear_left_overs, exchange, open_output, replace_directory, write_atomically
+from elmo_xlstm.runs.files import DiskError
 
 
 def test_replaces_the_file_and_leaves_nothing_beside_it(tmp_path: Path) -> None:

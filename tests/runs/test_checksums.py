@@ -1,18 +1,20 @@
-
 from __future__ import annotations
+
 import json
-import pytest
-import torch
-import numpy as np
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from hypothesis import given, settings, strategies as st
-from safetensors import SafetensorError
-from elmo_xlstm.runs.checksums import CHECKSUMS_FILE, find_damage, open_sealed, seal, write_checksums, require_finite
-from elmo_xlstm.runs.files import UnreadableError
-from elmo_xlstm.errors import UserError
 
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from safetensors import SafetensorError
+
+from elmo_xlstm.errors import UserError
+from elmo_xlstm.runs.checksums import CHECKSUMS_FILE, find_damage, open_sealed, require_finite, seal, write_checksums
+from elmo_xlstm.runs.files import UnreadableError
 
 
 @pytest.fixture

@@ -1,21 +1,32 @@
-
 from __future__ import annotations
+
 import errno
-import os
-import pytest
-import re
 import json
 import math
+import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+import pytest
+
 from elmo_xlstm.errors import UserError
-from elmo_xlstm.runs.files import UnreadableError, check_directory, check_file, read_file, read_json, reading, DiskError, writing, to_json
 from elmo_xlstm.runs.atomic import write_atomically
 from elmo_xlstm.runs.checkpoints import publish_directory
+from elmo_xlstm.runs.files import (
+    DiskError,
+    UnreadableError,
+    check_directory,
+    check_file,
+    read_file,
+    read_json,
+    reading,
+    to_json,
+    writing,
+)
 from elmo_xlstm.runs.run_directory import open_run
 from elmo_xlstm.text.tokenizer_experiment import TokenizerSettings
-
 
 
 def test_a_plain_file_and_a_link_to_its_neighbour(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

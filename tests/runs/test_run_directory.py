@@ -11,10 +11,10 @@ from typing import Any, ClassVar
 
 import pytest
 
-from elmo_xlstm.runs.atomic import HOST
-from elmo_xlstm.runs.checksums import write_checksums
 from elmo_xlstm.config import Settings, validate
 from elmo_xlstm.errors import UserError
+from elmo_xlstm.runs.atomic import HOST
+from elmo_xlstm.runs.checksums import write_checksums
 from elmo_xlstm.runs.run_directory import CONFIG_FILE, MARKER_FILE, RunSettings, open_run
 
 Content = dict[str, bytes]
