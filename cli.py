@@ -14,8 +14,7 @@ from typing import Annotated, Any
 
 import typer
 
-from elmo_xlstm.config import Settings, load_experiment, read_experiment
-from elmo_xlstm.config.settings import SettingsT
+from elmo_xlstm.config import Settings, SettingsT, load_experiment, read_experiment
 from elmo_xlstm.errors import UserError, printable
 from elmo_xlstm.machine import keep_freed_memory, limit_primitive_cache
 from elmo_xlstm.runs.interruption import Interrupted, terminable
