@@ -93,7 +93,7 @@ def tokenizer(
 ) -> None:
     """Train a WordPiece vocabulary on a text source."""
     from elmo_xlstm.runs.run_directory import open_run
-    from elmo_xlstm.text.tokenizer_experiment import TokenizerSettings, run_tokenizer_training
+    from elmo_xlstm.text.tokenizer_training import TokenizerSettings, run_tokenizer_training
 
     _refuse_several_processes("tokenizer")
     settings = _load(TokenizerSettings, config, override, ext_var, include_package, allow_imports, output=output)
@@ -453,7 +453,7 @@ def schema(
 ) -> None:
     """Print the JSON Schema of an experiment, for editors to complete and check by."""
     from elmo_xlstm.lm.pretraining_settings import PretrainSettings
-    from elmo_xlstm.text.tokenizer_experiment import TokenizerSettings
+    from elmo_xlstm.text.tokenizer_training import TokenizerSettings
     from tasks.finetuning import FinetuneSettings
     from tasks.suite.settings import SuiteSettings
 

@@ -24,8 +24,8 @@ from elmo_xlstm.lm.model_files import WEIGHTS_FILE as MODEL_WEIGHTS_FILE
 from elmo_xlstm.lm.model_files import find_model
 from elmo_xlstm.progress import Progress
 from elmo_xlstm.runs.atomic import write_atomically
-from elmo_xlstm.runs.checkpoints import publish_directory
 from elmo_xlstm.runs.checksums import CHECKSUMS_FILE, find_damage, write_checksums
+from elmo_xlstm.runs.directories import publish_directory
 from elmo_xlstm.runs.files import read_json, to_json
 from elmo_xlstm.runs.run_directory import CONFIG_FILE, MARKER_FILE, RunSettings, differences, read_config
 from elmo_xlstm.training import Trainer, seed_everything

@@ -17,7 +17,7 @@ from elmo_xlstm.runs.checkpoints import CheckpointDirectory
 from elmo_xlstm.runs.files import read_json
 from elmo_xlstm.runs.run_directory import CONFIG_FILE
 from elmo_xlstm.text import Tokenizer
-from elmo_xlstm.text.corpus_building import MANIFEST_FILE
+from elmo_xlstm.text.corpus import MANIFEST_FILE
 
 logger = logging.getLogger(__name__)
 

@@ -24,13 +24,13 @@ from elmo_xlstm.runs.checkpoints import (
     CheckpointDirectory,
     load_optimizer,
     load_random_state,
-    publish_directory,
     random_states,
     save_optimizer,
     save_random_state,
     whole_tensors,
 )
 from elmo_xlstm.runs.checksums import find_damage, write_checksums
+from elmo_xlstm.runs.directories import publish_directory
 from elmo_xlstm.runs.files import read_json, to_json
 from elmo_xlstm.text import Tokenizer
 

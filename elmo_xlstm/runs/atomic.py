@@ -1,29 +1,39 @@
-"""Writing so that readers see the old content or the new one, never a part, whenever the process is killed."""
+"""Writing files so that readers see the old content or the new one, never a part, whenever the process is killed."""
 
 from __future__ import annotations
 
-import ctypes
-import fcntl
+import errno
 import os
 import re
 import secrets
-import shutil
 import socket
 import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import BinaryIO, TextIO
 
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.runs.files import writing
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
 HOST = re.sub(r"[^A-Za-z0-9]", "", socket.gethostname())[:24] or "host"
-PARTIAL = ".partial"
-OLD = ".old"
-LEFT_OVER = re.compile(rf"\.(?P<name>.+?)(?:\.(?:[A-Za-z0-9]+-)?[0-9a-f]+\.tmp|\{PARTIAL}|\{OLD})")
-"""What a killed process can leave beside a file or directory of that name."""
+
+
+def lock_file(descriptor: int, wait: bool = False) -> None:
+    """Lock an open file or directory for this process and children that inherit it; the system frees it at their end.
+
+    Raises:
+        BlockingIOError: another process holds it.
+        OSError: the system or the file system has no such locks.
+    """
+    if fcntl is None:
+        raise OSError(errno.ENOTSUP, "this system has no locks on open files")
+    fcntl.flock(descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def write_atomically(path: Path, data: bytes) -> None:
@@ -58,7 +68,7 @@ def _temporary(path: Path) -> Iterator[BinaryIO]:
         with open(temporary, "xb") as file:
             try:
                 try:
-                    fcntl.flock(file, fcntl.LOCK_EX)
+                    lock_file(file.fileno(), wait=True)
                 except OSError:
                     pass  # a file system without locks, where nobody removes what others left
                 if os.fstat(file.fileno()).st_nlink:  # nobody took it for abandoned before it was locked
@@ -76,7 +86,7 @@ def _remove_abandoned(path: Path) -> None:
             temporary = path.with_name(name)
             try:
                 with open(temporary, "rb", opener=_without_waiting) as file:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    lock_file(file.fileno())
                     temporary.unlink()
             except OSError:
                 pass  # its writer lives or has just ended, or there are no locks to tell
@@ -84,77 +94,7 @@ def _remove_abandoned(path: Path) -> None:
 
 def _without_waiting(name: str, flags: int) -> int:
     """Open a file; one that is a pipe would wait for a writer."""
-    return os.open(name, flags | os.O_NONBLOCK)
-
-
-def replace_directory(new: Path, target: Path) -> None:
-    """Give a directory its name, in place of what has it; what was there is removed.
-
-    Where the system can exchange two names in one step (Linux, but not every file system), ``target`` is there at
-    every moment. Elsewhere a kill can leave it under the name that :func:`restore_directory` knows.
-    """
-    if not target.exists():
-        new.rename(target)
-        return
-    if exchange(new, target):
-        shutil.rmtree(new)
-        return
-    old = _old(target)
-    shutil.rmtree(old, ignore_errors=True)
-    target.rename(old)
-    try:
-        new.rename(target)
-    except OSError:
-        restore_directory(target)
-        raise
-    shutil.rmtree(old)
-
-
-def restore_directory(target: Path) -> None:
-    """Undo the first half of a replacement whose second half was never done."""
-    if not target.exists() and _old(target).is_dir():
-        _old(target).rename(target)
-
-
-def exchange(one: Path, other: Path) -> bool:
-    """Let two names of one file system change places in one step; False where that cannot be done."""
-    try:
-        rename = ctypes.CDLL(None, use_errno=True).renameat2
-    except (OSError, AttributeError, TypeError):
-        return False  # not Linux
-    here, exchange_names = -100, 2  # AT_FDCWD, RENAME_EXCHANGE
-    done: int = rename(here, os.fsencode(one), here, os.fsencode(other), exchange_names)
-    return done == 0
-
-
-def clear_left_overs(directory: Path, pattern: str) -> None:
-    """Remove what killed processes left beside files and directories that they were writing.
-
-    Nobody else may be writing there. A directory that was being replaced gets its name back.
-
-    Args:
-        directory: that holds them; nothing else in it is touched.
-        pattern: names of what was being written, as ``glob`` takes them.
-    """
-    for path in directory.glob(f".{pattern}.*"):
-        found = LEFT_OVER.fullmatch(path.name)
-        if not found or not fnmatchcase(found["name"], pattern):
-            continue
-        if path.name.endswith(OLD):
-            restore_directory(directory / found["name"])
-        remove(path)
-
-
-def remove(path: Path) -> None:
-    """Remove a file, a link or a whole directory, if it is there."""
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
-
-
-def _old(target: Path) -> Path:
-    return target.with_name(f".{target.name}{OLD}")
+    return os.open(name, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 @contextmanager

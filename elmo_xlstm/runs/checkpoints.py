@@ -1,15 +1,16 @@
-"""Checkpoints as directories that are whole or not there, with tensors in safetensors files and the rest as JSON."""
+"""Checkpoints of trainings: tensors in safetensors files, the rest as JSON, whole or not there, with checksums.
+
+A pretraining keeps numbered directories, since its models are large and may be sharded. A head keeps one sealed file
+(:mod:`elmo_xlstm.runs.checkpoint_file`), by the same functions for its optimizer.
+"""
 
 from __future__ import annotations
 
-import errno
 import json
 import logging
-import os
 import re
 import shutil
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,64 +20,13 @@ from torch import Tensor
 from torch.distributed.tensor import DTensor, distribute_tensor
 
 from elmo_xlstm.errors import UserError
-from elmo_xlstm.runs.atomic import PARTIAL, replace_directory, restore_directory
-from elmo_xlstm.runs.checksums import CHECKSUMS_FILE, find_damage, written_files
-from elmo_xlstm.runs.files import read_json, writing
+from elmo_xlstm.runs.checksums import find_damage
+from elmo_xlstm.runs.directories import PARTIAL
+from elmo_xlstm.runs.files import read_json
 
 logger = logging.getLogger(__name__)
 
 STATE_FILE = "state.json"
-
-
-@contextmanager
-def publish_directory(target: Path) -> Iterator[Path]:
-    """Yield a temporary directory beside ``target`` that replaces it when the block ends without an error.
-
-    Files are flushed to disk before the rename, so that a name never stands for half its content. What a killed
-    process left of an earlier call for ``target`` is removed. What others put into ``target``, by its list of
-    checksums, goes along into the new directory.
-
-    Raises:
-        DiskError: the disk is full or refuses; ``target`` is then as it was.
-    """
-    temporary = target.parent / f".{target.name}{PARTIAL}"
-    with writing(target):
-        if target.exists() and not target.is_dir():
-            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(target))
-        target.parent.mkdir(parents=True, exist_ok=True)
-        restore_directory(target)
-        shutil.rmtree(temporary, ignore_errors=True)
-        temporary.mkdir()
-        try:
-            yield temporary
-            _take_along(target, temporary)
-            for path in temporary.rglob("*"):
-                if path.is_file():
-                    _flush(path)
-            replace_directory(temporary, target)
-            _flush(target.parent)
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
-
-
-def _take_along(old: Path, new: Path) -> None:
-    """Copy the files that are not ours into the directory that replaces theirs."""
-    if not (old / CHECKSUMS_FILE).is_file():
-        return
-    ours = set(written_files(old))
-    for path in old.rglob("*"):
-        target = new / path.relative_to(old)
-        if path not in ours and not path.is_dir() and not target.exists():
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(path, target, follow_symlinks=False)
-
-
-def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def whole_tensors(values: Any) -> Any:
@@ -100,6 +50,36 @@ def placed_like(whole: Tensor, other: Tensor) -> Tensor:
     return whole.to(other.device)
 
 
+def split_optimizer(state: Mapping[str, Any]) -> tuple[dict[str, Tensor], dict[str, dict[str, Any]]]:
+    """The tensors of an optimizer's ``state_dict()``, as ``parameter.name``, and its numbers by parameter."""
+    tensors: dict[str, Tensor] = {}
+    numbers: dict[str, dict[str, Any]] = {}
+    for parameter, entries in state["state"].items():
+        for name, value in entries.items():
+            if isinstance(value, Tensor):
+                tensors[f"{parameter}.{name}"] = value.detach().to("cpu").contiguous()
+            else:
+                numbers.setdefault(str(parameter), {})[name] = value
+    return tensors, numbers
+
+
+def fill_optimizer(
+    optimizer: torch.optim.Optimizer,
+    tensors: Mapping[str, Tensor],
+    numbers: Mapping[str, Mapping[str, Any]],
+    groups: list[dict[str, Any]],
+) -> None:
+    """Put what :func:`split_optimizer` gave, and the groups, into an optimizer over the same parameters."""
+    state: dict[int, dict[str, Any]] = {int(parameter): dict(entries) for parameter, entries in numbers.items()}
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    for key, value in tensors.items():
+        index, _, name = key.partition(".")
+        parameter = parameters[int(index)]
+        same_shape = value.shape == parameter.shape  # not so the number of steps
+        state.setdefault(int(index), {})[name] = placed_like(value, parameter) if same_shape else value
+    optimizer.load_state_dict({"state": state, "param_groups": groups})
+
+
 def save_optimizer(optimizer: torch.optim.Optimizer, directory: Path, state: Mapping[str, Any] | None = None) -> None:
     """Write an optimizer's state: tensors to ``optimizer.safetensors``, numbers to ``optimizer.json``.
 
@@ -109,14 +89,7 @@ def save_optimizer(optimizer: torch.optim.Optimizer, directory: Path, state: Map
         state: its ``state_dict()`` with :func:`whole_tensors`, if its own are sharded.
     """
     state = optimizer.state_dict() if state is None else state
-    tensors: dict[str, Tensor] = {}
-    numbers: dict[str, dict[str, Any]] = {}
-    for parameter, entries in state["state"].items():
-        for name, value in entries.items():
-            if isinstance(value, Tensor):
-                tensors[f"{parameter}.{name}"] = value.contiguous()
-            else:
-                numbers.setdefault(str(parameter), {})[name] = value
+    tensors, numbers = split_optimizer(state)
     save_file(tensors, directory / "optimizer.safetensors")
     (directory / "optimizer.json").write_text(json.dumps({"state": numbers, "groups": state["param_groups"]}))
 
@@ -124,14 +97,7 @@ def save_optimizer(optimizer: torch.optim.Optimizer, directory: Path, state: Map
 def load_optimizer(optimizer: torch.optim.Optimizer, directory: Path) -> None:
     """Read what :func:`save_optimizer` wrote into an optimizer over the same parameters, sharded or not."""
     plain = read_json(directory / "optimizer.json")
-    state: dict[int, dict[str, Any]] = {int(parameter): entries for parameter, entries in plain["state"].items()}
-    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
-    for key, value in load_file(directory / "optimizer.safetensors").items():
-        index, _, name = key.partition(".")
-        parameter = parameters[int(index)]
-        same_shape = value.shape == parameter.shape  # not so the number of steps
-        state.setdefault(int(index), {})[name] = placed_like(value, parameter) if same_shape else value
-    optimizer.load_state_dict({"state": state, "param_groups": plain["groups"]})
+    fill_optimizer(optimizer, load_file(directory / "optimizer.safetensors"), plain["state"], plain["groups"])
 
 
 def random_states() -> dict[str, Tensor]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import logging
 import os
@@ -14,8 +13,9 @@ from typing import Any, ClassVar
 
 from elmo_xlstm.config import Settings, validate
 from elmo_xlstm.errors import UserError
-from elmo_xlstm.runs.atomic import clear_left_overs, write_text_atomically
+from elmo_xlstm.runs.atomic import lock_file, write_text_atomically
 from elmo_xlstm.runs.checksums import CHECKSUMS_FILE, written_files
+from elmo_xlstm.runs.directories import clear_left_overs
 from elmo_xlstm.runs.files import read_json, writing
 
 logger = logging.getLogger(__name__)
@@ -112,7 +112,7 @@ def _lock(descriptor: int, directory: Path, wait: float) -> None:
     end = time.monotonic() + wait
     while True:
         try:
-            return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return lock_file(descriptor)
         except BlockingIOError:
             if time.monotonic() >= end:
                 raise UserError(

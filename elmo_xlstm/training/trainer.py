@@ -20,11 +20,11 @@ from elmo_xlstm.config import Settings
 from elmo_xlstm.device import fast_matmul
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.progress import NullProgress, Progress, Work
+from elmo_xlstm.runs.checkpoint_file import CheckpointFiles, DamagedCheckpoint
 from elmo_xlstm.runs.interruption import Interrupted, finishing_step, stop_requested
 from elmo_xlstm.training.batching import length_buckets
 from elmo_xlstm.training.history import EpochRecord, History
 from elmo_xlstm.training.schedules import ConstantSchedule, Schedule, schedules
-from elmo_xlstm.training.state import CheckpointFiles, DamagedCheckpoint
 
 logger = logging.getLogger(__name__)
 

@@ -12,7 +12,8 @@ import pytest
 
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.runs import atomic
-from elmo_xlstm.runs.atomic import HOST, clear_left_overs, exchange, open_output, replace_directory, write_atomically
+from elmo_xlstm.runs.atomic import HOST, open_output, write_atomically
+from elmo_xlstm.runs.directories import clear_left_overs, exchange, replace_directory
 from elmo_xlstm.runs.files import DiskError
 
 

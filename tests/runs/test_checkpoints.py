@@ -12,10 +12,10 @@ from elmo_xlstm.runs.checkpoints import (
     CheckpointDirectory,
     load_optimizer,
     load_random_state,
-    publish_directory,
     save_optimizer,
     save_random_state,
 )
+from elmo_xlstm.runs.directories import publish_directory
 
 
 def content(directory: Path) -> dict[str, str]:

@@ -13,7 +13,7 @@ import pytest
 
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.runs.atomic import write_atomically
-from elmo_xlstm.runs.checkpoints import publish_directory
+from elmo_xlstm.runs.directories import publish_directory
 from elmo_xlstm.runs.files import (
     DiskError,
     UnreadableError,
@@ -26,7 +26,7 @@ from elmo_xlstm.runs.files import (
     writing,
 )
 from elmo_xlstm.runs.run_directory import open_run
-from elmo_xlstm.text.tokenizer_experiment import TokenizerSettings
+from elmo_xlstm.text.tokenizer_training import TokenizerSettings
 
 
 def test_a_plain_file_and_a_link_to_its_neighbour(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

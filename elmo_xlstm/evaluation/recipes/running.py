@@ -20,7 +20,7 @@ from elmo_xlstm.progress import Progress
 from elmo_xlstm.runs.run_directory import CONFIG_FILE, open_run
 from elmo_xlstm.terminal import report_crash
 from elmo_xlstm.text.tokenizer import TOKENIZER_FILE
-from elmo_xlstm.text.tokenizer_experiment import TokenizerSettings, run_tokenizer_training
+from elmo_xlstm.text.tokenizer_training import TokenizerSettings, run_tokenizer_training
 
 logger = logging.getLogger(__name__)
 

@@ -1,12 +1,15 @@
-"""What all text sources can be told: a label, and how much of them is used."""
+"""The interface and settings that all text sources share, and the registry that a configuration chooses them from."""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
 
 from pydantic import Field
 
-from elmo_xlstm.config import Settings
+from elmo_xlstm.config import Registry, Settings
 
 
 class SourceSettings(Settings):
@@ -42,3 +45,36 @@ def file_label(path: str) -> str:
     """A file's name without its endings: ``news`` for ``texts/news.txt.xz``."""
     name = path.rstrip("/").rpartition("/")[2]
     return name.lstrip(".").partition(".")[0] or name
+
+
+@dataclass(frozen=True)
+class Document:
+    """A text as its source gives it.
+
+    Attributes:
+        text: the raw text, markup and all.
+        origin: where it comes from, for messages: ``file:line``, a title or a row number.
+        markup: ``wikitext`` has to be parsed before it is cleaned; the parser is slow, so that is
+            left to the worker processes.
+    """
+
+    text: str
+    origin: str
+    markup: Literal["plain", "wikitext"] = "plain"
+
+
+sources = Registry("text source")
+
+
+class TextSource(Protocol):
+    """A collection of documents that can be read any number of times, in the same order."""
+
+    def __iter__(self) -> Iterator[Document]:
+        """The documents.
+
+        Raises:
+            UserError: something cannot be read; says where.
+        """
+
+    def fingerprint(self) -> dict[str, Any]:
+        """JSON values that change when the documents would."""

@@ -1,10 +1,13 @@
-"""Training a WordPiece vocabulary."""
+"""Training a WordPiece vocabulary, on texts or as an experiment with sources and cleaning."""
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, ClassVar
 
 import tokenizers
 from pydantic import Field
@@ -12,9 +15,12 @@ from tokenizers import models, trainers
 
 from elmo_xlstm.config import Settings
 from elmo_xlstm.errors import UserError
-from elmo_xlstm.text.tokenizer import Tokenizer, check_texts
-from elmo_xlstm.text.tokenizer_casing import set_lower_case
-from elmo_xlstm.text.tokenizer_loading import bert_tokenizer
+from elmo_xlstm.progress import NullProgress, Progress
+from elmo_xlstm.runs.run_directory import RunSettings
+from elmo_xlstm.text.cleaning import Cleaner
+from elmo_xlstm.text.sources import sources as text_sources
+from elmo_xlstm.text.tokenizer import SETTINGS_FILE, TOKENIZER_FILE, Tokenizer, check_texts
+from elmo_xlstm.text.tokenizer_definition import bert_tokenizer, set_lower_case
 
 SPECIAL_TOKENS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 WORDS_PER_TEXT = 1000
@@ -114,3 +120,47 @@ def _repeated(words: Mapping[str, int]) -> Iterator[str]:
     for word, count in words.items():
         for start in range(0, count, WORDS_PER_TEXT):
             yield " ".join([word] * min(WORDS_PER_TEXT, count - start))
+
+
+class TokenizerSettings(RunSettings):
+    """A vocabulary to be trained."""
+
+    kind: ClassVar[str] = "tokenizer"
+    written: ClassVar[tuple[str, ...]] = (TOKENIZER_FILE, SETTINGS_FILE)
+
+    sources: list[Annotated[Any, text_sources]] = Field(min_length=1)
+    """Where the documents come from; their shares and repeats weigh the words."""
+    cleaning: Cleaner.Config = Cleaner.Config()
+    wordpiece: WordPieceConfig
+    output: str = "runs/tokenizer"
+    """Directory of the tokenizer."""
+
+
+def run_tokenizer_training(settings: TokenizerSettings, directory: Path, progress: Progress | None = None) -> Tokenizer:
+    """Train a vocabulary and save it.
+
+    Args:
+        settings: of the experiment.
+        directory: of the run, opened with :func:`~elmo_xlstm.runs.run_directory.open_run`.
+        progress: counts documents.
+
+    Raises:
+        UserError: a source cannot be read or holds no text.
+    """
+    sources = [source.build() for source in settings.sources]
+    cleaner = settings.cleaning.build()
+
+    def texts() -> Iterator[str]:
+        with (progress or NullProgress()).task("read documents") as work:
+            for weights, source in zip(settings.sources, sources, strict=True):
+                for document in source:
+                    work.advance()
+                    if not weights.uses(document.text):
+                        continue
+                    cleaned = cleaner.clean_document(document)
+                    if isinstance(cleaned, str):
+                        yield from itertools.repeat(cleaned, weights.repeat)
+
+    tokenizer = train_wordpiece(settings.wordpiece, texts())
+    tokenizer.save(directory)
+    return tokenizer

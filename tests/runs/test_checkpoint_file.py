@@ -7,8 +7,8 @@ import torch
 from torch import nn
 
 from elmo_xlstm.errors import UserError
+from elmo_xlstm.runs.checkpoint_file import CheckpointFiles
 from elmo_xlstm.runs.files import UnreadableError
-from elmo_xlstm.training.state import CheckpointFiles
 
 
 def make(width: int = 3) -> tuple[nn.Module, torch.optim.Optimizer]:

@@ -8,8 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from elmo_xlstm.config import validate
 from elmo_xlstm.errors import UserError
-from elmo_xlstm.text.wordpiece import WordPieceConfig, train_wordpiece
+from elmo_xlstm.runs.run_directory import open_run
+from elmo_xlstm.text.tokenizer_training import (
+    TokenizerSettings,
+    WordPieceConfig,
+    run_tokenizer_training,
+    train_wordpiece,
+)
 
 SYLLABLES = "ma kan mi num per gi ba ca tu lis ru mah ja lan Ja kar ta Ban dung".split()
 
@@ -39,7 +46,7 @@ def test_same_texts_in_any_order_and_any_process_give_the_same_vocabulary() -> N
     reference = train_wordpiece(config, sample_texts()).fingerprint
     assert train_wordpiece(config, reversed(sample_texts())).fingerprint == reference
     script = (
-        "from elmo_xlstm.text.wordpiece import *; import sys; "
+        "from elmo_xlstm.text.tokenizer_training import *; import sys; "
         "print(train_wordpiece(WordPieceConfig(vocab_size=150, lower_case=True), sys.stdin).fingerprint)"
     )
     root = Path(__file__).parents[2]
@@ -82,3 +89,21 @@ def test_no_text_and_too_small_vocabularies_are_refused() -> None:
         train_wordpiece(WordPieceConfig(lower_case=True), ["", " "])
     with pytest.raises(UserError, match="vocab_size=10 is less than the"):
         train_wordpiece(WordPieceConfig(vocab_size=10, lower_case=True), sample_texts(3))
+
+
+def test_two_processes_do_not_write_one_tokenizer(tmp_path: Path) -> None:
+    (tmp_path / "text.txt").write_text("ibu pergi ke pasar dan ayah pergi ke sawah\n" * 5)
+    values = {
+        "sources": [{"type": "local", "paths": [str(tmp_path / "text.txt")], "documents": "line"}],
+        "cleaning": {"min_characters": 1},
+        "wordpiece": {"vocab_size": 60, "lower_case": True},
+    }
+    settings, directory = validate(TokenizerSettings, values), tmp_path / "tokenizer"
+    with open_run(directory, settings):
+        before = set(directory.iterdir())
+        with pytest.raises(UserError, match="another process is at work"), open_run(directory, settings, force=True):
+            pass
+        assert set(directory.iterdir()) == before
+        assert run_tokenizer_training(settings, directory).vocab_size <= 60
+    with open_run(directory, settings, force=True):  # what the first run wrote is all known to be a tokenizer's
+        assert set(directory.iterdir()) == before

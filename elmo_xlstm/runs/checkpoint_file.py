@@ -1,4 +1,4 @@
-"""Checkpoints of a training run: safetensors and JSON, each written whole or not at all, with a checksum inside."""
+"""The checkpoint of a head's training: one sealed safetensors file, replaced as one."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import safetensors
 import torch
+from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.runs.atomic import write_atomically
+from elmo_xlstm.runs.checkpoints import fill_optimizer, split_optimizer
 from elmo_xlstm.runs.checksums import open_sealed, seal
 
 
@@ -50,24 +51,20 @@ class CheckpointFiles:
             new: whether they are the model's present weights.
         """
         self.directory.mkdir(parents=True, exist_ok=True)
-        weights = _on_cpu(model.state_dict())
+        # copies, since safetensors takes no tensors that share memory
+        weights = {name: value.detach().to("cpu", copy=True).contiguous() for name, value in model.state_dict().items()}
         if new:
             write_atomically(self._best(best_epoch), seal(weights))
-        tensors = {f"model/{name}": tensor for name, tensor in weights.items()}
         state = optimizer.state_dict()
-        plain: dict[str, dict[str, Any]] = {}
-        for index, entries in state["state"].items():
-            for name, value in entries.items():
-                if isinstance(value, Tensor):
-                    tensors[f"optimizer/{index}/{name}"] = value.detach().to("cpu", copy=True).contiguous()
-                else:
-                    plain.setdefault(str(index), {})[name] = value
+        moments, numbers = split_optimizer(state)
         random_values, random_tensors = _random_state()
         header = {
             "values": dict(values),
-            "optimizer": {"plain": plain, "param_groups": state["param_groups"]},
+            "optimizer": {"plain": numbers, "param_groups": state["param_groups"]},
             "random": random_values,
         }
+        tensors = {f"model/{name}": tensor for name, tensor in weights.items()}
+        tensors |= {f"optimizer/{name.replace('.', '/', 1)}": tensor for name, tensor in moments.items()}
         write_atomically(self.latest, seal({**tensors, **random_tensors}, {"state": json.dumps(header)}))
         for path in self.directory.glob("best-*.safetensors"):
             if path != self._best(best_epoch):
@@ -105,15 +102,9 @@ class CheckpointFiles:
             UserError: the file is damaged or belongs to another model.
         """
         header, tensors = self._read()
-        self._load(model, {name[6:]: tensor for name, tensor in tensors.items() if name.startswith("model/")})
-        state: dict[int, dict[str, Any]] = {
-            int(i): dict(entries) for i, entries in header["optimizer"]["plain"].items()
-        }
-        for name, tensor in tensors.items():
-            if name.startswith("optimizer/"):
-                _, index, key = name.split("/", 2)
-                state.setdefault(int(index), {})[key] = tensor
-        optimizer.load_state_dict({"state": state, "param_groups": header["optimizer"]["param_groups"]})
+        self._load(model, _below("model/", tensors))
+        moments = {name.replace("/", ".", 1): tensor for name, tensor in _below("optimizer/", tensors).items()}
+        fill_optimizer(optimizer, moments, header["optimizer"]["plain"], header["optimizer"]["param_groups"])
         _restore_random_state(header["random"], tensors)
 
     def restore_best(self, model: nn.Module, best_epoch: int) -> None:
@@ -128,7 +119,7 @@ class CheckpointFiles:
         path = self._best(best_epoch)
         try:
             return open_sealed(path)[0]
-        except (OSError, safetensors.SafetensorError, ValueError) as error:
+        except (OSError, SafetensorError, ValueError) as error:
             raise DamagedCheckpoint(f"{path}: cannot be read ({error}); train again with --force") from None
 
     def _best(self, epoch: int) -> Path:
@@ -139,7 +130,7 @@ class CheckpointFiles:
             tensors, metadata = open_sealed(self.latest)
             header: dict[str, Any] = json.loads(metadata["state"])
             return header, tensors
-        except (OSError, safetensors.SafetensorError, TypeError, KeyError, ValueError) as error:
+        except (OSError, SafetensorError, TypeError, KeyError, ValueError) as error:
             raise DamagedCheckpoint(f"{self.latest}: damaged checkpoint ({error}); train again with --force") from None
 
     def _load(self, model: nn.Module, weights: dict[str, Tensor]) -> None:
@@ -151,9 +142,8 @@ class CheckpointFiles:
             ) from None
 
 
-def _on_cpu(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Copies that share no memory with each other, as safetensors wants them."""
-    return {name: tensor.detach().to("cpu", copy=True).contiguous() for name, tensor in tensors.items()}
+def _below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
 
 
 def _random_state() -> tuple[dict[str, Any], dict[str, Tensor]]:
