@@ -21,12 +21,16 @@ class Interrupted(SystemExit):
     Args:
         number: of the signal.
         saved: what was saved and where, in words; empty if there was nothing to save.
+
+    Attributes:
+        resumable: whether there is a run for ``--resume`` to go on with.
     """
 
     def __init__(self, number: int, saved: str = "") -> None:
         super().__init__(128 + number)
         self.number = number
         self.saved = saved
+        self.resumable = False
 
     def __str__(self) -> str:
         name = "Ctrl-C" if self.number == signal.SIGINT else signal.Signals(self.number).name
@@ -74,6 +78,24 @@ def terminable() -> Iterator[None]:
     """Within the block SIGTERM raises :class:`Interrupted`, so that what is half-written is cleared away."""
     with _handling(_end, signal.SIGTERM):
         yield
+
+
+@contextmanager
+def resumable() -> Iterator[None]:
+    """Within the block an interruption leaves a run that ``--resume`` goes on with.
+
+    Raises:
+        Interrupted: in place of KeyboardInterrupt, too.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        end = Interrupted(signal.SIGINT)
+        end.resumable = True
+        raise end from None
+    except Interrupted as end:
+        end.resumable = True
+        raise
 
 
 def _note(number: int, _: FrameType | None) -> None:
