@@ -14,10 +14,10 @@ from benchmarks.results import Measurement, Result, make_result, timed
 from benchmarks.sentences import Words
 from benchmarks.session import Session
 from benchmarks.sizes import SIZES, Size
+from elmo_xlstm.device import fast_matmul
 from elmo_xlstm.embedding import ElmoEmbedder
 from elmo_xlstm.embedding.precision import Precision
 from elmo_xlstm.pretrained import DEFAULT_MODEL, bundled_model
-from elmo_xlstm.products import fast_products
 
 BERT_BASE = "BERT-base"
 BERT_BASE_TUNED = BERT_BASE + OUR_SETTINGS
@@ -58,7 +58,7 @@ def measure_bundled(
 
     runs: dict[str, Callable[[], object]] = {name: _embedding(embedder, chosen) for name, embedder in ours.items()}
     runs[BERT_BASE] = _embedding(transformer, chosen)
-    runs[BERT_BASE_TUNED] = fast_products()(runs[BERT_BASE])
+    runs[BERT_BASE_TUNED] = fast_matmul()(runs[BERT_BASE])
     if "bf16" in precisions:
         runs[BERT_BASE_BF16] = under_autocast
     runs = {name: run for name, run in runs.items() if session.wants(name)}

@@ -17,7 +17,7 @@ from benchmarks.process import in_own_process
 from benchmarks.results import Measurement, Result, make_result
 from benchmarks.session import Session
 from benchmarks.sizes import SIZES
-from elmo_xlstm.allocator import keep_freed_memory
+from elmo_xlstm.machine import keep_freed_memory
 
 SPINNING = "spinning threads"
 WAITING = {

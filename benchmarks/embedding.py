@@ -22,9 +22,9 @@ from benchmarks.package_model import with_package_stacks
 from benchmarks.results import PEAK, Measurement, Result, make_result
 from benchmarks.sentences import Words
 from benchmarks.session import Session
+from elmo_xlstm.device import fast_matmul
 from elmo_xlstm.embedding import ElmoEmbedder
 from elmo_xlstm.lm import BiXLSTM
-from elmo_xlstm.products import fast_products
 from elmo_xlstm.text import Tokenizer
 
 OURS_RANDOM = "ours, random batches"
@@ -152,12 +152,12 @@ def _fixed(session: Session) -> list[Measurement]:
     runs = {
         OURS: Run(encode_as_embedder(session, model, "fp32", input_ids)),
         OURS_BF16: Run(encode_as_embedder(session, model, "bf16", input_ids), "bf16"),
-        COMPILED: Run(fast_products()(partial(encode, compiled, input_ids))),
+        COMPILED: Run(fast_matmul()(partial(encode, compiled, input_ids))),
         PACKAGE: Run(partial(encode, package, input_ids)),
-        PACKAGE_TUNED: Run(fast_products()(partial(encode, package, input_ids))),
+        PACKAGE_TUNED: Run(fast_matmul()(partial(encode, package, input_ids))),
         PACKAGE_BF16: Run(partial(under_autocast, session, partial(encode, package, input_ids)), "bf16"),
         BERT: Run(run_bert),
-        BERT_TUNED: Run(fast_products()(run_bert)),
+        BERT_TUNED: Run(fast_matmul()(run_bert)),
         BERT_BF16: Run(partial(under_autocast, session, run_bert), "bf16"),
     }
     if session.device.type == "cpu":
@@ -183,7 +183,7 @@ def _sentences(session: Session, sentences: list[Words], tokenizer: Tokenizer, p
         PACKAGE_TUNED: Run(partial(package, sentences)),
         PACKAGE_BF16: Run(default_products()(partial(under_autocast, session, partial(package, sentences))), "bf16"),
         BERT: Run(partial(beside, sentences)),
-        BERT_TUNED: Run(fast_products()(partial(beside, sentences))),
+        BERT_TUNED: Run(fast_matmul()(partial(beside, sentences))),
         BERT_BF16: Run(partial(under_autocast, session, partial(beside, sentences)), "bf16"),
     }
     if session.device.type == "cpu":

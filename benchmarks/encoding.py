@@ -10,11 +10,11 @@ from torch import Tensor
 
 from benchmarks.lstm_models import LSTMLanguageModel
 from benchmarks.session import Session
+from elmo_xlstm.device import fast_matmul
 from elmo_xlstm.embedding.embedder import TOKEN_BUDGET
 from elmo_xlstm.embedding.frozen_model import FrozenModel
 from elmo_xlstm.embedding.precision import Precision
 from elmo_xlstm.lm import BiXLSTM
-from elmo_xlstm.products import fast_products
 
 
 @torch.inference_mode()
@@ -33,7 +33,7 @@ def encode_as_embedder(
     frozen = FrozenModel(model, precision)
     parts = input_ids.split(max(1, TOKEN_BUDGET // input_ids.shape[1]))
     run_parts = torch.inference_mode()(lambda: [frozen.encode_layers(part, torch.ones_like(part)) for part in parts])
-    return fast_products()(run_parts)
+    return fast_matmul()(run_parts)
 
 
 def under_autocast(session: Session, run: Callable[[], object]) -> object:

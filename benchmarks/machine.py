@@ -9,8 +9,8 @@ import torch
 
 from benchmarks.results import PEAK, Measurement, Result, make_result
 from benchmarks.session import Session
+from elmo_xlstm.device import fast_matmul, matmul_by_parts
 from elmo_xlstm.lm.losses.cross_entropy import CHUNK_ROWS
-from elmo_xlstm.products import fast_products, product_by_parts
 
 COPY = "memory copy"
 WHOLE = "product with a long inner dimension, whole"  # of the soft-max loss's backward pass
@@ -29,7 +29,7 @@ def matrix_product(session: Session, precision: str) -> tuple[Callable[[], objec
     left, right = torch.randn(2, n, n, device=session.device).to(dtype)
     output = torch.empty_like(left)
 
-    @fast_products()
+    @fast_matmul()
     def multiply() -> None:
         for _ in range(products):
             torch.mm(left, right, out=output)
@@ -47,8 +47,8 @@ def measure_machine(session: Session) -> Result:
     if session.device.type == "cpu":
         size = session.size
         left, right = torch.randn(CHUNK_ROWS, size.vocab_size), torch.randn(size.vocab_size, size.embedding_dim)
-        for name, multiply in ((WHOLE, torch.matmul), (BY_PARTS, product_by_parts)):
-            runs[name, "fp32"] = fast_products()(partial(multiply, left, right))
+        for name, multiply in ((WHOLE, torch.matmul), (BY_PARTS, matmul_by_parts)):
+            runs[name, "fp32"] = fast_matmul()(partial(multiply, left, right))
             work[name, "fp32"] = {"flops": 2.0 * CHUNK_ROWS * right.numel()}
     source = torch.ones(COPIED_FLOATS if session.size.name != "tiny" else 1024, device=session.device)
     target = torch.empty_like(source)

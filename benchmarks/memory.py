@@ -14,7 +14,7 @@ from benchmarks.results import Measurement, Result, make_result
 from benchmarks.session import Session
 from benchmarks.shapes import CHOSEN, Shape, by_length, fitting_contenders
 from benchmarks.sizes import SIZES
-from elmo_xlstm.allocator import keep_freed_memory
+from elmo_xlstm.machine import keep_freed_memory
 
 STEPS = 2  # the first one also allocates the optimizer's state
 

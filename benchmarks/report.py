@@ -9,7 +9,7 @@ from statistics import median
 from benchmarks import bundled, contenders, embedding, quality, store
 from benchmarks.plots import PER_TOKEN, draw
 from benchmarks.results import PEAK, Measurement, Result, table_rows
-from elmo_xlstm.atomic import write_text_atomically
+from elmo_xlstm.runs.atomic import write_text_atomically
 
 INTRODUCTION = """\
 # Performance
@@ -83,12 +83,12 @@ METHOD = """\
 - **Our settings** are the next two points. All contenders have them but *xlstm package* and *BERT*, which run as their
   READMEs use them; *…, our settings* is the same with those that ours have in that table, so that what is left of the
   difference is the code's.
-- **What multiplies matrices** (`elmo_xlstm/products.py`): torch's builds for x86 take MKL, which on AMD's processors
+- **What multiplies matrices** (`elmo_xlstm/device.py`): torch's builds for x86 take MKL, which on AMD's processors
   computes with AVX2. On such a processor with AVX-512 our code leaves products of float32 matrices to oneDNN, which
   torch brings, too, and which is as exact; the matrix product that counts as the peak is then oneDNN's. The machine's
   table *mkl* was made with `ELMO_XLSTM_ONEDNN=0`, which turns that off. On other processors nothing changes; LSTM
   layers, bf16 and int8 are oneDNN's everywhere.
-- **Freed memory** is kept by our training (`elmo_xlstm/allocator.py`): glibc's allocator otherwise fetches every large
+- **Freed memory** is kept by our training (`elmo_xlstm/machine.py`): glibc's allocator otherwise fetches every large
   block anew, page by page, and clears each page. So it is in tables of training and of the feature store, in ours alone
   in those of memory and nowhere in those of embedding. What it is worth depends on how dear a page fault is; virtual
   machines that return memory to their host pay most. At size base the package with it and the package without it do not
@@ -101,7 +101,7 @@ METHOD = """\
   processes counts. A single process has the threads of the tokenizers library, one a core, which cut the text while
   Python cleans it on one; *on 1 core* it has one thread. Worker processes start from 32 MB of text on. Memory is the
   highest resident memory of the process that held most.
-- **Waiting threads** sleep (`elmo_xlstm/threads.py`). By default those of OpenMP spin, as they did in tables older than
+- **Waiting threads** sleep (`elmo_xlstm/machine.py`). By default those of OpenMP spin, as they did in tables older than
   that of `busy`: beside other work, this takes the core that another thread needs. `busy` times the second step of a
   fresh process for each value, with one process beside it that computes without a pause, and without.
 - **Inputs** are random pieces, as unevenly frequent as words; weights are random. bf16 is measured only where the

@@ -12,7 +12,7 @@ from benchmarks.results import Measurement, Result, make_result, timed
 from benchmarks.session import Session
 from benchmarks.sizes import Size
 from benchmarks.training import AS_IT_COMES
-from elmo_xlstm.allocator import keep_freed_memory
+from elmo_xlstm.machine import keep_freed_memory
 
 CHOSEN = (OURS, SAMPLED, PACKAGE, LSTM)
 Shape = tuple[dict[str, str | int], Size]  # what tables call it, and the size with that batch and length

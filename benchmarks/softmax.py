@@ -15,8 +15,8 @@ from benchmarks.flops import TRAINING
 from benchmarks.machine import matrix_product
 from benchmarks.results import PEAK, Measurement, Result, make_result
 from benchmarks.session import Session
+from elmo_xlstm.device import fast_matmul
 from elmo_xlstm.lm.losses import FullSoftmax
-from elmo_xlstm.products import fast_products
 
 Loss = Callable[[Tensor, Tensor, Tensor], Tensor]  # of (tokens, dim), (vocabulary, dim) and (tokens,): a sum in nats
 
@@ -104,7 +104,7 @@ def measure_softmax(session: Session) -> Result:
     return make_result(session, "softmax", TORCH, measurements, notes)
 
 
-@fast_products()
+@fast_matmul()
 def _step(session: Session, precision: str, loss: Loss, hidden: Tensor, weight: Tensor, targets: Tensor) -> Any:
     """The loss, after its gradients have been computed."""
     with session.autocast(precision):

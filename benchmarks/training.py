@@ -9,7 +9,7 @@ from benchmarks.contenders import CONTENDERS, PACKAGE, Contender, Contenders
 from benchmarks.machine import matrix_product
 from benchmarks.results import PEAK, Measurement, Result, make_result
 from benchmarks.session import Session
-from elmo_xlstm.allocator import keep_freed_memory
+from elmo_xlstm.machine import keep_freed_memory
 
 AS_IT_COMES = (
     f"All but {PACKAGE}, which runs as it comes, have our pretraining's settings: freed memory is kept by the process, "

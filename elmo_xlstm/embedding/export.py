@@ -16,8 +16,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from elmo_xlstm.checkpoints import publish_directory
-from elmo_xlstm.checksums import CHECKSUMS_FILE, write_checksums
 from elmo_xlstm.embedding.embedder import ElmoEmbedder
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.lm.encoder import encoder_weights, make_encoder
@@ -29,6 +27,8 @@ from elmo_xlstm.lm.provenance import read_provenance, write_provenance
 from elmo_xlstm.lm.scoring import score_paths
 from elmo_xlstm.lm.validation import Validation
 from elmo_xlstm.pretrained import PROVENANCE_FILE
+from elmo_xlstm.runs.checksums import CHECKSUMS_FILE, write_checksums
+from elmo_xlstm.runs.directories import publish_directory
 from elmo_xlstm.text import Tokenizer
 
 STORAGE_FORMATS = {"int8": torch.float16, "fp16": torch.float16, "fp32": torch.float32}

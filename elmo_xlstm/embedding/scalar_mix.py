@@ -9,8 +9,7 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from elmo_xlstm.config import Settings
-from elmo_xlstm.config.errors import ConfigError
+from elmo_xlstm.config import ConfigError, Settings
 
 
 class ScalarMix(nn.Module):

@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from elmo_xlstm.config import Settings
-from elmo_xlstm.threads import usable_cores
+from elmo_xlstm.machine import usable_cores
 
 PACKAGES = ("torch", "transformers", "tokenizers", "numpy", "seqeval", "scikit-learn")
 

@@ -12,12 +12,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, Field, StringConstraints, field_validator, model_validator
 
-from elmo_xlstm.atomic import write_text_atomically
 from elmo_xlstm.config import ConfigError, Settings, validate
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.evaluation.environment import Hardware
 from elmo_xlstm.evaluation.outcomes import Outcomes
-from elmo_xlstm.files import read_json
+from elmo_xlstm.runs.atomic import write_text_atomically
+from elmo_xlstm.runs.files import read_json
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$", max_length=100)]
 """A name that is also a file name on every system."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from elmo_xlstm.config.errors import suggestion
+from elmo_xlstm.config import suggestion
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.text.sources.huggingface import no_foreign_code
 from tasks.own_data.settings import OwnHubData

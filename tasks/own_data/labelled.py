@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 
 from elmo_xlstm.config import Settings
 from elmo_xlstm.errors import UserError
-from elmo_xlstm.text.sources.compression import format_suffix
+from elmo_xlstm.text.sources.files import format_suffix
 from tasks.own_data.hub import HubSplit, read_hub_split
 from tasks.own_data.settings import OwnData, OwnFiles, OwnHubData
 from tasks.own_data.splits import OwnSplits, checksums, read_splits

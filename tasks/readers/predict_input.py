@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from elmo_xlstm.errors import UserError
-from elmo_xlstm.text.sources.compression import format_suffix
+from elmo_xlstm.text.sources.files import format_suffix
 from tasks.readers.json_line import parse_json
 from tasks.readers.problems import filled_lines, parse_rows
 from tasks.readers.sentence import TaggedSentence

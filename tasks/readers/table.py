@@ -10,8 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from elmo_xlstm.config import Settings
-from elmo_xlstm.config.errors import suggestion
+from elmo_xlstm.config import Settings, suggestion
 from elmo_xlstm.errors import UserError
 from tasks.readers.columns import is_header, most_common, other_separator, shown_separator
 from tasks.readers.labelled import LabelledReading, LabelledText

@@ -7,14 +7,14 @@ from itertools import zip_longest
 from os.path import commonprefix
 from pathlib import Path
 
-from elmo_xlstm.atomic import write_text_atomically
 from elmo_xlstm.evaluation.leaderboard.board import Board
 from elmo_xlstm.evaluation.leaderboard.csv_rows import render_csv
 from elmo_xlstm.evaluation.leaderboard.html_page import render_html
 from elmo_xlstm.evaluation.leaderboard.markdown import render_markdown
 from elmo_xlstm.evaluation.leaderboard.pictures import Picture, pictures
 from elmo_xlstm.evaluation.leaderboard.svg import data_digest, digests_only, is_ours, placeholder
-from elmo_xlstm.files import read_file
+from elmo_xlstm.runs.atomic import write_text_atomically
+from elmo_xlstm.runs.files import read_file
 
 PLOTS = "plots"
 PAGE = "leaderboard.html"

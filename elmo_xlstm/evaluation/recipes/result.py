@@ -6,11 +6,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-from elmo_xlstm.atomic import write_text_atomically
 from elmo_xlstm.config import Settings, validate
 from elmo_xlstm.evaluation.environment import Hardware
-from elmo_xlstm.files import read_json
 from elmo_xlstm.lm.validation import Validation
+from elmo_xlstm.runs.atomic import write_text_atomically
+from elmo_xlstm.runs.files import read_json
 
 DIGITS = 9
 

@@ -9,7 +9,7 @@ import pytest
 from elmo_xlstm.config import ConfigError, validate
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.evaluation.results import load_results
-from elmo_xlstm.run_directory import open_run
+from elmo_xlstm.runs.run_directory import open_run
 from tasks.finetuning import FinetuneSettings, FinishedRun, describe_finetuning, run_finetuning
 from tasks.indonlu import datasets
 from tasks.question import QuestionTask  # noqa: F401 (registers the task)
