@@ -6,10 +6,6 @@ import re
 from pathlib import Path
 from typing import Any
 
-from benchmarks.bundled import BERT_BASE, BERT_BASE_BF16, CHOSEN
-from benchmarks.contenders import OURS
-from benchmarks.embedding import OURS_BF16, OURS_INT8
-from benchmarks.results import read_results
 from elmo_xlstm import BiXLSTM
 from elmo_xlstm.lm.provenance import read_provenance
 from elmo_xlstm.pretrained import bundled_model
@@ -43,17 +39,6 @@ def test_sizes() -> None:
     size = (bundled_model() / "model.safetensors").stat().st_size
     assert f"**On disk:** {size / 1e6:.1f} MB" in CARD
     assert provenance["weights"]["storage"] == "fp16" and "matrices in fp16" in CARD
-
-
-def test_speeds_are_those_of_the_stored_table() -> None:
-    [table] = [result for result in read_results(ROOT / "benchmarks/results") if result.command == "bundled"]
-    names = (OURS, OURS_BF16, OURS_INT8, BERT_BASE, BERT_BASE_BF16)
-    speeds = [measurement.rate("words") for name in names if (measurement := table.find(name, {"input": CHOSEN}))]
-    ours, bf16, int8, beside, beside_bf16 = (f"{speed:,.0f}" for speed in speeds if speed)
-    assert (
-        f"{ours} words per second on two CPU cores in fp32, {bf16} in bf16, {int8} in int8, where BERT-base has "
-        f"{beside}, and {beside_bf16} in bf16"
-    ) in " ".join(CARD.split())
 
 
 def test_training_text() -> None:
