@@ -17,7 +17,9 @@ MODEL_DIRECTORY = "model"
 WEIGHTS_FILE = "model.safetensors"
 
 
-def save_model(model: BiXLSTM, tokenizer: Tokenizer, directory: Path, stored: dict[str, Tensor] | None = None) -> None:
+def save_model(
+    model: BiXLSTM, tokenizer: Tokenizer, directory: Path, stored: dict[str, Tensor] | None = None
+) -> None:
     """Write a model and its tokenizer into ``directory``; what another model there said of itself goes.
 
     Args:
