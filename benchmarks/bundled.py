@@ -22,7 +22,7 @@ from benchmarks.timing import Run, measure
 from elmo_xlstm.embedding import ElmoEmbedder
 from elmo_xlstm.embedding.precision import Precision
 from elmo_xlstm.pretrained import DEFAULT_MODEL, bundled_model
-from elmo_xlstm.products import fast_products
+from elmo_xlstm.device import fast_matmul
 from elmo_xlstm.text import Tokenizer
 
 OURS_BF16 = f"{OURS}, bf16"
@@ -74,7 +74,7 @@ def measure_bundled(session: Session, beside: Size = SIZES["base"]) -> Result:
         return Run(partial(embed, sentences), work, parameters, scores)
 
     runs = {name: run(embedder, embedder.model, on_disk) for name, embedder in ours.items()}
-    runs |= {BERT: run(bert, bert.model), BERT_TUNED: run(fast_products()(bert), bert.model)}
+    runs |= {BERT: run(bert, bert.model), BERT_TUNED: run(fast_matmul()(bert), bert.model)}
     if OURS_BF16 in ours:
         runs[BERT_BF16] = run(under_autocast, bert.model)
     runs = {name: run for name, run in runs.items() if session.wants(name)}

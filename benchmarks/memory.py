@@ -13,7 +13,7 @@ from benchmarks.process import highest_resident, in_own_process, resident
 from benchmarks.results import Measurement, Result, make_result
 from benchmarks.session import Session
 from benchmarks.sizes import SIZES
-from elmo_xlstm.allocator import keep_freed_memory
+from elmo_xlstm.machine import keep_freed_memory
 
 STEPS = 2  # the first one also allocates the optimizer's state
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from benchmarks.results import Result, markdown, table_rows
-from elmo_xlstm.atomic import write_text_atomically
+from elmo_xlstm.runs.atomic import write_text_atomically
 from elmo_xlstm.errors import UserError
 
 MARKED = re.compile(r"(<!-- table (\S+) -->\n).*?(<!-- end of table -->)", re.DOTALL)

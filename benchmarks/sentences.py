@@ -6,7 +6,7 @@ from pathlib import Path
 
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.text import Tokenizer
-from elmo_xlstm.text.wordpiece import WordPieceConfig, train_wordpiece
+from elmo_xlstm.text.tokenizer_training import WordPieceConfig, train_wordpiece
 from tasks.readers.conll import ConllReader
 from tasks.readers.predict_input import read_predict_input
 

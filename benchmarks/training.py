@@ -12,8 +12,8 @@ from benchmarks.contenders import CONTENDERS, PACKAGE, Contender, build_contende
 from benchmarks.results import PEAK, Measurement, Result, make_result
 from benchmarks.session import Session
 from benchmarks.timing import Run, measure
-from elmo_xlstm.allocator import keep_freed_memory
-from elmo_xlstm.products import fast_products
+from elmo_xlstm.machine import keep_freed_memory
+from elmo_xlstm.device import fast_matmul
 
 AS_IT_COMES = (
     f"All but {PACKAGE}, which runs as it comes, have our pretraining's settings: freed memory is kept by the process, "
@@ -60,7 +60,7 @@ def matrix_product(session: Session, precision: str) -> tuple[Callable[[], objec
     left, right = torch.randn(2, n, n, device=session.device).to(dtype)
     output = torch.empty_like(left)
 
-    @fast_products()
+    @fast_matmul()
     def multiply() -> None:
         for _ in range(products):
             torch.mm(left, right, out=output)

@@ -41,7 +41,7 @@ def onednn_problem() -> str | None:
 
 
 @contextmanager
-def fast_products(device: torch.device | None = None) -> Iterator[None]:
+def fast_matmul(device: torch.device | None = None) -> Iterator[None]:
     """Leave float32 products on the CPU to oneDNN where it is faster and as exact; elsewhere nothing changes.
 
     The setting is the process's; it ends with the last of the contexts that are open, in whatever thread. Meanwhile
@@ -62,7 +62,7 @@ def fast_products(device: torch.device | None = None) -> Iterator[None]:
         _leave()
 
 
-def product_by_parts(left: Tensor, right: Tensor) -> Tensor:
+def matmul_by_parts(left: Tensor, right: Tensor) -> Tensor:
     """``left @ right``, on a CPU summed over parts of the inner dimension, which is faster where that is long.
 
     Autograd does not see through it. Types below float32 are multiplied whole: they would be rounded at every part.

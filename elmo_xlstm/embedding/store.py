@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from elmo_xlstm.disk import writing
+from elmo_xlstm.runs.files import writing
 from elmo_xlstm.embedding.embedder import ElmoEmbedder
-from elmo_xlstm.interruption import Interrupted, finishing_step, stop_requested
+from elmo_xlstm.runs.interruption import Interrupted, finishing_step, stop_requested
 from elmo_xlstm.progress import NullProgress, Progress
 
 try:

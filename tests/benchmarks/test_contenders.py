@@ -26,17 +26,17 @@ from benchmarks.session import Session
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.lm import BiXLSTM
 from elmo_xlstm.lm.losses import FullSoftmax
-from elmo_xlstm.products import fast_products
+from elmo_xlstm.device import fast_matmul
 
 EAGER = [name for name in CONTENDERS if "compiled" not in name]
 
 
 @pytest.mark.skipif(not hasattr(getattr(torch.backends.mkldnn, "matmul", None), "fp32_precision"), reason="old torch")
 def test_the_package_runs_as_it_comes_and_with_our_settings(session: Session, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("elmo_xlstm.products.onednn_problem", lambda: None)
+    monkeypatch.setattr("elmo_xlstm.device.onednn_problem", lambda: None)
     seen = {}
     built = [build_contender(name, session) for name in (OURS, PACKAGE, PACKAGE_TUNED, LSTM)]
-    with fast_products():  # whatever is around it
+    with fast_matmul():  # whatever is around it
         for contender in built:
             with contender.context():
                 seen[contender.name] = torch.backends.mkldnn.matmul.fp32_precision
