@@ -1,4 +1,4 @@
-"""What the C library and torch do by themselves: for contenders that set nothing, beside ours in one process."""
+"""Defaults of the C library and of torch, restored for contenders that set nothing, beside ours in one process."""
 
 from __future__ import annotations
 

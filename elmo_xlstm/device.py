@@ -29,7 +29,7 @@ UNSET = "none"
 TOLERANCE = 1e-5
 
 # Of a long inner dimension, what oneDNN is given at once: whole ones take a third longer, for MKL it is equal
-# (`python -m benchmarks machine`).
+# (docs/performance.md, Studies).
 PART = 512
 
 _lock = threading.Lock()

@@ -54,8 +54,8 @@ class FeatureStore:
     stored until then.
 
     Nothing reads ahead: opening the store checks every byte, which brings it into the system's page cache, and making
-    an epoch's batches from there takes 3 % of the time that a BiLSTM-CRF needs to train on them (``python -m
-    benchmarks store``), so that a thread that reads ahead has nothing to win.
+    an epoch's batches from there takes 3 % of the time that a BiLSTM-CRF needs to train on them
+    (docs/performance.md, Studies), so that a thread that reads ahead has nothing to win.
 
     Args:
         directory: of all stores.
