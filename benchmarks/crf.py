@@ -11,8 +11,8 @@ from torch import Tensor
 
 from benchmarks.results import Measurement, Result, make_result
 from benchmarks.session import Session
-from elmo_xlstm.heads.crf import CRF
-from elmo_xlstm.heads.tag_scheme import TagScheme
+from elmo_xlstm.modules.crf import CRF
+from elmo_xlstm.modules.tag_scheme import TagScheme
 
 OURS = "ours"
 PYTORCH_CRF = "pytorch-crf"

@@ -20,7 +20,8 @@ from benchmarks.session import Session
 from benchmarks.timing import quartiles
 from elmo_xlstm.allocator import keep_freed_memory
 from elmo_xlstm.embedding import ElmoEmbedder, FeatureStore, ScalarMix
-from elmo_xlstm.heads import (
+from elmo_xlstm.lm import BiXLSTM
+from elmo_xlstm.modules import (
     BiLSTM,
     Classifier,
     LabelCollator,
@@ -30,7 +31,6 @@ from elmo_xlstm.heads import (
     Tagger,
     WordCollator,
 )
-from elmo_xlstm.lm import BiXLSTM
 from elmo_xlstm.products import fast_products
 from elmo_xlstm.text import Tokenizer
 from elmo_xlstm.training.batching import length_buckets

@@ -20,7 +20,7 @@ from elmo_xlstm.errors import UserError
 from elmo_xlstm.evaluation.results import MixWeights
 from elmo_xlstm.files import check_file, read_json
 from elmo_xlstm.finite import require_finite
-from elmo_xlstm.heads import Sentence, Vocabularies, Vocabulary
+from elmo_xlstm.modules import Sentence, Vocabularies, Vocabulary
 from elmo_xlstm.progress import NullProgress, Progress
 from elmo_xlstm.training import History
 from tasks.predictor import LABELS_FILE, WEIGHTS_FILE, LabelSpace, Prediction, Predictor, Texts, Training, Words

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import nn
 
-from elmo_xlstm.heads import LabelCollator, LabelledBatch, LabelledExample, Sentence
+from elmo_xlstm.modules import LabelCollator, LabelledBatch, LabelledExample, Sentence
 from tasks.model import TaskModel
 from tasks.predictor import Prediction
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from elmo_xlstm.heads import Sentence, WordBatch, WordCollator
+from elmo_xlstm.modules import Sentence, WordBatch, WordCollator
 
 
 class Question(NamedTuple):
@@ -58,7 +58,7 @@ class QuestionCollator:
         self.words = words
 
     def __call__(self, questions: Sequence[Question]) -> QuestionBatch:
-        """Encode and pad; see :class:`~elmo_xlstm.heads.WordCollator` for errors."""
+        """Encode and pad; see :class:`~elmo_xlstm.modules.WordCollator` for errors."""
         passage = self.words([question.passage for question in questions])
         matches = torch.zeros_like(passage.mask)
         for row, question in zip(matches, questions, strict=True):

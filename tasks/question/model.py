@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from torch import nn
 
-from elmo_xlstm.heads import Sentence, WordCollator
+from elmo_xlstm.modules import Sentence, WordCollator
 from tasks.model import TaskModel
 from tasks.predictor import Prediction
 from tasks.question.batch import Question, QuestionBatch, QuestionCollator

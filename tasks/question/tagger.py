@@ -8,8 +8,8 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from elmo_xlstm.heads import CRF, BiLSTM, Pooling, TagScheme, TextEncoder, Vocabulary, WordFeatures
-from elmo_xlstm.heads.features import needed, parameter_counts
+from elmo_xlstm.modules import CRF, BiLSTM, Pooling, TagScheme, TextEncoder, Vocabulary, WordFeatures
+from elmo_xlstm.modules.features import needed, parameter_counts
 from tasks.question.attention import QuestionAttention
 from tasks.question.batch import QuestionBatch
 
@@ -49,7 +49,7 @@ class QuestionTagger(nn.Module):
         ) -> QuestionTagger:
             """Make the module with fresh weights.
 
-            Arguments and errors are those of :meth:`elmo_xlstm.heads.Tagger.Config.build`.
+            Arguments and errors are those of :meth:`elmo_xlstm.modules.Tagger.Config.build`.
             """
             features = self.build_features(layers, characters, words, initialise)
             return QuestionTagger(self, TagScheme(labels, "bio"), features)

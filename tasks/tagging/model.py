@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from elmo_xlstm.heads import Sentence, Tagger, WordBatch, WordCollator
+from elmo_xlstm.modules import Sentence, Tagger, WordBatch, WordCollator
 from tasks.model import TaskModel
 from tasks.predictor import Prediction
 

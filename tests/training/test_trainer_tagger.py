@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from seqeval.metrics import f1_score
 
-from elmo_xlstm.heads import BiLSTM, CharCNN, Sentence, Tagger, WordCollator, WordVectors
+from elmo_xlstm.modules import BiLSTM, CharCNN, Sentence, Tagger, WordCollator, WordVectors
 from elmo_xlstm.training import Trainer, seed_everything
 
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from elmo_xlstm.config import validate
-from elmo_xlstm.heads import Sentence, WordCollator
+from elmo_xlstm.modules import Sentence, WordCollator
 from tasks.question.batch import Question, QuestionCollator
 from tasks.question.tagger import QuestionTagger
 

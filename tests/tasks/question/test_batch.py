@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import torch
 
-from elmo_xlstm.heads import Sentence, TagScheme, WordCollator
+from elmo_xlstm.modules import Sentence, TagScheme, WordCollator
 from tasks.question.batch import Question, QuestionCollator
 
 COLLATE = QuestionCollator(WordCollator(TagScheme(("O", "B", "I"), "bio")))

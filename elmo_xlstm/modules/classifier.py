@@ -1,0 +1,155 @@
+"""Labels of a text: one, or one for each of several aspects."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from elmo_xlstm.modules.features import WordFeatures, needed, parameter_counts
+from elmo_xlstm.modules.labelled import LabelledBatch
+from elmo_xlstm.modules.pooling import Pooling
+from elmo_xlstm.modules.text_encoder import TextEncoder
+from elmo_xlstm.modules.vocabulary import Vocabulary
+
+
+class Classifier(nn.Module):
+    """Word features → encoder → pooling → multi-layer perceptron.
+
+    With several aspects the encoder is shared; each aspect has a query of its own, by which attention finds its words,
+    and a perceptron of its own.
+
+    Args:
+        config: see :class:`Config`.
+        num_labels: K.
+        num_aspects: A; 1 where a text has just one label.
+        features: what words are read by.
+    """
+
+    class Config(TextEncoder.Config):
+        """Settings of :class:`Classifier`."""
+
+        pooling: Pooling.Config = Field(default_factory=Pooling.Config)
+        """How words become one vector."""
+        hidden_size: int | None = Field(default=None, gt=0)
+        """Width of a hidden layer between that vector and the labels; null for none."""
+        output_dropout: float = Field(default=0.3, ge=0.0, lt=1.0)
+        """Dropout of the pooled vector and of the hidden layer."""
+
+        def build(
+            self,
+            labels: Sequence[str],
+            layers: tuple[int, int] | None = None,
+            characters: Vocabulary | None = None,
+            words: Vocabulary | None = None,
+            initialise: bool = True,
+            num_aspects: int = 1,
+        ) -> Classifier:
+            """Make the module with fresh weights.
+
+            Args:
+                labels: every label, in order of its id.
+                layers: number and width of the language model's layers; needed with ``mix``.
+                characters: needed with ``characters``.
+                words: needed with ``words``.
+                initialise: whether to read files of pretrained vectors; not wanted when weights are loaded next.
+                num_aspects: how many labels a text has.
+
+            Raises:
+                ValueError: something that a feature needs is not given.
+                UserError: a file of vectors is missing or malformed.
+            """
+            features = self.build_features(layers, characters, words, initialise)
+            return Classifier(self, len(labels), num_aspects, features)
+
+    def __init__(self, config: Config, num_labels: int, num_aspects: int, features: WordFeatures) -> None:
+        super().__init__()
+        self.text = config.build_encoder(features)
+        self.pooling = config.pooling.build(self.text.output_dim, num_aspects)
+        self.output = Perceptron(
+            self.pooling.output_dim, config.hidden_size, num_labels, config.output_dropout, num_aspects
+        )
+
+    @property
+    def features(self) -> WordFeatures:
+        """What words are read by."""
+        return self.text.features
+
+    def forward(self, batch: LabelledBatch) -> Tensor:
+        """Scores of labels.
+
+        Returns:
+            (B, A, K) logits.
+
+        Raises:
+            ValueError: the examples are not single texts, the batch lacks a feature, a mask is not right-padded, or a
+                text is empty.
+        """
+        (text,) = batch.texts
+        logits: Tensor = self.output(self.pooling(self.text(text), text.mask))
+        return logits
+
+    def loss(self, batch: LabelledBatch) -> Tensor:
+        """Cross-entropy, mean over examples and aspects, and the scalar mix's penalty; a scalar, in nats.
+
+        Raises:
+            ValueError: see :meth:`forward`; also if the batch has no labels.
+        """
+        return label_loss(self(batch), batch) + self.features.penalty()
+
+    @torch.no_grad()
+    def probabilities(self, batch: LabelledBatch) -> Tensor:
+        """Probability of each label, (B, A, K); see :meth:`forward` for errors."""
+        probabilities: Tensor = self(batch).float().softmax(dim=-1)
+        return probabilities
+
+    def parameter_counts(self) -> dict[str, int]:
+        """Parameters of each part, trained or not."""
+        return parameter_counts(self)
+
+
+class Perceptron(nn.Module):
+    """Dropout → linear, or dropout → linear → ReLU → dropout → linear; one for each of A vectors, with own weights.
+
+    Args:
+        input_dim: width D of the vectors.
+        hidden_size: of the hidden layer, or None for no such layer.
+        output_dim: K.
+        dropout: of the vectors and of the hidden layer.
+        count: A.
+    """
+
+    def __init__(
+        self, input_dim: int, hidden_size: int | None, output_dim: int, dropout: float, count: int = 1
+    ) -> None:
+        super().__init__()
+        dims = [input_dim, *([hidden_size] if hidden_size is not None else []), output_dim]
+        self.dropout = nn.Dropout(dropout)
+        self.weights = nn.ParameterList(nn.Parameter(torch.empty(count, i, o)) for i, o in itertools.pairwise(dims))
+        self.biases = nn.ParameterList(nn.Parameter(torch.empty(count, o)) for o in dims[1:])
+        for weight, bias in zip(self.weights, self.biases, strict=True):
+            bound = weight.shape[1] ** -0.5  # as torch.nn.Linear
+            nn.init.uniform_(weight, -bound, bound)
+            nn.init.uniform_(bias, -bound, bound)
+
+    def forward(self, vectors: Tensor) -> Tensor:
+        """(B, A, D) → (B, A, K)."""
+        for number, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
+            vectors = self.dropout(vectors if number == 0 else vectors.relu())
+            vectors = torch.einsum("bai,aio->bao", vectors, weight) + bias
+        return vectors
+
+
+def label_loss(logits: Tensor, batch: LabelledBatch) -> Tensor:
+    """Cross-entropy of (B, A, K) logits, mean over examples and aspects.
+
+    Raises:
+        ValueError: the batch has no labels, or another number of them than there are aspects.
+    """
+    labels = needed(batch.labels, "labels")
+    if labels.shape != logits.shape[:2]:
+        raise ValueError(f"the batch has {labels.shape[1]} labels per text, this head gives {logits.shape[1]}")
+    return nn.functional.cross_entropy(logits.float().flatten(0, 1), labels.flatten())

@@ -1,0 +1,130 @@
+"""A label for a pair of texts, such as whether one follows from the other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from elmo_xlstm.modules.classifier import Perceptron, label_loss
+from elmo_xlstm.modules.features import WordFeatures, parameter_counts
+from elmo_xlstm.modules.labelled import LabelledBatch
+from elmo_xlstm.modules.pooling import Pooling
+from elmo_xlstm.modules.text_encoder import TextEncoder
+from elmo_xlstm.modules.vocabulary import Vocabulary
+
+
+class PairClassifier(nn.Module):
+    """One encoder for both texts → pooling to u and v → perceptron on [u; v; |u − v|; u * v].
+
+    That is the comparison of Mou et al. 2016 and InferSent (Conneau et al. 2017, figure 1). With cross attention each
+    word is first compared with what it is aligned to in the other text, as in ESIM (Chen et al. 2017, section 3.2):
+    small differences between nearly equal texts then do not drown in the pooled vectors.
+
+    Args:
+        config: see :class:`Config`.
+        num_labels: K.
+        features: what words are read by.
+    """
+
+    class Config(TextEncoder.Config):
+        """Settings of :class:`PairClassifier`."""
+
+        cross_attention: int | None = Field(default=None, gt=0)
+        """Width of a word's comparison with the other text; null to do without."""
+        pooling: Pooling.Config = Field(default_factory=lambda: Pooling.Config(methods=("max", "mean")))
+        """How words become one vector."""
+        hidden_size: int | None = Field(default=100, gt=0)
+        """Width of a hidden layer between the compared vectors and the labels; null for none."""
+        output_dropout: float = Field(default=0.3, ge=0.0, lt=1.0)
+        """Dropout of the compared vectors and of the hidden layer."""
+
+        def build(
+            self,
+            labels: Sequence[str],
+            layers: tuple[int, int] | None = None,
+            characters: Vocabulary | None = None,
+            words: Vocabulary | None = None,
+            initialise: bool = True,
+        ) -> PairClassifier:
+            """Make the module with fresh weights.
+
+            Args:
+                labels: every label, in order of its id.
+                layers: number and width of the language model's layers; needed with ``mix``.
+                characters: needed with ``characters``.
+                words: needed with ``words``.
+                initialise: whether to read files of pretrained vectors; not wanted when weights are loaded next.
+
+            Raises:
+                ValueError: something that a feature needs is not given.
+                UserError: a file of vectors is missing or malformed.
+            """
+            return PairClassifier(self, len(labels), self.build_features(layers, characters, words, initialise))
+
+    def __init__(self, config: Config, num_labels: int, features: WordFeatures) -> None:
+        super().__init__()
+        self.text = config.build_encoder(features)
+        dim = self.text.output_dim
+        self.comparison: nn.Module | None = None
+        if config.cross_attention is not None:
+            self.comparison = nn.Sequential(nn.Linear(4 * dim, config.cross_attention), nn.ReLU())
+            dim = config.cross_attention
+        self.pooling = config.pooling.build(dim)
+        self.output = Perceptron(4 * self.pooling.output_dim, config.hidden_size, num_labels, config.output_dropout)
+
+    @property
+    def features(self) -> WordFeatures:
+        """What words are read by."""
+        return self.text.features
+
+    def forward(self, batch: LabelledBatch) -> Tensor:
+        """Scores of labels.
+
+        Returns:
+            (B, 1, K) logits.
+
+        Raises:
+            ValueError: the examples are not pairs, the batch lacks a feature, a mask is not right-padded, or a text is
+                empty.
+        """
+        one, other = batch.texts
+        first, second = self.text(one), self.text(other)  # (B, L, D), (B, M, D)
+        if self.comparison is not None:
+            scores = first @ second.transpose(1, 2) * first.shape[-1] ** -0.5  # (B, L, M)
+            second_for_first = _attend(scores, second, other.mask)
+            first_for_second = _attend(scores.transpose(1, 2), first, one.mask)
+            first = self.comparison(_compare(first, second_for_first))
+            second = self.comparison(_compare(second, first_for_second))
+        logits: Tensor = self.output(_compare(self.pooling(first, one.mask), self.pooling(second, other.mask)))
+        return logits
+
+    def loss(self, batch: LabelledBatch) -> Tensor:
+        """Cross-entropy, mean over pairs, and the scalar mix's penalty; a scalar, in nats.
+
+        Raises:
+            ValueError: see :meth:`forward`; also if the batch has no labels.
+        """
+        return label_loss(self(batch), batch) + self.features.penalty()
+
+    @torch.no_grad()
+    def probabilities(self, batch: LabelledBatch) -> Tensor:
+        """Probability of each label, (B, 1, K); see :meth:`forward` for errors."""
+        probabilities: Tensor = self(batch).float().softmax(dim=-1)
+        return probabilities
+
+    def parameter_counts(self) -> dict[str, int]:
+        """Parameters of each part, trained or not."""
+        return parameter_counts(self)
+
+
+def _compare(one: Tensor, other: Tensor) -> Tensor:
+    """(..., D) and (..., D) → (..., 4 D)."""
+    return torch.cat([one, other, (one - other).abs(), one * other], dim=-1)
+
+
+def _attend(scores: Tensor, values: Tensor, mask: Tensor) -> Tensor:
+    """Soft alignment: (B, L, M) scores of (B, M, D) values with a (B, M) mask → (B, L, D)."""
+    return scores.masked_fill(~mask.unsqueeze(1), -torch.inf).softmax(dim=-1) @ values
