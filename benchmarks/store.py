@@ -24,6 +24,7 @@ from elmo_xlstm.lm import BiXLSTM
 from elmo_xlstm.modules import (
     BiLSTM,
     Classifier,
+    FeatureInputs,
     LabelCollator,
     LabelledExample,
     Pooling,
@@ -92,7 +93,7 @@ class Epoch:
 def tagging_epoch(session: Session, embedder: ElmoEmbedder, sentences: list[Words]) -> Epoch:
     """Of the tagger with its default settings: BiLSTM and CRF."""
     config = Tagger.Config(mix=ScalarMix.Config(), scheme="none")
-    tagger = config.build(LABELS, layers=(embedder.num_layers, embedder.dim))
+    tagger = config.build(LABELS, FeatureInputs((embedder.num_layers, embedder.dim)))
     generator = random.Random(0)
     tags = [tuple(generator.choices(LABELS, k=len(words))) for words in sentences]
 
@@ -107,7 +108,7 @@ def classification_epoch(session: Session, embedder: ElmoEmbedder, sentences: li
     encoder = BiLSTM.Config(hidden_size=100)
     pooling = Pooling.Config(methods=("attention", "max", "mean"))
     config = Classifier.Config(mix=ScalarMix.Config(), projection=200, encoder=encoder, pooling=pooling)
-    classifier = config.build(LABELS, layers=(embedder.num_layers, embedder.dim))
+    classifier = config.build(LABELS, FeatureInputs((embedder.num_layers, embedder.dim)))
     labels = random.Random(0).choices(LABELS, k=len(sentences))
 
     def example(number: int, layers: np.ndarray) -> LabelledExample:

@@ -40,10 +40,6 @@ class CharCNN(nn.Module):
             characters = (character for words in sentences for word in words for character in word)
             return Vocabulary.count(characters, self.min_count)
 
-        def build(self, vocabulary: Vocabulary) -> CharCNN:
-            """Make the module with fresh weights."""
-            return CharCNN(self, len(vocabulary))
-
     def __init__(self, config: Config, num_characters: int) -> None:
         super().__init__()
         self.output_dim = config.filters

@@ -9,24 +9,44 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from elmo_xlstm.modules.features import WordFeatures, needed, parameter_counts
-from elmo_xlstm.modules.labelled import LabelledBatch
+from elmo_xlstm.modules.batches import LabelledBatch, needed
+from elmo_xlstm.modules.features import FeatureInputs
+from elmo_xlstm.modules.head import Head, TextEncoder
 from elmo_xlstm.modules.pooling import Pooling
-from elmo_xlstm.modules.text_encoder import TextEncoder
-from elmo_xlstm.modules.vocabulary import Vocabulary
 
 
-class Classifier(nn.Module):
+class LabelHead(Head):
+    """A head that gives (B, A, K) logits: K labels for each of A aspects."""
+
+    def loss(self, batch: LabelledBatch) -> Tensor:
+        """Cross-entropy, mean over examples and aspects; see :class:`Head`."""
+        logits, labels = self(batch), needed(batch.labels, "labels")
+        if labels.shape != logits.shape[:2]:
+            raise ValueError(f"the batch has {labels.shape[1]} labels per text, this head gives {logits.shape[1]}")
+        loss = nn.functional.cross_entropy(logits.float().flatten(0, 1), labels.flatten())
+        return loss + self.features.penalty()
+
+    @torch.no_grad()
+    def probabilities(self, batch: LabelledBatch) -> Tensor:
+        """Probability of each label, (B, A, K); errors are those of ``forward``."""
+        probabilities: Tensor = self(batch).float().softmax(dim=-1)
+        return probabilities
+
+
+class Classifier(LabelHead):
     """Word features → encoder → pooling → multi-layer perceptron.
 
-    With several aspects the encoder is shared; each aspect has a query of its own, by which attention finds its words,
-    and a perceptron of its own.
+    With several aspects the encoder is shared; each aspect has its own attention query and its own perceptron.
 
     Args:
         config: see :class:`Config`.
         num_labels: K.
         num_aspects: A; 1 where a text has just one label.
-        features: what words are read by.
+        inputs: sizes and vocabularies of the word features.
+
+    Raises:
+        ValueError: an input that a feature needs is missing.
+        UserError: a file of vectors is missing or malformed.
     """
 
     class Config(TextEncoder.Config):
@@ -39,44 +59,16 @@ class Classifier(nn.Module):
         output_dropout: float = Field(default=0.3, ge=0.0, lt=1.0)
         """Dropout of the pooled vector and of the hidden layer."""
 
-        def build(
-            self,
-            labels: Sequence[str],
-            layers: tuple[int, int] | None = None,
-            characters: Vocabulary | None = None,
-            words: Vocabulary | None = None,
-            initialise: bool = True,
-            num_aspects: int = 1,
-        ) -> Classifier:
-            """Make the module with fresh weights.
+        def build(self, labels: Sequence[str], inputs: FeatureInputs, num_aspects: int = 1) -> Classifier:
+            """Make the head with fresh weights for labels in the order of their ids."""
+            return Classifier(self, len(labels), num_aspects, inputs)
 
-            Args:
-                labels: every label, in order of its id.
-                layers: number and width of the language model's layers; needed with ``mix``.
-                characters: needed with ``characters``.
-                words: needed with ``words``.
-                initialise: whether to read files of pretrained vectors; not wanted when weights are loaded next.
-                num_aspects: how many labels a text has.
-
-            Raises:
-                ValueError: something that a feature needs is not given.
-                UserError: a file of vectors is missing or malformed.
-            """
-            features = self.build_features(layers, characters, words, initialise)
-            return Classifier(self, len(labels), num_aspects, features)
-
-    def __init__(self, config: Config, num_labels: int, num_aspects: int, features: WordFeatures) -> None:
-        super().__init__()
-        self.text = config.build_encoder(features)
-        self.pooling = config.pooling.build(self.text.output_dim, num_aspects)
+    def __init__(self, config: Config, num_labels: int, num_aspects: int, inputs: FeatureInputs) -> None:
+        super().__init__(config, inputs)
+        self.pooling = Pooling(config.pooling, self.text.output_dim, num_aspects)
         self.output = Perceptron(
             self.pooling.output_dim, config.hidden_size, num_labels, config.output_dropout, num_aspects
         )
-
-    @property
-    def features(self) -> WordFeatures:
-        """What words are read by."""
-        return self.text.features
 
     def forward(self, batch: LabelledBatch) -> Tensor:
         """Scores of labels.
@@ -91,24 +83,6 @@ class Classifier(nn.Module):
         (text,) = batch.texts
         logits: Tensor = self.output(self.pooling(self.text(text), text.mask))
         return logits
-
-    def loss(self, batch: LabelledBatch) -> Tensor:
-        """Cross-entropy, mean over examples and aspects, and the scalar mix's penalty; a scalar, in nats.
-
-        Raises:
-            ValueError: see :meth:`forward`; also if the batch has no labels.
-        """
-        return label_loss(self(batch), batch) + self.features.penalty()
-
-    @torch.no_grad()
-    def probabilities(self, batch: LabelledBatch) -> Tensor:
-        """Probability of each label, (B, A, K); see :meth:`forward` for errors."""
-        probabilities: Tensor = self(batch).float().softmax(dim=-1)
-        return probabilities
-
-    def parameter_counts(self) -> dict[str, int]:
-        """Parameters of each part, trained or not."""
-        return parameter_counts(self)
 
 
 class Perceptron(nn.Module):
@@ -141,15 +115,3 @@ class Perceptron(nn.Module):
             vectors = self.dropout(vectors if number == 0 else vectors.relu())
             vectors = torch.einsum("bai,aio->bao", vectors, weight) + bias
         return vectors
-
-
-def label_loss(logits: Tensor, batch: LabelledBatch) -> Tensor:
-    """Cross-entropy of (B, A, K) logits, mean over examples and aspects.
-
-    Raises:
-        ValueError: the batch has no labels, or another number of them than there are aspects.
-    """
-    labels = needed(batch.labels, "labels")
-    if labels.shape != logits.shape[:2]:
-        raise ValueError(f"the batch has {labels.shape[1]} labels per text, this head gives {logits.shape[1]}")
-    return nn.functional.cross_entropy(logits.float().flatten(0, 1), labels.flatten())

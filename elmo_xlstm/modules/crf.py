@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from elmo_xlstm.modules.batch import sentence_lengths
+from elmo_xlstm.modules.batches import sentence_lengths
 from elmo_xlstm.modules.tag_scheme import TagScheme
 
 DISALLOWED = (

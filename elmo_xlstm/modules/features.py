@@ -1,9 +1,10 @@
-"""What heads read words by."""
+"""Word-level input features for task heads: scalar mix, character CNN and word vectors."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Literal, NamedTuple, TypeVar
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Literal, NamedTuple
 
 import torch
 from pydantic import model_validator
@@ -13,16 +14,14 @@ from typing_extensions import Self
 from elmo_xlstm.config import Settings
 from elmo_xlstm.embedding.scalar_mix import ScalarMix
 from elmo_xlstm.embedding.tuned_layers import TunedLayers
-from elmo_xlstm.modules.batch import WordBatch
+from elmo_xlstm.modules.batches import WordBatch, needed
 from elmo_xlstm.modules.char_cnn import CharCNN
 from elmo_xlstm.modules.vocabulary import Vocabulary
 from elmo_xlstm.modules.word_vectors import WordVectors
 
-Part = TypeVar("Part")
-
 
 class Vocabularies(NamedTuple):
-    """What words are encoded with, of training sentences.
+    """Vocabularies of the training sentences.
 
     Attributes:
         words: for word vectors, or None without them.
@@ -33,23 +32,44 @@ class Vocabularies(NamedTuple):
     characters: Vocabulary | None = None
 
 
+@dataclass(frozen=True)
+class FeatureInputs:
+    """Sizes and vocabularies that the word features of a head are built for.
+
+    Attributes:
+        layers: number and width of the language model's layers; needed with ``mix``.
+        vocabularies: needed with ``words`` and ``characters``.
+        read_pretrained: whether to read files of pretrained vectors; False when trained weights are loaded next.
+    """
+
+    layers: tuple[int, int] | None = None
+    vocabularies: Vocabularies = Vocabularies()
+    read_pretrained: bool = True
+
+
 class WordFeatures(nn.Module):
     """Features of each word, concatenated: the scalar mix of a language model's layers, a character CNN, word vectors.
 
     Any one of them is enough; all three are ELMo's own recipe for named entities (Peters et al. 2018, section 4).
 
     Args:
-        mix: of the language model's layers, or None.
-        characters: character CNN, or None.
-        words: word vectors, or None.
+        config: see :class:`Config`.
+        inputs: sizes and vocabularies.
 
     Attributes:
         output_dim: width of the concatenation.
         language_model: computes the mixed layers where they are not in the batch; see :meth:`compute_layers`.
+
+    Raises:
+        ValueError: an input that a feature needs is missing.
+        UserError: a file of vectors is missing or malformed.
     """
 
     class Config(Settings):
-        """Settings of :class:`WordFeatures`; the settings of every head begin with these."""
+        """Settings of :class:`WordFeatures`; the settings of every neural head begin with these."""
+
+        predictor_class: ClassVar[None] = None
+        """A kind of task trains its own neural model with these settings."""
 
         type: Literal["neural"] = "neural"
         mix: ScalarMix.Config | None = None
@@ -65,8 +85,13 @@ class WordFeatures(nn.Module):
                 raise ValueError("a head needs at least one of mix, characters and words to read words by")
             return self
 
+        @property
+        def needs_embedder(self) -> bool:
+            """Whether the head reads the layers of a language model."""
+            return self.mix is not None
+
         def vocabularies(self, sentences: Sequence[Sequence[str]]) -> Vocabularies:
-            """What the features that are wanted need to know of training sentences.
+            """Vocabularies of training sentences, for the features that are configured.
 
             Raises:
                 UserError: the file of pretrained vectors is missing or malformed.
@@ -76,53 +101,29 @@ class WordFeatures(nn.Module):
                 self.characters.vocabulary(sentences) if self.characters is not None else None,
             )
 
-        def build_features(
-            self,
-            layers: tuple[int, int] | None = None,
-            characters: Vocabulary | None = None,
-            words: Vocabulary | None = None,
-            initialise: bool = True,
-        ) -> WordFeatures:
-            """Make the module with fresh weights.
-
-            Args:
-                layers: number and width of the language model's layers; needed with ``mix``.
-                characters: needed with ``characters``.
-                words: needed with ``words``.
-                initialise: whether to read files of pretrained vectors; not wanted when weights are loaded next.
-
-            Raises:
-                ValueError: something that a feature needs is not given.
-                UserError: a file of vectors is missing or malformed.
-            """
-            if self.mix is not None and layers is None:
-                raise ValueError("the scalar mix needs the number and width of the language model's layers")
-            if self.characters is not None and characters is None:
-                raise ValueError("the character CNN needs a character vocabulary")
-            if self.words is not None and words is None:
-                raise ValueError("the word vectors need a word vocabulary")
-            return WordFeatures(
-                self.mix.build(*layers) if self.mix and layers else None,
-                self.characters.build(characters) if self.characters and characters else None,
-                self.words.build(words, initialise) if self.words and words else None,
-            )
-
-    def __init__(self, mix: ScalarMix | None, characters: CharCNN | None, words: WordVectors | None) -> None:
+    def __init__(self, config: Config, inputs: FeatureInputs) -> None:
         super().__init__()
-        self.mix = mix
-        self.characters = characters
-        self.words = words
+        self.mix: ScalarMix | None = None
+        self.characters: CharCNN | None = None
+        self.words: WordVectors | None = None
         self.language_model: TunedLayers | None = None
-        self.output_dim = sum(
-            [
-                mix.output_dim if mix is not None else 0,
-                characters.output_dim if characters is not None else 0,
-                words.output_dim if words is not None else 0,
-            ]
-        )
+        if config.mix is not None:
+            if inputs.layers is None:
+                raise ValueError("the scalar mix needs the number and width of the language model's layers")
+            self.mix = config.mix.build(*inputs.layers)
+        if config.characters is not None:
+            if inputs.vocabularies.characters is None:
+                raise ValueError("the character CNN needs a character vocabulary")
+            self.characters = CharCNN(config.characters, len(inputs.vocabularies.characters))
+        if config.words is not None:
+            if inputs.vocabularies.words is None:
+                raise ValueError("the word vectors need a word vocabulary")
+            self.words = WordVectors(config.words, inputs.vocabularies.words, inputs.read_pretrained)
+        parts = (self.mix, self.characters, self.words)
+        self.output_dim = sum(part.output_dim for part in parts if part is not None)
 
     def compute_layers(self, language_model: TunedLayers) -> None:
-        """From now on compute layers of a batch's pieces, and learn what computes them; they are not read any more."""
+        """Compute layers from a batch's pieces from now on, and train the model that computes them."""
         self.language_model = language_model
 
     def forward(self, batch: WordBatch) -> Tensor:
@@ -132,7 +133,7 @@ class WordFeatures(nn.Module):
             (B, L, output_dim).
 
         Raises:
-            ValueError: the batch lacks what a feature reads.
+            ValueError: the batch lacks an input of a feature.
         """
         features: list[Tensor] = []
         if self.mix is not None:
@@ -156,29 +157,3 @@ class WordFeatures(nn.Module):
     def penalty(self) -> Tensor | float:
         """The scalar mix's term to add to a loss; 0 without a mix."""
         return self.mix.penalty() if self.mix is not None else 0.0
-
-
-def needed(part: Part | None, name: str) -> Part:
-    """A part of a batch that a head cannot do without.
-
-    Raises:
-        ValueError: it is not there.
-    """
-    if part is None:
-        raise ValueError(f"the batch has no {name}, which this head needs")
-    return part
-
-
-def parameter_counts(head: nn.Module) -> dict[str, int]:
-    """Parameters of each part of a head, trained or not; each of its features counts as a part."""
-    counts = {name: sum(parameter.numel() for parameter in part.parameters()) for name, part in _parts(head)}
-    return {name: count for name, count in counts.items() if count}
-
-
-def _parts(module: nn.Module) -> Iterator[tuple[str, nn.Module]]:
-    """Children by name; in place of the features, and of what holds them, their own children."""
-    for name, child in module.named_children():
-        if any(isinstance(part, WordFeatures) for part in (child, *child.children())):
-            yield from _parts(child)
-        else:
-            yield name, child

@@ -8,15 +8,14 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from elmo_xlstm.modules.classifier import Perceptron, label_loss
-from elmo_xlstm.modules.features import WordFeatures, parameter_counts
-from elmo_xlstm.modules.labelled import LabelledBatch
+from elmo_xlstm.modules.batches import LabelledBatch
+from elmo_xlstm.modules.classifier import LabelHead, Perceptron
+from elmo_xlstm.modules.features import FeatureInputs
+from elmo_xlstm.modules.head import TextEncoder
 from elmo_xlstm.modules.pooling import Pooling
-from elmo_xlstm.modules.text_encoder import TextEncoder
-from elmo_xlstm.modules.vocabulary import Vocabulary
 
 
-class PairClassifier(nn.Module):
+class PairClassifier(LabelHead):
     """One encoder for both texts → pooling to u and v → perceptron on [u; v; |u − v|; u * v].
 
     That is the comparison of Mou et al. 2016 and InferSent (Conneau et al. 2017, figure 1). With cross attention each
@@ -26,7 +25,11 @@ class PairClassifier(nn.Module):
     Args:
         config: see :class:`Config`.
         num_labels: K.
-        features: what words are read by.
+        inputs: sizes and vocabularies of the word features.
+
+    Raises:
+        ValueError: an input that a feature needs is missing.
+        UserError: a file of vectors is missing or malformed.
     """
 
     class Config(TextEncoder.Config):
@@ -41,44 +44,19 @@ class PairClassifier(nn.Module):
         output_dropout: float = Field(default=0.3, ge=0.0, lt=1.0)
         """Dropout of the compared vectors and of the hidden layer."""
 
-        def build(
-            self,
-            labels: Sequence[str],
-            layers: tuple[int, int] | None = None,
-            characters: Vocabulary | None = None,
-            words: Vocabulary | None = None,
-            initialise: bool = True,
-        ) -> PairClassifier:
-            """Make the module with fresh weights.
+        def build(self, labels: Sequence[str], inputs: FeatureInputs) -> PairClassifier:
+            """Make the head with fresh weights for labels in the order of their ids."""
+            return PairClassifier(self, len(labels), inputs)
 
-            Args:
-                labels: every label, in order of its id.
-                layers: number and width of the language model's layers; needed with ``mix``.
-                characters: needed with ``characters``.
-                words: needed with ``words``.
-                initialise: whether to read files of pretrained vectors; not wanted when weights are loaded next.
-
-            Raises:
-                ValueError: something that a feature needs is not given.
-                UserError: a file of vectors is missing or malformed.
-            """
-            return PairClassifier(self, len(labels), self.build_features(layers, characters, words, initialise))
-
-    def __init__(self, config: Config, num_labels: int, features: WordFeatures) -> None:
-        super().__init__()
-        self.text = config.build_encoder(features)
+    def __init__(self, config: Config, num_labels: int, inputs: FeatureInputs) -> None:
+        super().__init__(config, inputs)
         dim = self.text.output_dim
         self.comparison: nn.Module | None = None
         if config.cross_attention is not None:
             self.comparison = nn.Sequential(nn.Linear(4 * dim, config.cross_attention), nn.ReLU())
             dim = config.cross_attention
-        self.pooling = config.pooling.build(dim)
+        self.pooling = Pooling(config.pooling, dim)
         self.output = Perceptron(4 * self.pooling.output_dim, config.hidden_size, num_labels, config.output_dropout)
-
-    @property
-    def features(self) -> WordFeatures:
-        """What words are read by."""
-        return self.text.features
 
     def forward(self, batch: LabelledBatch) -> Tensor:
         """Scores of labels.
@@ -100,24 +78,6 @@ class PairClassifier(nn.Module):
             second = self.comparison(_compare(second, first_for_second))
         logits: Tensor = self.output(_compare(self.pooling(first, one.mask), self.pooling(second, other.mask)))
         return logits
-
-    def loss(self, batch: LabelledBatch) -> Tensor:
-        """Cross-entropy, mean over pairs, and the scalar mix's penalty; a scalar, in nats.
-
-        Raises:
-            ValueError: see :meth:`forward`; also if the batch has no labels.
-        """
-        return label_loss(self(batch), batch) + self.features.penalty()
-
-    @torch.no_grad()
-    def probabilities(self, batch: LabelledBatch) -> Tensor:
-        """Probability of each label, (B, 1, K); see :meth:`forward` for errors."""
-        probabilities: Tensor = self(batch).float().softmax(dim=-1)
-        return probabilities
-
-    def parameter_counts(self) -> dict[str, int]:
-        """Parameters of each part, trained or not."""
-        return parameter_counts(self)
 
 
 def _compare(one: Tensor, other: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from pydantic import Field, field_validator
 from torch import Tensor, nn
 
 from elmo_xlstm.config import Settings
-from elmo_xlstm.modules.batch import sentence_lengths
+from elmo_xlstm.modules.batches import sentence_lengths
 
 Method = Literal["attention", "max", "mean"]
 
@@ -35,7 +35,7 @@ class Pooling(nn.Module):
         """Settings of :class:`Pooling`."""
 
         methods: Annotated[tuple[Method, ...], Field(min_length=1)] = ("attention", "max", "mean")
-        """What is concatenated."""
+        """The methods whose vectors are concatenated."""
         attention_dim: int = Field(default=100, gt=0)
         """Width of the hidden layer that attention is computed with."""
 
@@ -45,10 +45,6 @@ class Pooling(nn.Module):
             if len(set(methods)) != len(methods):
                 raise ValueError("each method once; a method that is repeated adds nothing")
             return methods
-
-        def build(self, input_dim: int, num_queries: int = 1) -> Pooling:
-            """Make the module with fresh weights."""
-            return Pooling(self, input_dim, num_queries)
 
     def __init__(self, config: Config, input_dim: int, num_queries: int = 1) -> None:
         super().__init__()

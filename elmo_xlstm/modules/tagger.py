@@ -7,21 +7,24 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from elmo_xlstm.modules.batch import WordBatch
+from elmo_xlstm.modules.batches import WordBatch, needed
 from elmo_xlstm.modules.crf import CRF
-from elmo_xlstm.modules.features import WordFeatures, needed, parameter_counts
+from elmo_xlstm.modules.features import FeatureInputs
+from elmo_xlstm.modules.head import Head, TextEncoder
 from elmo_xlstm.modules.tag_scheme import SchemeName, TagScheme
-from elmo_xlstm.modules.text_encoder import TextEncoder
-from elmo_xlstm.modules.vocabulary import Vocabulary
 
 
-class Tagger(nn.Module):
+class Tagger(Head):
     """Word features → encoder → linear → CRF (Peters et al. 2018, section 4; Ma & Hovy 2016).
 
     Args:
         config: see :class:`Config`.
         scheme: labels and which may follow which.
-        features: what words are read by.
+        inputs: sizes and vocabularies of the word features.
+
+    Raises:
+        ValueError: an input that a feature needs is missing.
+        UserError: a file of vectors is missing or malformed.
     """
 
     class Config(TextEncoder.Config):
@@ -32,42 +35,19 @@ class Tagger(nn.Module):
         scheme: SchemeName = "bio"
         """How labels are built: bio, bioes, or none for tags without prefixes."""
 
-        def build(
-            self,
-            labels: Sequence[str],
-            layers: tuple[int, int] | None = None,
-            characters: Vocabulary | None = None,
-            words: Vocabulary | None = None,
-            initialise: bool = True,
-        ) -> Tagger:
-            """Make the module with fresh weights.
-
-            Args:
-                labels: every tag, in order of its id.
-                layers: number and width of the language model's layers; needed with ``mix``.
-                characters: needed with ``characters``.
-                words: needed with ``words``.
-                initialise: whether to read files of pretrained vectors; not wanted when weights are loaded next.
+        def build(self, labels: Sequence[str], inputs: FeatureInputs) -> Tagger:
+            """Make the head with fresh weights for tags in the order of their ids.
 
             Raises:
-                ValueError: something that a feature needs is not given.
-                UserError: the labels do not fit the scheme, or a file of vectors is missing or malformed.
+                UserError: the labels do not fit the scheme.
             """
-            features = self.build_features(layers, characters, words, initialise)
-            return Tagger(self, TagScheme(labels, self.scheme), features)
+            return Tagger(self, TagScheme(labels, self.scheme), inputs)
 
-    def __init__(self, config: Config, scheme: TagScheme, features: WordFeatures) -> None:
-        super().__init__()
-        self.config = config
+    def __init__(self, config: Config, scheme: TagScheme, inputs: FeatureInputs) -> None:
+        super().__init__(config, inputs)
         self.scheme = scheme
-        self.text = config.build_encoder(features)
         self.projection = nn.Linear(self.text.output_dim, len(scheme))
         self.crf = CRF(scheme) if config.crf else None
-
-    @property
-    def features(self) -> WordFeatures:
-        """What words are read by."""
-        return self.text.features
 
     def forward(self, batch: WordBatch) -> Tensor:
         """Emission scores.
@@ -82,14 +62,7 @@ class Tagger(nn.Module):
         return logits
 
     def loss(self, batch: WordBatch) -> Tensor:
-        """Negative log-likelihood of the batch's tags: mean over sentences with a CRF, over words without.
-
-        Returns:
-            Scalar, in nats, the scalar mix's penalty included.
-
-        Raises:
-            ValueError: see :meth:`forward`; also if the batch has no tags.
-        """
+        """Negative log-likelihood of the tags, see :class:`Head`; without a CRF the mean is over words."""
         tags, logits = needed(batch.tags, "tags"), self(batch)
         if self.crf is not None:
             loss = self.crf.loss(logits, tags, batch.mask)
@@ -113,7 +86,3 @@ class Tagger(nn.Module):
         if self.crf is not None:
             return self.crf.marginals(logits, batch.mask)
         return logits.float().softmax(dim=-1) * batch.mask.unsqueeze(-1)
-
-    def parameter_counts(self) -> dict[str, int]:
-        """Parameters of each part, trained or not."""
-        return parameter_counts(self)

@@ -1,9 +1,11 @@
-"""Trained word embeddings, optionally begun from pretrained vectors."""
+"""Trained word embeddings, optionally initialised from a file of pretrained vectors."""
 
 from __future__ import annotations
 
+import gzip
 import itertools
-from collections.abc import Iterable, Sequence
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +14,11 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from elmo_xlstm.config import Settings
-from elmo_xlstm.modules.vector_file import read_vectors
+from elmo_xlstm.errors import UserError
 from elmo_xlstm.modules.vocabulary import Vocabulary
+
+LONGEST_LINE = 2**20
+"""Characters; lines of the widest vectors have 50,000."""
 
 
 class WordVectors(nn.Module):
@@ -24,7 +29,11 @@ class WordVectors(nn.Module):
 
     Args:
         config: see :class:`Config`.
-        num_words: ids of the word vocabulary, padding (0) and unknown (1) included.
+        vocabulary: the words.
+        read_pretrained: whether to read ``pretrained``; False when trained weights are loaded next.
+
+    Raises:
+        UserError: the file of pretrained vectors is missing or malformed.
     """
 
     class Config(Settings):
@@ -41,7 +50,7 @@ class WordVectors(nn.Module):
         trainable: bool = True
         """Whether the vectors are trained."""
         pretrained: Path | None = None
-        """Text file of pretrained vectors (.vec, .txt, or either with .gz) that the vectors begin from."""
+        """Text file of pretrained vectors (.vec, .txt, or either with .gz) that the vectors are initialised from."""
         pretrained_words: int = Field(default=0, ge=0)
         """How many words from the beginning of ``pretrained`` join the vocabulary though training data lacks them."""
 
@@ -58,31 +67,18 @@ class WordVectors(nn.Module):
             words = (word for sentence in sentences for word in sentence)
             return Vocabulary.count(words, self.min_count, self.lower_case, more)
 
-        def build(self, vocabulary: Vocabulary, initialise: bool = True) -> WordVectors:
-            """Make the module.
-
-            Args:
-                vocabulary: the words.
-                initialise: whether to read ``pretrained``; not wanted when trained weights are loaded next.
-
-            Raises:
-                UserError: the file of pretrained vectors is missing or malformed.
-            """
-            module = WordVectors(self, len(vocabulary))
-            if initialise and self.pretrained is not None:
-                module.load_pretrained(self.pretrained, vocabulary)
-            return module
-
-    def __init__(self, config: Config, num_words: int) -> None:
+    def __init__(self, config: Config, vocabulary: Vocabulary, read_pretrained: bool = True) -> None:
         super().__init__()
         self.output_dim = config.dim
         self.word_dropout = config.word_dropout
-        self.embedding = nn.Embedding(num_words, config.dim, padding_idx=Vocabulary.PAD)
+        self.embedding = nn.Embedding(len(vocabulary), config.dim, padding_idx=Vocabulary.PAD)
         bound = (3 / config.dim) ** 0.5  # Ma & Hovy 2016, section 3.1
         nn.init.uniform_(self.embedding.weight, -bound, bound)
         with torch.no_grad():
             self.embedding.weight[Vocabulary.PAD].zero_()
         self.embedding.weight.requires_grad_(config.trainable)
+        if read_pretrained and config.pretrained is not None:
+            self.load_pretrained(config.pretrained, vocabulary)
 
     def load_pretrained(self, path: Path, vocabulary: Vocabulary) -> int:
         """Copy vectors from a text file; words that it lacks keep theirs.
@@ -125,3 +121,65 @@ class WordVectors(nn.Module):
             words = words.masked_fill(dropped, Vocabulary.UNKNOWN)
         vectors: Tensor = self.embedding(words)
         return vectors
+
+
+def read_vectors(path: Path, dim: int) -> Iterator[tuple[str, np.ndarray]]:
+    """Words and their vectors in order of the file, which is usually by frequency.
+
+    Each line is a word and ``dim`` numbers parted by spaces; a first line with two whole numbers (how many, how wide)
+    is a header. Files that end in ``.gz`` are unpacked while they are read.
+
+    Args:
+        path: a ``.vec`` or ``.txt`` file, plain or ``.gz``.
+        dim: the width that is expected.
+
+    Yields:
+        A word and its vector, (dim,) float32.
+
+    Raises:
+        UserError: the file is missing, cannot be unpacked, or a line does not have ``dim`` finite numbers.
+    """
+    if not path.is_file():
+        raise UserError(f"{path}: no such file of word vectors; give a text file of vectors, plain or .gz")
+    opener = gzip.open if path.suffix == ".gz" else open
+    number = 0
+    try:
+        with opener(path, "rt", encoding="utf-8-sig", errors="replace") as file:
+            while line := file.readline(LONGEST_LINE + 1):
+                number += 1
+                if len(line) > LONGEST_LINE:
+                    raise UserError(
+                        f"{path}:{number}: a line of more than {LONGEST_LINE:,} characters; expected a word and {dim} "
+                        "numbers a line"
+                    )
+                fields = line.rstrip().split(" ")
+                if number == 1 and len(fields) == 2 and all(field.isdecimal() for field in fields):
+                    if fields[1].lstrip("0") != str(dim):
+                        width = fields[1][:20]
+                        raise UserError(f"{path}:1: vectors are {width} wide, but dim is {dim}; set dim to match")
+                    continue
+                word, vector = " ".join(fields[:-dim]), _parse(fields[-dim:])
+                if not word or vector is None:
+                    raise UserError(
+                        f"{path}:{number}: expected a word and {dim} numbers, found {len(fields) - 1} fields after "
+                        "the first; set dim to the file's width or restore the line"
+                    )
+                if not np.isfinite(vector).all():
+                    raise UserError(
+                        f"{path}:{number}: the vector of {word[:50]!r} holds a number that is not finite; restore the "
+                        "line or leave it out"
+                    )
+                yield word, vector
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise UserError(f"{path}: cannot be unpacked after line {number} ({error}); fetch the file again") from None
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror or error}); check its permissions") from None
+
+
+def _parse(fields: list[str]) -> np.ndarray | None:
+    """The numbers of a line; infinite where single precision cannot hold one."""
+    try:
+        with np.errstate(over="ignore"):
+            return np.array([float(field) for field in fields], dtype=np.float64).astype(np.float32)
+    except ValueError:
+        return None

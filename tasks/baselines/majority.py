@@ -9,8 +9,7 @@ from typing import Literal
 import numpy as np
 
 from elmo_xlstm.config import Settings
-from elmo_xlstm.modules import repair_bio
-from elmo_xlstm.modules.tag_scheme import SchemeName
+from elmo_xlstm.modules import SchemeName, repair_bio
 from tasks.baselines.baseline import Baseline, Tensors, Vocabulary
 from tasks.classification.heads import label_heads
 from tasks.pairs.heads import pair_heads

@@ -8,7 +8,7 @@ def make(**settings: int) -> tuple[CharCNN, Vocabulary]:
     torch.manual_seed(0)
     config = CharCNN.Config(dim=5, filters=7, **settings)
     vocabulary = config.vocabulary([["Budi", "pergi"], ["ke"]])
-    return config.build(vocabulary), vocabulary
+    return CharCNN(config, len(vocabulary)), vocabulary
 
 
 def encode(vocabulary: Vocabulary, words: list[str], width: int) -> torch.Tensor:

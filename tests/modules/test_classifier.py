@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from elmo_xlstm.config import validate
-from elmo_xlstm.modules import Classifier, LabelCollator, LabelledExample
+from elmo_xlstm.modules import Classifier, FeatureInputs, LabelCollator, LabelledExample
 from elmo_xlstm.modules.classifier import Perceptron
 
 LABELS = ["pos", "neg", "none"]
@@ -16,7 +16,7 @@ def build(examples, layers_shape, aspects=2, **head) -> tuple[Classifier, LabelC
     config = validate(Classifier.Config, {**PARTS, **settings, "pooling": {"attention_dim": 8}, **head})
     vocabularies = config.vocabularies([text.words for example in examples for text in example.texts])
     torch.manual_seed(0)
-    head = config.build(LABELS, layers_shape, vocabularies.characters, vocabularies.words, num_aspects=aspects)
+    head = config.build(LABELS, FeatureInputs(layers_shape, vocabularies), num_aspects=aspects)
     return head, LabelCollator(LABELS, *vocabularies)
 
 

@@ -4,12 +4,10 @@ import itertools
 
 import pytest
 import torch
-from torch import nn
 
 from elmo_xlstm.config import ConfigError, validate
 from elmo_xlstm.embedding.tuned_layers import TunedLayers
-from elmo_xlstm.modules import Sentence, Tagger, WordCollator, WordFeatures
-from elmo_xlstm.modules.features import parameter_counts
+from elmo_xlstm.modules import FeatureInputs, Sentence, Tagger, WordCollator, WordFeatures
 
 WIDTHS = {"mix": 8, "characters": 5, "words": 4}
 SETTINGS = {"mix": {"l2": 0.5}, "characters": {"dim": 3, "filters": 5}, "words": {"dim": 4, "word_dropout": 0.0}}
@@ -21,7 +19,7 @@ def build(make_texts, layers_shape, parts) -> tuple[WordFeatures, list[Sentence]
     config = validate(WordFeatures.Config, {part: SETTINGS[part] for part in parts})
     vocabularies = config.vocabularies([sentence.words for sentence in sentences])
     torch.manual_seed(0)
-    features = config.build_features(layers_shape, vocabularies.characters, vocabularies.words)
+    features = WordFeatures(config, FeatureInputs(layers_shape, vocabularies))
     return features, sentences, WordCollator(None, *vocabularies)
 
 
@@ -67,7 +65,7 @@ def test_something_must_be_read() -> None:
 @pytest.mark.parametrize(("part", "message"), [("mix", "number and width"), ("characters", "char"), ("words", "word")])
 def test_what_a_part_needs_must_be_given(part, message) -> None:
     with pytest.raises(ValueError, match=message):
-        validate(WordFeatures.Config, {part: {}}).build_features()
+        WordFeatures(validate(WordFeatures.Config, {part: {}}), FeatureInputs())
 
 
 @pytest.mark.parametrize(("part", "name"), [("mix", "layers"), ("characters", "characters"), ("words", "words")])
@@ -82,7 +80,8 @@ def test_what_a_batch_lacks_is_named(part, name, make_texts, layers_shape) -> No
 def computing(embedder):
     """Features that compute their layers, and a batch with pieces of two sentences."""
     embedder.fine_tune = TunedLayers.Config()
-    features = validate(WordFeatures.Config, {"mix": {}}).build_features((embedder.num_layers, embedder.dim))
+    inputs = FeatureInputs((embedder.num_layers, embedder.dim))
+    features = WordFeatures(validate(WordFeatures.Config, {"mix": {}}), inputs)
     features.compute_layers(embedder.trainable_layers())
     sentences = [["Siti", "tiba", "di", "Surabaya"], ["Budi"]]
     batch = WordCollator(None)([Sentence(words, pieces=embedder.pieces(words)) for words in sentences])
@@ -106,14 +105,17 @@ def test_a_loss_reaches_the_language_model(computing) -> None:
         assert parameter.grad is not None and parameter.grad.abs().sum() > 0, name
 
 
-def test_a_language_model_that_learns_is_a_part_of_the_head(computing) -> None:
-    features, _, _ = computing
-    counts = parameter_counts(nn.ModuleDict({"features": features}))
-    assert counts["language_model"] == sum(p.numel() for p in features.language_model.parameters()) > 0
-    frozen = validate(WordFeatures.Config, {"mix": {}}).build_features((3, 8))
-    assert frozen.state_dict().keys() == {"mix.weights", "mix.gamma"}
+def test_a_language_model_that_learns_is_a_part_of_the_head(embedder) -> None:
+    embedder.fine_tune = TunedLayers.Config()
+    inputs = FeatureInputs((embedder.num_layers, embedder.dim))
+    head = validate(Tagger.Config, {"mix": {}, "encoder": None}).build(["O"], inputs)
+    assert head.features.state_dict().keys() == {"mix.weights", "mix.gamma"}
+    head.features.compute_layers(embedder.trainable_layers())
+    counts = head.parameter_counts()
+    assert counts["language_model"] == sum(p.numel() for p in head.features.language_model.parameters()) > 0
 
 
 def test_a_heads_settings_begin_with_the_features() -> None:
     config = validate(Tagger.Config, {"words": {"dim": 3}})
     assert isinstance(config, WordFeatures.Config) and config.words.dim == 3
+    assert not config.needs_embedder and validate(Tagger.Config, {"mix": {}}).needs_embedder

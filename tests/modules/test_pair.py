@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from elmo_xlstm.config import validate
-from elmo_xlstm.modules import LabelCollator, LabelledExample, PairClassifier, Sentence
+from elmo_xlstm.modules import FeatureInputs, LabelCollator, LabelledExample, PairClassifier, Sentence
 
 LABELS = ["same", "other"]
 
@@ -16,7 +16,7 @@ def build(examples, layers_shape, **head) -> tuple[PairClassifier, LabelCollator
     config = validate(PairClassifier.Config, {"mix": {}, "words": {"dim": 6, "word_dropout": 0.0}, **settings, **head})
     vocabularies = config.vocabularies([text.words for example in examples for text in example.texts])
     torch.manual_seed(0)
-    head = config.build(LABELS, layers_shape, vocabularies.characters, vocabularies.words)
+    head = config.build(LABELS, FeatureInputs(layers_shape, vocabularies))
     return head, LabelCollator(LABELS, *vocabularies)
 
 

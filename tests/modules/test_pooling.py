@@ -13,7 +13,7 @@ METHODS = ["attention", "max", "mean"]
 
 def build(methods, dim=4, num_queries=1) -> Pooling:
     torch.manual_seed(0)
-    return validate(Pooling.Config, {"methods": methods, "attention_dim": 6}).build(dim, num_queries)
+    return Pooling(validate(Pooling.Config, {"methods": methods, "attention_dim": 6}), dim, num_queries)
 
 
 def mask_of(lengths: list[int], length: int) -> torch.Tensor:

@@ -8,11 +8,7 @@ from seqeval.metrics import f1_score
 
 from elmo_xlstm.config import ConfigError, validate
 from elmo_xlstm.embedding.scalar_mix import ScalarMix
-from elmo_xlstm.modules.bilstm import BiLSTM
-from elmo_xlstm.modules.char_cnn import CharCNN
-from elmo_xlstm.modules.collate import Sentence, WordCollator
-from elmo_xlstm.modules.tagger import Tagger
-from elmo_xlstm.modules.word_vectors import WordVectors
+from elmo_xlstm.modules import BiLSTM, CharCNN, FeatureInputs, Sentence, Tagger, WordCollator, WordVectors
 
 LABELS = ["O", "B-PER", "I-PER", "B-LOC"]
 NUM_LAYERS, DIM = 3, 8
@@ -52,11 +48,9 @@ def make_tagger(
         **{part: features[part] for part in parts},
         **{"encoder": BiLSTM.Config(hidden_size=16, output_dropout=0.2), "dropout": 0.1, **settings},
     )
-    texts = [sentence.words for sentence in sentences]
-    words = config.words.vocabulary(texts) if config.words else None
-    characters = config.characters.vocabulary(texts) if config.characters else None
-    tagger = config.build(LABELS, (NUM_LAYERS, DIM), characters, words)
-    return tagger, WordCollator(tagger.scheme, words, characters)
+    vocabularies = config.vocabularies([sentence.words for sentence in sentences])
+    tagger = config.build(LABELS, FeatureInputs((NUM_LAYERS, DIM), vocabularies))
+    return tagger, WordCollator(tagger.scheme, *vocabularies)
 
 
 @pytest.mark.parametrize(
@@ -133,7 +127,7 @@ def test_what_a_feature_needs_must_be_given() -> None:
     for part, message in (("mix", "number and width"), ("characters", "character vocab"), ("words", "word vocab")):
         config = validate(Tagger.Config, {part: {}})
         with pytest.raises(ValueError, match=message):
-            config.build(LABELS)
+            config.build(LABELS, FeatureInputs())
     sentences = make_sentences(2, seed=7)
     tagger, collate = make_tagger(sentences)
     bare = [Sentence(sentence.words) for sentence in sentences]

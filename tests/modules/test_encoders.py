@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from elmo_xlstm.modules.bilstm import BiLSTM, LockedDropout
+from elmo_xlstm.modules.encoders import BiLSTM, LockedDropout
 
 
 def test_neither_padding_nor_other_sentences_matter() -> None:

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from elmo_xlstm.config import validate
-from elmo_xlstm.modules import TextEncoder, WordCollator
+from elmo_xlstm.modules import FeatureInputs, TextEncoder, WordCollator
 
 PARTS = [
     ({"encoder": None}, 8),
@@ -17,7 +17,7 @@ PARTS = [
 def build(layers_shape, parts) -> TextEncoder:
     config = validate(TextEncoder.Config, {"mix": {}, **parts})
     torch.manual_seed(0)
-    return config.build_encoder(config.build_features(layers_shape))
+    return TextEncoder(config, FeatureInputs(layers_shape))
 
 
 @pytest.mark.parametrize(("parts", "dim"), PARTS)

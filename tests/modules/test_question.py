@@ -3,6 +3,68 @@ from __future__ import annotations
 import pytest
 import torch
 
+from elmo_xlstm.config import validate
+from elmo_xlstm.modules import FeatureInputs, Question, QuestionCollator, QuestionTagger, Sentence, WordCollator
+from elmo_xlstm.modules.question import QuestionAttention
+
+LABELS = ("O", "B", "I")
+
+
+@pytest.fixture
+def head():
+    """Makes a head and a collator for some questions."""
+
+    def head(rows, **values):
+        config = validate(
+            QuestionTagger.Config,
+            {
+                "words": {"dim": 16, "word_dropout": 0.0},
+                "encoder": {"hidden_size": 12, "output_dropout": 0.0},
+                "passage_encoder": {"hidden_size": 12, "output_dropout": 0.0},
+                "dropout": 0.0,
+                **values,
+            },
+        )
+        vocabularies = config.vocabularies([words for row in rows for words in row[:2]])
+        torch.manual_seed(0)
+        module = config.build(LABELS, FeatureInputs(vocabularies=vocabularies))
+        return module, QuestionCollator(WordCollator(module.scheme, *vocabularies))
+
+    return head
+
+
+@pytest.fixture
+def examples():
+    """From rows to examples of the collator."""
+
+    def examples(rows, tags=True):
+        return [Question(Sentence(q), Sentence(p, t if tags else None)) for q, p, t in rows]
+
+    return examples
+
+
+def test_similarity_is_trilinear() -> None:
+    torch.manual_seed(0)
+    attention = QuestionAttention(4)
+    passage, question = torch.randn(2, 3, 4), torch.randn(2, 5, 4)
+    mask = torch.tensor([[True] * 5, [True, True, False, False, False]])
+    w = torch.cat([attention.passage.weight[0], attention.question.weight[0], attention.product])
+    attended = attention(passage, question, mask)
+    for row in range(2):
+        for word in range(3):
+            p, questions = passage[row, word], question[row][mask[row]]
+            weights = torch.stack([w @ torch.cat([p, q, p * q]) for q in questions]).softmax(0)
+            torch.testing.assert_close(attended[row, word], weights @ questions)
+
+
+def test_padding_of_the_question_does_not_matter() -> None:
+    torch.manual_seed(0)
+    attention = QuestionAttention(4)
+    passage, question = torch.randn(1, 3, 4), torch.randn(1, 2, 4)
+    padded = torch.cat([question, torch.full((1, 3, 4), 1e4)], dim=1)
+    mask = torch.tensor([[True, True, False, False, False]])
+    torch.testing.assert_close(attention(passage, padded, mask), attention(passage, question, mask[:, :2]))
+
 
 def tags(module, collate, examples) -> list[list[str]]:
     module.eval()

@@ -1,13 +1,43 @@
-"""A bidirectional LSTM over the words of a sentence."""
+"""Encoders of the words of a text, chosen by ``type``: one of yours is registered like :class:`BiLSTM`."""
 
 from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Literal
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from elmo_xlstm.config import Settings
-from elmo_xlstm.modules.batch import sentence_lengths
+from elmo_xlstm.config import Registry, Settings
+from elmo_xlstm.modules.batches import sentence_lengths
+
+encoders = Registry("encoder", default="bilstm")
+
+
+class Encoder(nn.Module):
+    """Base of the encoders. The settings of one have ``type`` and ``build(input_dim)``, which makes it.
+
+    Attributes:
+        output_dim: width of an encoded word.
+    """
+
+    output_dim: int
+
+    @abstractmethod
+    def forward(self, features: Tensor, mask: Tensor) -> Tensor:
+        """Contextual word features, which depend on nothing but the words of the sentence itself.
+
+        Args:
+            features: (B, L, input_dim).
+            mask: (B, L) bool, right-padded.
+
+        Returns:
+            (B, L, output_dim).
+
+        Raises:
+            ValueError: a mask is not right-padded or a sentence is empty.
+        """
 
 
 class LockedDropout(nn.Module):
@@ -29,8 +59,8 @@ class LockedDropout(nn.Module):
         return features * nn.functional.dropout(ones, self.probability)
 
 
-class BiLSTM(nn.Module):
-    """Reads each sentence in both directions; what a word gets does not depend on padding or on other sentences.
+class BiLSTM(Encoder):
+    """A bidirectional LSTM; the output does not depend on padding or on other sentences.
 
     The backward direction reads each sentence reversed within its own length, so that padding always comes last and
     needs no packing: on a CPU a packed LSTM takes three times as long.
@@ -43,9 +73,12 @@ class BiLSTM(nn.Module):
         output_dim: 2 × ``hidden_size``.
     """
 
+    @encoders.register("bilstm")
     class Config(Settings):
         """Settings of :class:`BiLSTM`."""
 
+        # Results and runs of earlier versions have no type here, and are compared with later ones: it is not written.
+        type: Literal["bilstm"] = Field(default="bilstm", exclude=True)
         hidden_size: int = Field(default=256, gt=0)
         """Width of each direction."""
         num_layers: int = Field(default=1, gt=0, le=100)
@@ -72,18 +105,7 @@ class BiLSTM(nn.Module):
         self.backwards = nn.ModuleList(nn.LSTM(dim, config.hidden_size, batch_first=True) for dim in dims)
 
     def forward(self, features: Tensor, mask: Tensor) -> Tensor:
-        """Contextual word features.
-
-        Args:
-            features: (B, L, D).
-            mask: (B, L) bool, right-padded.
-
-        Returns:
-            (B, L, 2 × hidden_size), zero at padding.
-
-        Raises:
-            ValueError: a mask is not right-padded or a sentence is empty.
-        """
+        """See :class:`Encoder`; zero at padding."""
         order = _reversal(sentence_lengths(mask), mask.shape[1])  # (B × L,)
         hidden: Tensor = self.input_dropout(features)
         for forwards, backwards in zip(self.forwards, self.backwards, strict=True):
