@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
@@ -29,6 +29,7 @@ class MajorityLabels(Baseline):
     class Config(Settings):
         """Settings of :class:`MajorityLabels`."""
 
+        needs_embedder: ClassVar[bool] = False
         type: Literal["majority"] = "majority"
 
         @property
@@ -84,6 +85,7 @@ class MajorityTags(Baseline):
     class Config(Settings):
         """Settings of :class:`MajorityTags`."""
 
+        needs_embedder: ClassVar[bool] = False
         type: Literal["majority"] = "majority"
         scheme: SchemeName = "bio"
         """How labels are built: bio, bioes, or none for tags without prefixes."""
@@ -97,6 +99,7 @@ class MajorityTags(Baseline):
     class AnswersConfig(Settings):
         """Settings of :class:`MajorityTags` for the passages of questions."""
 
+        needs_embedder: ClassVar[bool] = False
         type: Literal["majority"] = "majority"
 
         @property

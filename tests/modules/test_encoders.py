@@ -2,6 +2,8 @@ import pytest
 import torch
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
+from elmo_xlstm.config import ConfigError, validate
+from elmo_xlstm.modules import Tagger
 from elmo_xlstm.modules.encoders import BiLSTM, LockedDropout
 
 
@@ -75,3 +77,25 @@ def test_left_padding_is_refused() -> None:
     module = BiLSTM.Config(hidden_size=4).build(5)
     with pytest.raises(ValueError, match="padding before"):
         module(torch.randn(1, 2, 5), torch.tensor([[False, True]]))
+
+
+def test_encoders_are_chosen_by_type() -> None:
+    values = {"words": {}, "encoder": {"hidden_size": 3}}
+    head = validate(Tagger.Config, values)
+    assert isinstance(head.encoder, BiLSTM.Config) and head.encoder.hidden_size == 3
+    assert "type" not in head.model_dump()["encoder"]  # as in results and runs of earlier versions
+    assert validate(Tagger.Config, {"words": {}, "encoder": {"type": "bilstm"}}).encoder == BiLSTM.Config()
+    assert validate(Tagger.Config, {"words": {}, "encoder": None}).encoder is None
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"type": "bilsm"}, "encoder: unknown type 'bilsm'; did you mean 'bilstm'"),
+        ({"hidden_sise": 3}, "encoder.hidden_sise: unknown key; did you mean 'hidden_size'"),
+        ({"hidden_size": 0}, "encoder.hidden_size: "),
+    ],
+)
+def test_mistakes_in_an_encoders_settings_are_named(values, message) -> None:
+    with pytest.raises(ConfigError, match=message):
+        validate(Tagger.Config, {"words": {}, "encoder": values})
