@@ -34,7 +34,7 @@ from elmo_xlstm.modules import (
 )
 from elmo_xlstm.products import fast_products
 from elmo_xlstm.text import Tokenizer
-from elmo_xlstm.training.batching import length_buckets
+from elmo_xlstm.training import length_buckets
 
 AFRESH = "embed afresh"
 OPEN = "open the store and read"

@@ -42,18 +42,14 @@ class Classifier(LabelHead):
         config: see :class:`Config`.
         num_labels: K.
         num_aspects: A; 1 where a text has just one label.
-        inputs: sizes and vocabularies of the word features.
-
-    Raises:
-        ValueError: an input that a feature needs is missing.
-        UserError: a file of vectors is missing or malformed.
+        inputs: sizes and vocabularies of the word features; see :class:`Head` for errors.
     """
 
     class Config(TextEncoder.Config):
         """Settings of :class:`Classifier`."""
 
         pooling: Pooling.Config = Field(default_factory=Pooling.Config)
-        """How words become one vector."""
+        """Pooling of word vectors to one."""
         hidden_size: int | None = Field(default=None, gt=0)
         """Width of a hidden layer between that vector and the labels; null for none."""
         output_dropout: float = Field(default=0.3, ge=0.0, lt=1.0)
@@ -71,14 +67,10 @@ class Classifier(LabelHead):
         )
 
     def forward(self, batch: LabelledBatch) -> Tensor:
-        """Scores of labels.
-
-        Returns:
-            (B, A, K) logits.
+        """Logits, (B, A, K).
 
         Raises:
-            ValueError: the examples are not single texts, the batch lacks a feature, a mask is not right-padded, or a
-                text is empty.
+            ValueError: the examples are not single texts; see also :class:`TextEncoder`.
         """
         (text,) = batch.texts
         logits: Tensor = self.output(self.pooling(self.text(text), text.mask))

@@ -19,9 +19,7 @@ from torch.autograd.function import once_differentiable
 from elmo_xlstm.modules.batches import sentence_lengths
 from elmo_xlstm.modules.tag_scheme import TagScheme
 
-DISALLOWED = (
-    -1e4
-)  # finite, so that a gold sequence which breaks the scheme costs much but never makes the loss infinite
+DISALLOWED = -1e4  # finite, so that a gold sequence that breaks the scheme costs much without an infinite loss
 
 
 class CRF(nn.Module):
@@ -130,7 +128,7 @@ class CRF(nn.Module):
     def _scores(self, logits: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Emissions (L, K, B), transitions (K, K), start (K,) and end (K,), all of one dtype."""
         dtype = torch.float64 if logits.dtype == torch.float64 else torch.float32
-        emissions = logits.to(dtype).masked_fill(~mask.unsqueeze(-1), 0.0)  # what stands at padding may be anything
+        emissions = logits.to(dtype).masked_fill(~mask.unsqueeze(-1), 0.0)  # padding may hold anything
         return (
             emissions.permute(1, 2, 0).contiguous(),
             self.transitions.to(dtype).masked_fill(~self._transitions_allowed, DISALLOWED),
@@ -222,7 +220,7 @@ def _forward_backward(
 
 
 def _viterbi(emissions: Tensor, transitions: Tensor, start: Tensor, end: Tensor, lengths: Tensor) -> Tensor:
-    """Best paths (L, B); what stands after a sentence's last word has no meaning."""
+    """Best paths (L, B); values after a sentence's last word have no meaning."""
     length, size, batch = emissions.shape
     spread = transitions.unsqueeze(-1).contiguous()  # (K, K, 1): from, to
     best = emissions.clone()  # (L, K, B): score of the best path that ends in each tag

@@ -69,7 +69,7 @@ class TextEncoder(nn.Module):
 
 
 class Head(ABC, nn.Module):
-    """A text encoder and what a kind of task adds to it.
+    """Base of the heads: a text encoder, and an output of its own in each.
 
     The settings of a head derive from :class:`TextEncoder.Config` and have ``build(labels, inputs)``, which makes it.
 

@@ -25,11 +25,7 @@ class PairClassifier(LabelHead):
     Args:
         config: see :class:`Config`.
         num_labels: K.
-        inputs: sizes and vocabularies of the word features.
-
-    Raises:
-        ValueError: an input that a feature needs is missing.
-        UserError: a file of vectors is missing or malformed.
+        inputs: sizes and vocabularies of the word features; see :class:`Head` for errors.
     """
 
     class Config(TextEncoder.Config):
@@ -38,7 +34,7 @@ class PairClassifier(LabelHead):
         cross_attention: int | None = Field(default=None, gt=0)
         """Width of a word's comparison with the other text; null to do without."""
         pooling: Pooling.Config = Field(default_factory=lambda: Pooling.Config(methods=("max", "mean")))
-        """How words become one vector."""
+        """Pooling of word vectors to one."""
         hidden_size: int | None = Field(default=100, gt=0)
         """Width of a hidden layer between the compared vectors and the labels; null for none."""
         output_dropout: float = Field(default=0.3, ge=0.0, lt=1.0)
@@ -59,14 +55,10 @@ class PairClassifier(LabelHead):
         self.output = Perceptron(4 * self.pooling.output_dim, config.hidden_size, num_labels, config.output_dropout)
 
     def forward(self, batch: LabelledBatch) -> Tensor:
-        """Scores of labels.
-
-        Returns:
-            (B, 1, K) logits.
+        """Logits, (B, 1, K).
 
         Raises:
-            ValueError: the examples are not pairs, the batch lacks a feature, a mask is not right-padded, or a text is
-                empty.
+            ValueError: the examples are not pairs; see also :class:`TextEncoder`.
         """
         one, other = batch.texts
         first, second = self.text(one), self.text(other)  # (B, L, D), (B, M, D)

@@ -82,7 +82,7 @@ class Pooling(nn.Module):
         return torch.cat(pooled, dim=-1)
 
     def attention(self, hidden: Tensor, mask: Tensor) -> Tensor:
-        """How much each query looks at each word: (B, Q, L), zero at padding, 1 in sum.
+        """Attention weights of each query over the words: (B, Q, L), zero at padding, summing to 1.
 
         Args:
             hidden: (B, L, D).

@@ -64,11 +64,7 @@ class QuestionTagger(Head):
     Args:
         config: see :class:`Config`.
         scheme: labels and which may follow which.
-        inputs: sizes and vocabularies of the word features.
-
-    Raises:
-        ValueError: an input that a feature needs is missing.
-        UserError: a file of vectors is missing or malformed.
+        inputs: sizes and vocabularies of the word features; see :class:`Head` for errors.
     """
 
     class Config(TextEncoder.Config):
@@ -101,14 +97,7 @@ class QuestionTagger(Head):
         self.crf = CRF(scheme)
 
     def forward(self, batch: QuestionBatch) -> Tensor:
-        """Emission scores of the passages' words.
-
-        Returns:
-            (B, L, K) logits.
-
-        Raises:
-            ValueError: the batch lacks a feature, a mask is not right-padded, or a text is empty.
-        """
+        """Emission scores of the passages' words, (B, L, K); see :class:`TextEncoder` for errors."""
         question, passage = self.text(batch.question), self.text(batch.passage)  # (B, Q, D), (B, L, D)
         attended = self.attention(passage, question, batch.question.mask)  # (B, L, D)
         asked = self.asked(self.pooling(question, batch.question.mask))  # (B, 1, D)

@@ -1,4 +1,4 @@
-"""Which tag may follow which: BIO, BIOES and plain tag sets."""
+"""Tag schemes (BIO, BIOES, plain tag sets): the tag sequences that are permitted."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _STARTS = {"bio": "OB", "bioes": "OBS"}
 _ENDS = {"bio": "OBI", "bioes": "OES"}
 _ALONE = {"bio": "OB", "bioes": "OS"}
 MOST_LABELS = 2_000
-"""Who may follow whom is kept for all pairs; the largest tag sets in use have some hundred."""
+"""Transitions are stored for all pairs; the largest tag sets in use have a few hundred tags."""
 
 
 class TagScheme:

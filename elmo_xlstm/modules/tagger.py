@@ -20,11 +20,7 @@ class Tagger(Head):
     Args:
         config: see :class:`Config`.
         scheme: labels and which may follow which.
-        inputs: sizes and vocabularies of the word features.
-
-    Raises:
-        ValueError: an input that a feature needs is missing.
-        UserError: a file of vectors is missing or malformed.
+        inputs: sizes and vocabularies of the word features; see :class:`Head` for errors.
     """
 
     class Config(TextEncoder.Config):
@@ -50,14 +46,7 @@ class Tagger(Head):
         self.crf = CRF(scheme) if config.crf else None
 
     def forward(self, batch: WordBatch) -> Tensor:
-        """Emission scores.
-
-        Returns:
-            (B, L, K) logits.
-
-        Raises:
-            ValueError: the batch lacks a feature, its mask is not right-padded, or a sentence is empty.
-        """
+        """Emission scores, (B, L, K); see :class:`TextEncoder` for errors."""
         logits: Tensor = self.projection(self.text(batch))
         return logits
 

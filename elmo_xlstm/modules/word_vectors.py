@@ -52,7 +52,7 @@ class WordVectors(nn.Module):
         pretrained: Path | None = None
         """Text file of pretrained vectors (.vec, .txt, or either with .gz) that the vectors are initialised from."""
         pretrained_words: int = Field(default=0, ge=0)
-        """How many words from the beginning of ``pretrained`` join the vocabulary though training data lacks them."""
+        """Words from the beginning of ``pretrained`` that join the vocabulary though training data lacks them."""
 
         def vocabulary(self, sentences: Iterable[Sequence[str]]) -> Vocabulary:
             """Word vocabulary of training sentences.
