@@ -72,7 +72,7 @@ def test_learns_prefixes_and_neighbours(settings: dict[str, object]) -> None:
 @pytest.mark.parametrize("parts", [p for n in (1, 2, 3) for p in itertools.combinations(PARTS, n)], ids="+".join)
 def test_any_subset_of_features(parts: tuple[str, ...]) -> None:
     sentences = make_sentences(5, seed=3)
-    tagger, collate = make_tagger(sentences, parts)
+    tagger, collate = make_tagger(sentences, parts, projection=6)
     batch = collate(sentences)
     tagger.loss(batch).backward()
     assert all(parameter.grad is not None for parameter in tagger.parameters())
