@@ -18,7 +18,7 @@ from benchmarks.results import Measurement, Result, make_result
 from benchmarks.sentences import Words
 from benchmarks.session import Session
 from benchmarks.timing import quartiles
-from elmo_xlstm.allocator import keep_freed_memory
+from elmo_xlstm.machine import keep_freed_memory
 from elmo_xlstm.embedding import ElmoEmbedder, FeatureStore, ScalarMix
 from elmo_xlstm.lm import BiXLSTM
 from elmo_xlstm.modules import (
@@ -32,7 +32,7 @@ from elmo_xlstm.modules import (
     Tagger,
     WordCollator,
 )
-from elmo_xlstm.products import fast_products
+from elmo_xlstm.device import fast_matmul
 from elmo_xlstm.text import Tokenizer
 from elmo_xlstm.training import length_buckets
 
@@ -74,7 +74,7 @@ class Epoch:
         self.device = session.device
         self.batches = length_buckets([len(words) for words in sentences], BATCH, seed=0, epoch=1)
 
-    @fast_products()  # as the trainer
+    @fast_matmul()  # as the trainer
     def __call__(self, features: Callable[[], list[np.ndarray]]) -> None:
         """Take one epoch of steps on what ``features`` gives."""
         self.head.train()

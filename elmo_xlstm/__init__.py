@@ -1,7 +1,7 @@
 """Bidirectional mLSTM language models, the ELMo way: pretraining, word vectors, task heads.
 
 Public names are imported on first use, because torch and transformers take seconds. Imported before torch, the package
-sets how torch's threads wait for each other and how many they are (``elmo_xlstm.threads``).
+sets how torch's threads wait for each other and how many they are (``elmo_xlstm.machine``).
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from elmo_xlstm.threads import share_the_machine
+from elmo_xlstm.machine import share_the_machine
 
 if TYPE_CHECKING:
     from elmo_xlstm.config import Registry, Settings

@@ -18,8 +18,8 @@ from elmo_xlstm.device import default_device
 from elmo_xlstm.embedding import ElmoEmbedder, FeatureStore
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.evaluation.results import MixWeights
-from elmo_xlstm.files import check_file, read_json
-from elmo_xlstm.finite import require_finite
+from elmo_xlstm.runs.files import check_file, read_json
+from elmo_xlstm.runs.checksums import require_finite
 from elmo_xlstm.modules import FeatureInputs, Head, Sentence, Vocabularies, Vocabulary
 from elmo_xlstm.progress import NullProgress, Progress
 from elmo_xlstm.training import History

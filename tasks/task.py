@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from elmo_xlstm.atomic import write_atomically
+from elmo_xlstm.runs.atomic import write_atomically
 from elmo_xlstm.config import Settings
-from elmo_xlstm.disk import writing
+from elmo_xlstm.runs.files import writing
 from elmo_xlstm.embedding import ElmoEmbedder, FeatureStore
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.evaluation.outcomes import Kind

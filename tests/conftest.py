@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from elmo_xlstm import products
+from elmo_xlstm import device
 from elmo_xlstm.embedding import ElmoEmbedder
 from elmo_xlstm.lm import BiXLSTM, BiXLSTMConfig
 from elmo_xlstm.lm.model_files import save_model
@@ -62,10 +62,10 @@ def no_more_files() -> Callable[[], AbstractContextManager[None]]:
 def chosen_precisions(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What is chosen for float32 products, one after the other, as on a machine where oneDNN is faster."""
     chosen: list[str] = []
-    monkeypatch.delenv(products.OFF, raising=False)
-    monkeypatch.setattr(products, "_machine_problem", lambda: None)
-    monkeypatch.setattr(products, "_precision", lambda: chosen[-1] if chosen else "none")
-    monkeypatch.setattr(products, "_set_precision", chosen.append)
+    monkeypatch.delenv(device.OFF, raising=False)
+    monkeypatch.setattr(device, "_machine_problem", lambda: None)
+    monkeypatch.setattr(device, "_precision", lambda: chosen[-1] if chosen else "none")
+    monkeypatch.setattr(device, "_set_precision", chosen.append)
     return chosen
 
 

@@ -12,7 +12,7 @@ from elmo_xlstm.evaluation.recipes.measuring import changes
 from elmo_xlstm.evaluation.recipes.series import SeriesSettings
 from elmo_xlstm.lm.pretraining_settings import PretrainSettings
 from elmo_xlstm.modules import TagScheme
-from elmo_xlstm.text.tokenizer_experiment import TokenizerSettings
+from elmo_xlstm.text.tokenizer_training import TokenizerSettings
 from tasks.absa_e2e import LABELS
 from tasks.finetuning import FinetuneSettings
 from tasks.indonlu import DATASETS

@@ -24,7 +24,7 @@ from elmo_xlstm.lm.architecture_file import read_architecture
 from elmo_xlstm.lm.model import BiXLSTM, Encoding
 from elmo_xlstm.lm.model_files import find_model, save_model
 from elmo_xlstm.pretrained import DEFAULT_MODEL
-from elmo_xlstm.products import fast_products
+from elmo_xlstm.device import fast_matmul
 from elmo_xlstm.text import Tokenizer, WordPieces
 
 # Pieces of one batch, padding included. On a CPU, few enough that what a layer computes stays in the caches: at model
@@ -207,7 +207,7 @@ class ElmoEmbedder(nn.Module):
         self._check_device()
         device = self.model.device.type
         if device == "cpu":
-            with fast_products():
+            with fast_matmul():
                 return self._folded().encode_layers(input_ids, attention_mask)
         with torch.autocast(device, torch.bfloat16, enabled=self.precision == "bf16"):
             return self.model.encode_layers(input_ids, attention_mask)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from elmo_xlstm.config import Settings
-from elmo_xlstm.config.errors import ConfigError
+from elmo_xlstm.config import ConfigError
 
 
 class ScalarMix(nn.Module):

@@ -17,10 +17,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from elmo_xlstm.disk import writing
+from elmo_xlstm.runs.files import writing
 from elmo_xlstm.embedding.embedder import ElmoEmbedder
-from elmo_xlstm.files import LARGEST_LIST, read_json, reading
-from elmo_xlstm.interruption import Interrupted, finishing_step, stop_requested
+from elmo_xlstm.runs.files import LARGEST_LIST, read_json, reading
+from elmo_xlstm.runs.interruption import Interrupted, finishing_step, stop_requested
 from elmo_xlstm.progress import NullProgress, Progress
 from elmo_xlstm.text.tokenizer import check_sentences
 

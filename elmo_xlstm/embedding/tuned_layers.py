@@ -12,7 +12,7 @@ from elmo_xlstm.embedding.pieces import PieceBatch, Pooling
 from elmo_xlstm.lm.encoder import encoder_weights, make_encoder
 from elmo_xlstm.lm.kernels import native_problem, use_kernel
 from elmo_xlstm.lm.model import BiXLSTM
-from elmo_xlstm.products import fast_products
+from elmo_xlstm.device import fast_matmul
 
 
 class TunedLayers(nn.Module):
@@ -47,5 +47,5 @@ class TunedLayers(nn.Module):
 
     def forward(self, pieces: PieceBatch) -> Tensor:
         """Layers of all words of a batch, sentence after sentence: (words, layers, 2 * width)."""
-        with fast_products(pieces.input_ids.device):
+        with fast_matmul(pieces.input_ids.device):
             return pieces.words(self.model.encode_layers(pieces.input_ids, pieces.mask), self.pooling)

@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from elmo_xlstm.atomic import write_atomically
+from elmo_xlstm.runs.atomic import write_atomically
 from elmo_xlstm.errors import UserError
-from elmo_xlstm.files import LARGEST_LIST, read_file
+from elmo_xlstm.runs.files import LARGEST_LIST, read_file
 
 
 class Vocabulary:

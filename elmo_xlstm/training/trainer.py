@@ -18,13 +18,13 @@ from torch import Tensor, nn
 
 from elmo_xlstm.config import Settings
 from elmo_xlstm.errors import UserError
-from elmo_xlstm.interruption import Interrupted, finishing_step, stop_requested
-from elmo_xlstm.products import fast_products
+from elmo_xlstm.runs.interruption import Interrupted, finishing_step, stop_requested
+from elmo_xlstm.device import fast_matmul
 from elmo_xlstm.progress import NullProgress, Progress, Work
 from elmo_xlstm.training.history import EpochRecord, History
 from elmo_xlstm.training.randomness import length_buckets
 from elmo_xlstm.training.schedules import ConstantSchedule, Schedule, schedules
-from elmo_xlstm.training.state import CheckpointFiles, DamagedCheckpoint
+from elmo_xlstm.runs.checkpoint_file import CheckpointFiles, DamagedCheckpoint
 
 logger = logging.getLogger(__name__)
 
@@ -174,7 +174,7 @@ class Trainer:
         done = len(history.epochs) * steps + under_way.batches
         with (
             finishing_step(),
-            fast_products(parameters[0].device),  # for a language model that learns; heads alone gain little
+            fast_matmul(parameters[0].device),  # for a language model that learns; heads alone gain little
             shown.task("training", total=self.config.epochs * steps, done=done) as work,
         ):
             while not self._finished(history):
