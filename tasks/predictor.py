@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from typing_extensions import Self
 
@@ -148,3 +148,15 @@ class Predictor(ABC):
 
 PredictorClass = type[Predictor]
 """For settings that have a field ``type``, which hides the built-in."""
+
+
+class HeadSettings(Protocol):
+    """Settings of a head as a task reads them, whichever ``type`` was chosen."""
+
+    @property
+    def needs_embedder(self) -> bool:
+        """Whether the head reads the layers of a language model."""
+
+    @property
+    def predictor_class(self) -> type[Predictor] | None:
+        """Class that is trained; None for the neural model of the kind of task."""

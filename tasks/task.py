@@ -25,7 +25,7 @@ from elmo_xlstm.progress import NullProgress, Progress
 from elmo_xlstm.runs.atomic import write_atomically
 from elmo_xlstm.runs.files import writing
 from elmo_xlstm.training import History, Trainer
-from tasks.predictor import LabelSpace, Prediction, Predictor, Texts, Training
+from tasks.predictor import HeadSettings, LabelSpace, Prediction, Predictor, Texts, Training
 
 logger = logging.getLogger(__name__)
 
@@ -102,7 +102,8 @@ class Task(ABC, Generic[ExampleT]):
         @property
         def needs_embedder(self) -> bool:
             """Whether the head reads a language model."""
-            return getattr(self.head, "mix", None) is not None  # type: ignore[attr-defined]
+            head: HeadSettings = self.head  # type: ignore[attr-defined]
+            return head.needs_embedder
 
     def __init__(self, config: Any, embedder: ElmoEmbedder | None) -> None:
         self.config = config
@@ -314,9 +315,9 @@ class Task(ABC, Generic[ExampleT]):
 
     @property
     def predictor_class(self) -> type[Predictor]:
-        """What is trained: a head's settings may name a ``predictor_class``; else it is the kind's ``model_class``."""
-        own: type[Predictor] | None = getattr(self.config.head, "predictor_class", None)
-        return own or self.model_class
+        """Class that is trained: the one of the head's settings, or else the kind's ``model_class``."""
+        head: HeadSettings = self.config.head
+        return head.predictor_class or self.model_class
 
     def built(self) -> Predictor:
         """The model, untrained or trained.

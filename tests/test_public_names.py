@@ -13,7 +13,7 @@ import elmo_xlstm
 ROOT = Path(__file__).parents[1]
 SOURCES = sorted((ROOT / "elmo_xlstm").rglob("*.py"))
 # A room imports from those before it; what is in no room is for all.
-ROOMS = ["text", "lm", "embedding", "heads", "training", "evaluation"]
+ROOMS = ["text", "lm", "embedding", "modules", "training", "evaluation"]
 FOR_ALL = {"command", "config", "device", "errors", "machine", "pretrained", "progress", "runs", "terminal"}
 
 

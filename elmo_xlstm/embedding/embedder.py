@@ -16,8 +16,7 @@ from torch import Tensor, nn
 from elmo_xlstm.device import fast_matmul, usable_device
 from elmo_xlstm.embedding.frozen_model import FrozenModel
 from elmo_xlstm.embedding.parallel import map_on_cores
-from elmo_xlstm.embedding.pieces import PieceBatch, sentence_pieces
-from elmo_xlstm.embedding.pooling import Pooling
+from elmo_xlstm.embedding.pieces import PieceBatch, Pooling, sentence_pieces
 from elmo_xlstm.embedding.precision import Precision, warn_if_slow
 from elmo_xlstm.embedding.tuned_layers import TunedLayers
 from elmo_xlstm.errors import UserError
@@ -37,7 +36,7 @@ class ElmoEmbedder(nn.Module):
     """Gives every word of a sentence one vector per layer: a function of that sentence alone.
 
     The model is always in evaluation mode and keeps no state between calls. Sentences are embedded in batches of
-    similar length; what else is in a batch, and how much padding, changes nothing beyond rounding.
+    similar length; the other sentences and the padding of a batch change nothing beyond rounding.
 
     Args:
         model: the language model.
@@ -123,7 +122,7 @@ class ElmoEmbedder(nn.Module):
         save_model(self.model, self.tokenizer, directory)
 
     def train(self, mode: bool = True) -> ElmoEmbedder:
-        """Stay in evaluation mode: frozen features must not depend on what contains the embedder."""
+        """Stay in evaluation mode: frozen features must not depend on the mode of a module around the embedder."""
         return super().train(False)
 
     @property
@@ -146,7 +145,7 @@ class ElmoEmbedder(nn.Module):
         return digest.hexdigest()
 
     def pieces(self, words: Sequence[str]) -> WordPieces:
-        """What the model reads of a sentence."""
+        """Pieces of a sentence, as the model reads them."""
         return sentence_pieces([words], self.tokenizer)[0]
 
     def trainable_layers(self) -> TunedLayers | None:

@@ -54,8 +54,7 @@ class FeatureStore:
     stored until then.
 
     Nothing reads ahead: opening the store checks every byte, which brings it into the system's page cache, and making
-    an epoch's batches from there takes 3 % of the time that a BiLSTM-CRF needs to train on them
-    (docs/performance.md, Studies), so that a thread that reads ahead has nothing to win.
+    an epoch's batches from there takes 3 % of an epoch of a BiLSTM-CRF (docs/performance.md, Studies).
 
     Args:
         directory: of all stores.
@@ -218,5 +217,5 @@ class FeatureStore:
 
 
 def sentence_key(words: Sequence[str]) -> str:
-    """What identifies a sentence: a hash of its words."""
+    """Key of a sentence: a hash of its words."""
     return hashlib.sha256(json.dumps(list(words), ensure_ascii=False).encode(errors="surrogatepass")).hexdigest()[:32]

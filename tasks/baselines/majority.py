@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
 from elmo_xlstm.config import Settings
-from elmo_xlstm.heads import repair_bio
-from elmo_xlstm.heads.tag_scheme import SchemeName
+from elmo_xlstm.modules import SchemeName, repair_bio
 from tasks.baselines.baseline import Baseline, Tensors, Vocabulary
 from tasks.classification.heads import label_heads
 from tasks.pairs.heads import pair_heads
@@ -30,6 +29,7 @@ class MajorityLabels(Baseline):
     class Config(Settings):
         """Settings of :class:`MajorityLabels`."""
 
+        needs_embedder: ClassVar[bool] = False
         type: Literal["majority"] = "majority"
 
         @property
@@ -85,6 +85,7 @@ class MajorityTags(Baseline):
     class Config(Settings):
         """Settings of :class:`MajorityTags`."""
 
+        needs_embedder: ClassVar[bool] = False
         type: Literal["majority"] = "majority"
         scheme: SchemeName = "bio"
         """How labels are built: bio, bioes, or none for tags without prefixes."""
@@ -98,6 +99,7 @@ class MajorityTags(Baseline):
     class AnswersConfig(Settings):
         """Settings of :class:`MajorityTags` for the passages of questions."""
 
+        needs_embedder: ClassVar[bool] = False
         type: Literal["majority"] = "majority"
 
         @property

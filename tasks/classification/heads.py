@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from elmo_xlstm.config import Registry
-from elmo_xlstm.heads import Classifier
+from elmo_xlstm.modules import Classifier
 
 label_heads = Registry("classification head", default="neural")
 label_heads.register("neural")(Classifier.Config)

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from torch import nn
-
-from elmo_xlstm.heads import LabelCollator, LabelledBatch, LabelledExample, Sentence
+from elmo_xlstm.modules import FeatureInputs, Head, LabelCollator, LabelledBatch, LabelledExample, Sentence
 from tasks.model import TaskModel
 from tasks.predictor import Prediction
 
@@ -17,11 +15,10 @@ class LabelModel(TaskModel):
 
     doing = "classify"
 
-    def build_head(self, config: Any, layers: tuple[int, int] | None, initialise: bool) -> nn.Module:
+    def build_head(self, config: Any, inputs: FeatureInputs) -> Head:
         """What the settings make: one that gives (B, A, K) probabilities."""
-        words, characters = self.vocabularies
         aspects = {"num_aspects": len(self.space.aspects)} if self.space.aspects else {}
-        head: nn.Module = config.build(self.space.labels, layers, characters, words, initialise, **aspects)
+        head: Head = config.build(self.space.labels, inputs, **aspects)
         return head
 
     def build_collator(self) -> LabelCollator:

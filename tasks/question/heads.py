@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from elmo_xlstm.config import Registry
-from tasks.question.tagger import QuestionTagger
+from elmo_xlstm.modules import QuestionTagger
 
 question_heads = Registry("question answering head", default="neural")
 question_heads.register("neural")(QuestionTagger.Config)

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from torch import nn
-
-from elmo_xlstm.heads import Sentence, WordCollator
+from elmo_xlstm.modules import (
+    FeatureInputs,
+    Question,
+    QuestionBatch,
+    QuestionCollator,
+    QuestionTagger,
+    Sentence,
+    WordCollator,
+)
 from tasks.model import TaskModel
 from tasks.predictor import Prediction
-from tasks.question.batch import Question, QuestionBatch, QuestionCollator
-from tasks.question.tagger import QuestionTagger
 
 
 class QuestionModel(TaskModel):
@@ -18,10 +22,9 @@ class QuestionModel(TaskModel):
 
     doing = "answer questions"
 
-    def build_head(self, config: QuestionTagger.Config, layers: tuple[int, int] | None, initialise: bool) -> nn.Module:
+    def build_head(self, config: QuestionTagger.Config, inputs: FeatureInputs) -> QuestionTagger:
         """See :class:`~tasks.model.TaskModel`."""
-        words, characters = self.vocabularies
-        return config.build(self.space.labels, layers, characters, words, initialise)
+        return config.build(self.space.labels, inputs)
 
     def build_collator(self) -> QuestionCollator:
         """See :class:`~tasks.model.TaskModel`."""

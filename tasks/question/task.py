@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from elmo_xlstm.embedding import ElmoEmbedder
 from elmo_xlstm.evaluation.tagging import score_tagging
-from elmo_xlstm.heads import repair_bio
+from elmo_xlstm.modules import repair_bio
 from tasks.predictor import Prediction, Texts
 from tasks.question.datasets import question_datasets
 from tasks.question.heads import question_heads

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from elmo_xlstm.config import Registry
-from elmo_xlstm.heads import Tagger
+from elmo_xlstm.modules import Tagger
 
 tagging_heads = Registry("tagging head", default="neural")
 """Their settings have a ``scheme``."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from elmo_xlstm.heads import Sentence, Tagger, WordBatch, WordCollator
+from elmo_xlstm.modules import FeatureInputs, Sentence, Tagger, WordBatch, WordCollator
 from tasks.model import TaskModel
 from tasks.predictor import Prediction
 
@@ -14,10 +14,9 @@ class TaggingModel(TaskModel):
 
     doing = "tag sentences"
 
-    def build_head(self, config: Tagger.Config, layers: tuple[int, int] | None, initialise: bool) -> Tagger:
+    def build_head(self, config: Tagger.Config, inputs: FeatureInputs) -> Tagger:
         """The tagger."""
-        words, characters = self.vocabularies
-        return config.build(self.space.labels, layers, characters, words, initialise)
+        return config.build(self.space.labels, inputs)
 
     def build_collator(self) -> WordCollator:
         """Pads sentences and encodes their tags."""

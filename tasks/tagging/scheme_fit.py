@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from elmo_xlstm.heads import TagScheme
-from elmo_xlstm.heads.tag_scheme import SchemeName
+from elmo_xlstm.modules import SchemeName, TagScheme
 from tasks.indonlu.load import TaggingSplits
 from tasks.own_data.settings import OwnData
 from tasks.readers.problems import DataError, refuse_or_warn

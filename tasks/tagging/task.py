@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from elmo_xlstm.embedding import ElmoEmbedder
 from elmo_xlstm.evaluation.tagging import score_tagging
-from elmo_xlstm.heads import repair_bio
+from elmo_xlstm.modules import repair_bio
 from tasks.predictor import Prediction, Texts
 from tasks.readers import TaggedSentence, read_predict_input
 from tasks.readers.problems import SHOWN

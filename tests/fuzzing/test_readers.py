@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from elmo_xlstm.config import validate
-from elmo_xlstm.heads.vector_file import read_vectors
+from elmo_xlstm.modules.word_vectors import read_vectors
 from tasks.absa_e2e import AspectTripletReader
 from tasks.aspects.own_data import AspectsFiles, AspectsHub
 from tasks.classification.own_data import ClassificationFiles, ClassificationHub

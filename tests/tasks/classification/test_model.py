@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from elmo_xlstm.heads import Classifier, LabelledExample, PairClassifier, Sentence
+from elmo_xlstm.modules import Classifier, LabelledExample, PairClassifier, Sentence
 
 
 @pytest.mark.parametrize(

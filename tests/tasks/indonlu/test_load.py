@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from elmo_xlstm.errors import UserError
-from elmo_xlstm.heads import repair_bio
+from elmo_xlstm.modules import repair_bio
 from tasks.indonlu.datasets import DATASETS, dataset
 from tasks.indonlu.fetch import DataLocation
 from tasks.indonlu.load import load_questions, load_tagging, read_tagging_file
