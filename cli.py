@@ -382,7 +382,7 @@ def export(
 ) -> None:
     """Write a pretrained model for embedding alone: small, with checksums, without soft-max weights."""
     from elmo_xlstm.embedding.export import STORAGE_FORMATS, export_model
-    from elmo_xlstm.evaluation.environment import git_commit, installed_versions
+    from elmo_xlstm.environment import git_commit, installed_versions
     from elmo_xlstm.lm.pretraining_record import portable
     from tasks.readers.predict_input import read_predict_input
 

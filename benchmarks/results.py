@@ -14,8 +14,8 @@ from benchmarks.session import Session
 from benchmarks.timing import Samples, quartiles
 from elmo_xlstm.atomic import write_text_atomically
 from elmo_xlstm.config import Settings
+from elmo_xlstm.environment import Hardware, git_commit, hardware, installed_versions
 from elmo_xlstm.errors import UserError
-from elmo_xlstm.evaluation.environment import Hardware, git_commit, hardware, installed_versions
 
 PEAK = "matrix product"
 # A contender's rates, in the order of the table; the first that two contenders share is what their ratio compares.

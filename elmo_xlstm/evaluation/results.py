@@ -14,8 +14,8 @@ from pydantic import AwareDatetime, Field, StringConstraints, field_validator, m
 
 from elmo_xlstm.atomic import write_text_atomically
 from elmo_xlstm.config import ConfigError, Settings, validate
+from elmo_xlstm.environment import Hardware
 from elmo_xlstm.errors import UserError
-from elmo_xlstm.evaluation.environment import Hardware
 from elmo_xlstm.evaluation.outcomes import Outcomes
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$", max_length=100)]

@@ -15,8 +15,8 @@ from typing import IO
 
 from elmo_xlstm.device import default_device
 from elmo_xlstm.disk import writing
+from elmo_xlstm.environment import hardware
 from elmo_xlstm.errors import UserError
-from elmo_xlstm.evaluation.environment import hardware
 from elmo_xlstm.interruption import Interrupted, finishing_step, stop_requested
 from elmo_xlstm.progress import NullProgress, Progress, Work
 from elmo_xlstm.run_directory import open_run

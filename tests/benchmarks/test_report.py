@@ -10,8 +10,8 @@ from benchmarks.contenders import LSTM, OURS, PACKAGE, PACKAGE_TUNED, SAMPLED
 from benchmarks.embedding import BERT, BERT_TUNED
 from benchmarks.report import TITLES, write_report
 from benchmarks.results import PEAK, Measurement, Result, read_results, table_rows, write_result
+from elmo_xlstm.environment import Hardware
 from elmo_xlstm.errors import UserError
-from elmo_xlstm.evaluation.environment import Hardware
 
 FP32 = {"precision": "fp32"}
 

@@ -18,8 +18,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from elmo_xlstm.environment import Hardware
 from elmo_xlstm.evaluation.classification import count_labels
-from elmo_xlstm.evaluation.environment import Hardware
 from elmo_xlstm.evaluation.leaderboard import build_board, check_leaderboard, leaderboard_tables, write_leaderboard
 from elmo_xlstm.evaluation.leaderboard.board import Board
 from elmo_xlstm.evaluation.leaderboard.csv_rows import render_csv

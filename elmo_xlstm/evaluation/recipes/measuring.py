@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from elmo_xlstm.device import default_device
+from elmo_xlstm.environment import git_commit, hardware, installed_versions
 from elmo_xlstm.errors import UserError
-from elmo_xlstm.evaluation.environment import git_commit, hardware, installed_versions
 from elmo_xlstm.evaluation.recipes.result import RecipeResult, ScoredFile, TrainingTime
 from elmo_xlstm.evaluation.recipes.series import ScoredText
 from elmo_xlstm.lm.model import BiXLSTM
