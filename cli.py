@@ -342,9 +342,9 @@ def recipes(
     ] = False,
 ) -> None:
     """Pretrain, score and list recipes one after the other; what is done is not done again, what was begun goes on."""
-    from elmo_xlstm.evaluation.recipes.running import RecipeFiles, run_series
-    from elmo_xlstm.evaluation.recipes.series import SeriesSettings
-    from elmo_xlstm.evaluation.recipes.table import check_table, write_table
+    from elmo_xlstm.lm.recipes.running import RecipeFiles, run_series
+    from elmo_xlstm.lm.recipes.series import SeriesSettings
+    from elmo_xlstm.lm.recipes.table import check_table, write_table
 
     _refuse_several_processes("recipes")
     series = _load(SeriesSettings, config, None, ext_var, None, allow_imports)

@@ -6,8 +6,8 @@ import pytest
 
 from elmo_xlstm.config import evaluate_jsonnet, validate
 from elmo_xlstm.errors import UserError
-from elmo_xlstm.evaluation.recipes.series import SeriesSettings
-from elmo_xlstm.evaluation.recipes.table import BEGIN, END, check_table, expected_document, render_table, write_table
+from elmo_xlstm.lm.recipes.series import SeriesSettings
+from elmo_xlstm.lm.recipes.table import BEGIN, END, check_table, expected_document, render_table, write_table
 
 ROOT = Path(__file__).parents[3]
 
