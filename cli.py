@@ -14,12 +14,12 @@ from typing import Annotated, Any
 
 import typer
 
-from elmo_xlstm.allocator import keep_freed_memory, limit_primitive_cache
+from elmo_xlstm.machine import keep_freed_memory, limit_primitive_cache
 from elmo_xlstm.config import Settings, load_experiment, read_experiment
-from elmo_xlstm.config.settings import SettingsT
-from elmo_xlstm.crash_report import EXIT_STATUS, printable, report_crash
+from elmo_xlstm.config import SettingsT
+from elmo_xlstm.terminal import EXIT_STATUS, printable, report_crash
 from elmo_xlstm.errors import UserError
-from elmo_xlstm.interruption import Interrupted, terminable
+from elmo_xlstm.runs.interruption import Interrupted, terminable
 from elmo_xlstm.terminal import be_quiet, console, messages, set_up_logging, terminal_progress
 
 app = typer.Typer(
@@ -86,8 +86,8 @@ def tokenizer(
     allow_imports: AllowImports = None,
 ) -> None:
     """Train a WordPiece vocabulary on a text source."""
-    from elmo_xlstm.run_directory import open_run
-    from elmo_xlstm.text.tokenizer_experiment import TokenizerSettings, run_tokenizer_training
+    from elmo_xlstm.runs.run_directory import open_run
+    from elmo_xlstm.text.tokenizer_training import TokenizerSettings, run_tokenizer_training
 
     _refuse_several_processes("tokenizer")
     settings = _load(TokenizerSettings, config, override, ext_var, include_package, allow_imports, output=output)
@@ -116,7 +116,7 @@ def pretrain(
     from elmo_xlstm.lm.distributed import Processes
     from elmo_xlstm.lm.pretraining import describe_pretraining, run_pretraining
     from elmo_xlstm.lm.pretraining_settings import PretrainSettings
-    from elmo_xlstm.run_directory import open_run
+    from elmo_xlstm.runs.run_directory import open_run
 
     processes = Processes()
     if not processes.is_main:
@@ -160,7 +160,7 @@ def finetune(
     seed: Seed = None,
 ) -> None:
     """Train a task head and score it on the test split."""
-    from elmo_xlstm.run_directory import open_run
+    from elmo_xlstm.runs.run_directory import open_run
     from tasks.finetuning import FinetuneSettings, describe_finetuning, refuse_another_row, run_finetuning
 
     _refuse_several_processes("finetune")
@@ -268,7 +268,7 @@ def predict(
     include_package: IncludePackage = None,
 ) -> None:
     """Predict with a trained head: JSON lines, a prediction for every word."""
-    from elmo_xlstm.output_file import open_output
+    from elmo_xlstm.runs.atomic import open_output
     from tasks.finetuning import FinishedRun
 
     _include(include_package)
@@ -322,7 +322,7 @@ def perplexity(
 ) -> None:
     """Score a language model on texts: perplexity and bits per character of each direction, as JSON."""
     from elmo_xlstm.lm.scoring import score_files
-    from elmo_xlstm.plain_json import to_json
+    from elmo_xlstm.runs.files import to_json
 
     scores = {path: score.as_dict() for path, score in score_files(model, files, every=every).items()}
     typer.echo(to_json(scores, indent=2))
@@ -446,7 +446,7 @@ def schema(
 ) -> None:
     """Print the JSON Schema of an experiment, for editors to complete and check by."""
     from elmo_xlstm.lm.pretraining_settings import PretrainSettings
-    from elmo_xlstm.text.tokenizer_experiment import TokenizerSettings
+    from elmo_xlstm.text.tokenizer_training import TokenizerSettings
     from tasks.finetuning import FinetuneSettings
     from tasks.suite.settings import SuiteSettings
 

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from benchmarks.session import Session
 from benchmarks.timing import Samples, quartiles
-from elmo_xlstm.atomic import write_text_atomically
+from elmo_xlstm.runs.atomic import write_text_atomically
 from elmo_xlstm.config import Settings
 from elmo_xlstm.environment import Hardware, git_commit, hardware, installed_versions
 from elmo_xlstm.errors import UserError

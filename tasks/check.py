@@ -16,7 +16,7 @@ from elmo_xlstm.lm.compilation import compiler_problem, cpp_compiler
 from elmo_xlstm.lm.kernels import LICENCE, kernel_problem
 from elmo_xlstm.lm.model_files import find_model
 from elmo_xlstm.lm.native import library_problem
-from elmo_xlstm.products import onednn_problem
+from elmo_xlstm.device import onednn_problem
 from elmo_xlstm.text import Tokenizer
 from tasks.absa_e2e.load import REPOSITORY as ABSA
 from tasks.indonlu.fetch import REPOSITORY as INDONLU

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from elmo_xlstm.atomic import write_text_atomically
+from elmo_xlstm.runs.atomic import write_text_atomically
 from elmo_xlstm.config import Settings, validate
 from elmo_xlstm.environment import Hardware
 from elmo_xlstm.lm.validation import Validation

@@ -9,7 +9,7 @@ from elmo_xlstm.errors import UserError
 from elmo_xlstm.lm.recipes.result import RecipeResult, read_result
 from elmo_xlstm.lm.recipes.series import SeriesSettings
 from elmo_xlstm.lm.validation import Validation
-from elmo_xlstm.output_file import open_output
+from elmo_xlstm.runs.atomic import open_output
 
 BEGIN = "<!-- recipes: made by `python cli.py recipes`, not to be edited -->"
 END = "<!-- end of recipes -->"
