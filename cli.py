@@ -369,9 +369,9 @@ def recipes(
     ] = False,
 ) -> None:
     """Pretrain, score and list recipes one after the other; what is done is not done again, what was begun goes on."""
-    from elmo_xlstm.evaluation.recipes.running import RecipeFiles, run_series
-    from elmo_xlstm.evaluation.recipes.series import SeriesSettings
-    from elmo_xlstm.evaluation.recipes.table import check_table, write_table
+    from elmo_xlstm.lm.recipes.running import RecipeFiles, run_series
+    from elmo_xlstm.lm.recipes.series import SeriesSettings
+    from elmo_xlstm.lm.recipes.table import check_table, write_table
 
     refuse_several_processes("recipes")
     _include(None)
@@ -410,7 +410,7 @@ def export(
 ) -> None:
     """Write a pretrained model for embedding alone: small, with checksums, without soft-max weights."""
     from elmo_xlstm.embedding.export import STORAGE_FORMATS, export_model
-    from elmo_xlstm.evaluation.environment import git_commit, installed_versions
+    from elmo_xlstm.environment import git_commit, installed_versions
     from elmo_xlstm.lm.pretraining_record import portable
     from tasks.readers.predict_input import read_predict_input
 

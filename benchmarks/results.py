@@ -13,8 +13,8 @@ from pydantic import ValidationError
 
 from benchmarks.session import Session
 from elmo_xlstm.config import Settings
+from elmo_xlstm.environment import Hardware, git_commit, hardware, installed_versions
 from elmo_xlstm.errors import UserError
-from elmo_xlstm.evaluation.environment import Hardware, git_commit, hardware, installed_versions
 from elmo_xlstm.runs.atomic import write_text_atomically
 
 PEAK = "matrix product"

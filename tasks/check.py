@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from elmo_xlstm.device import default_device, onednn_problem
-from elmo_xlstm.evaluation.environment import hardware, installed_versions
+from elmo_xlstm.environment import hardware, installed_versions
 from elmo_xlstm.lm import BiXLSTM
 from elmo_xlstm.lm.architecture_file import read_architecture
 from elmo_xlstm.lm.compilation import compiler_problem, cpp_compiler

@@ -16,8 +16,8 @@ from pydantic import Field, model_validator
 from elmo_xlstm.config import ConfigError, validate
 from elmo_xlstm.device import default_device
 from elmo_xlstm.embedding import ElmoEmbedder, EmbedderSettings
+from elmo_xlstm.environment import git_commit, hardware, installed_versions
 from elmo_xlstm.errors import UserError
-from elmo_xlstm.evaluation.environment import git_commit, hardware, installed_versions
 from elmo_xlstm.evaluation.outcomes import Outcomes, encode_outcomes
 from elmo_xlstm.evaluation.results import PLACES, EpochScore, Name, ParameterCounts, RunResult, now, read_result
 from elmo_xlstm.lm.model_files import WEIGHTS_FILE as MODEL_WEIGHTS_FILE

@@ -8,8 +8,8 @@ from benchmarks.__main__ import PAGES, RESULTS, app
 from benchmarks.contenders import LSTM, OURS, PACKAGE, SAMPLED
 from benchmarks.report import result_table, write_pages
 from benchmarks.results import PEAK, Measurement, Result, read_results, table_rows, write_result
+from elmo_xlstm.environment import Hardware
 from elmo_xlstm.errors import UserError
-from elmo_xlstm.evaluation.environment import Hardware
 
 ROOT = Path(__file__).parents[2]
 FP32 = {"precision": "fp32"}

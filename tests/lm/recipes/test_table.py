@@ -7,8 +7,8 @@ import pytest
 
 from elmo_xlstm.config import evaluate_jsonnet, validate
 from elmo_xlstm.errors import UserError
-from elmo_xlstm.evaluation.recipes.series import SeriesSettings
-from elmo_xlstm.evaluation.recipes.table import (
+from elmo_xlstm.lm.recipes.series import SeriesSettings
+from elmo_xlstm.lm.recipes.table import (
     BEGIN,
     END,
     UNKNOWN,

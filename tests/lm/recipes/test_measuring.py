@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from elmo_xlstm.evaluation.recipes.measuring import changes, training_time
+from elmo_xlstm.lm.recipes.measuring import changes, training_time
 
 
 def test_time_of_training_is_that_of_its_log_lines() -> None:

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.evaluation.bootstrap import Interval
-from elmo_xlstm.evaluation.leaderboard.evidence import compare_over_seeds, holm, interval_over_seeds
 from elmo_xlstm.evaluation.outcomes import Outcomes, decode_outcomes, encode_outcomes
+from elmo_xlstm.evaluation.seeds import compare_over_seeds, holm, interval_over_seeds
 
 
 def mean(runs):

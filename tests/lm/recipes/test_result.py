@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from elmo_xlstm.config import ConfigError
-from elmo_xlstm.evaluation.recipes.result import read_result
 from elmo_xlstm.evaluation.results import load_results
+from elmo_xlstm.lm.recipes.result import read_result
 
 
 def test_a_result_is_what_was_written(make_result, tmp_path: Path) -> None:

@@ -1,10 +1,15 @@
-"""How sure the leaderboard's scores are: intervals and tests of significance from the outcomes in result files."""
+"""Scores over seeds: mean and deviation, intervals, tests of significance, and which seeds make no row.
+
+Intervals and tests are made from the outcomes in result files, without predictions.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import statistics
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +24,7 @@ from elmo_xlstm.evaluation.bootstrap import (
 )
 from elmo_xlstm.evaluation.classification import label_accuracy, label_macro_f1, label_weighted_f1
 from elmo_xlstm.evaluation.outcomes import Kind, decode_outcomes
-from elmo_xlstm.evaluation.results import RunResult
+from elmo_xlstm.evaluation.results import PLACES, RunResult
 from elmo_xlstm.evaluation.tagging import span_macro_f1, span_micro_f1
 
 METRICS: dict[tuple[str, str], Metric] = {
@@ -35,6 +40,50 @@ RESAMPLES = 1000
 EXCHANGES = 10_000
 TOLERANCE = 2e-6
 """Scores in result files are rounded to six decimals."""
+
+
+class Spread(NamedTuple):
+    """Mean and sample standard deviation (``None`` for a single seed) over so many seeds."""
+
+    mean: float
+    sd: float | None
+    seeds: int
+
+
+def spread(values: Sequence[float]) -> Spread:
+    """Mean and deviation of a value of each seed."""
+    return Spread(statistics.fmean(values), statistics.stdev(values) if len(values) > 1 else None, len(values))
+
+
+def summarise(scores: Sequence[float]) -> Spread:
+    """Mean and deviation, in percent, of scores between 0 and 1."""
+    return spread([100 * score for score in scores])
+
+
+def mixed_rows(results: Iterable[RunResult]) -> list[str]:
+    """Rows that have no mean: a line for each row of a column whose seeds differ in more than the seed.
+
+    Settings that one of two versions of the program did not have yet are not compared.
+    """
+    first: dict[tuple[str, str, str, str], RunResult] = {}
+    lines = []
+    for result in results:
+        one = first.setdefault((result.task, result.model, result.split, result.main_metric), result)
+        different = [key for key in _different(one.config, result.config) if key not in PLACES | {"seed"}]
+        different += ["language model"] if one.checkpoint != result.checkpoint else []
+        different += ["data"] if one.data != result.data else []
+        if different:
+            lines.append(
+                f"{result.task} {result.model}: seeds {one.seed} and {result.seed} differ in {', '.join(different)}"
+            )
+    return lines
+
+
+def _different(one: Any, other: Any, path: str = "") -> list[str]:
+    if isinstance(one, dict) and isinstance(other, dict):
+        keys = [key for key in one if key in other]
+        return [line for key in keys for line in _different(one[key], other[key], f"{path}.{key}" if path else key)]
+    return [] if one == other else [path]
 
 
 @dataclass(frozen=True)

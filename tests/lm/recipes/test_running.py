@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from elmo_xlstm.errors import UserError
-from elmo_xlstm.evaluation.recipes import running
-from elmo_xlstm.evaluation.recipes.result import read_result
-from elmo_xlstm.evaluation.recipes.running import RecipeFiles, run_series
-from elmo_xlstm.evaluation.recipes.series import SeriesSettings
-from elmo_xlstm.evaluation.recipes.table import BEGIN, END, check_table
 from elmo_xlstm.lm.pretraining_loop import Pretraining
+from elmo_xlstm.lm.recipes import running
+from elmo_xlstm.lm.recipes.result import read_result
+from elmo_xlstm.lm.recipes.running import RecipeFiles, run_series
+from elmo_xlstm.lm.recipes.series import SeriesSettings
+from elmo_xlstm.lm.recipes.table import BEGIN, END, check_table
 from elmo_xlstm.lm.scoring import score_files
 from elmo_xlstm.lm.training_checkpoints import TrainingCheckpoints
 
@@ -82,7 +82,7 @@ def test_a_series_is_run_scored_and_listed_but_for_what_fails(
     before = Path("results/shared.json").read_text()
     for name in ("run_pretraining", "run_tokenizer_training"):
         monkeypatch.setattr(running, name, never)
-    monkeypatch.setattr("elmo_xlstm.evaluation.recipes.measuring.score_paths", never)
+    monkeypatch.setattr("elmo_xlstm.lm.recipes.measuring.score_paths", never)
     assert list(run_series(series, RecipeFiles(Path()))) == ["broken"]
     assert Path("results/shared.json").read_text() == before
 

@@ -6,8 +6,8 @@ import subprocess
 import numpy
 import torch
 
-from elmo_xlstm.evaluation import environment
-from elmo_xlstm.evaluation.environment import Hardware, git_commit, hardware, installed_versions
+from elmo_xlstm import environment
+from elmo_xlstm.environment import Hardware, git_commit, hardware, installed_versions
 
 
 def git(directory, *arguments):
