@@ -13,8 +13,8 @@ from benchmarks.contenders import compile_stacks
 from benchmarks.package_model import PackageLanguageModel
 from benchmarks.session import Session
 from elmo_xlstm.lm import BiXLSTM
+from elmo_xlstm.lm.backbones.mlstm.kernels import kernel_problem, use_kernel
 from elmo_xlstm.lm.compilation import compiler_problem
-from elmo_xlstm.lm.kernels import kernel_problem, use_kernel
 
 LONG, SHORT = 1100, 200  # tokens: computed in chunks with carried state, and at once
 PREPARED = 3  # calls after which torch.compile's CUDA graphs are recorded and played

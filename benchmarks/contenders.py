@@ -19,7 +19,7 @@ from benchmarks.package_model import PackageLanguageModel
 from benchmarks.session import Session
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.lm import BiXLSTM
-from elmo_xlstm.lm.kernels import native_problem, use_kernel
+from elmo_xlstm.lm.backbones.mlstm.kernels import native_problem, use_kernel
 from elmo_xlstm.lm.losses import FullSoftmax, SampledSoftmax, SoftmaxLoss
 from elmo_xlstm.lm.optimization import OptimizerSettings
 from elmo_xlstm.products import fast_products

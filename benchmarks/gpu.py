@@ -24,7 +24,7 @@ from benchmarks.results import PEAK, Measurement, Result, make_result
 from benchmarks.session import Session
 from benchmarks.timing import interleave, quartiles
 from benchmarks.training import time_steps
-from elmo_xlstm.lm.kernels import kernel_problem
+from elmo_xlstm.lm.backbones.mlstm.kernels import kernel_problem
 
 CHOSEN = (OURS, COMPILED, SAMPLED, COMPILED_SAMPLED, GRAPHS, KERNELS, PACKAGE)
 # Tuned with the batch of another: every batch tried would be compiled.

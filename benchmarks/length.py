@@ -15,7 +15,7 @@ from benchmarks.session import Session
 from benchmarks.shapes import by_length
 from benchmarks.sizes import Size
 from elmo_xlstm.lm import BiXLSTM
-from elmo_xlstm.lm.kernels import kernel_problem, use_kernel
+from elmo_xlstm.lm.backbones.mlstm.kernels import kernel_problem, use_kernel
 from elmo_xlstm.products import fast_products, onednn_problem
 
 

@@ -17,7 +17,7 @@ from benchmarks.sentences import SAMPLE
 from benchmarks.session import Session
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.lm import BiXLSTM
-from elmo_xlstm.lm.cost import training_flops_per_token
+from elmo_xlstm.lm.configuration import training_flops_per_token
 from elmo_xlstm.lm.losses import AdaptiveSoftmax, FullSoftmax, SampledSoftmax, SoftmaxLossSettings
 from elmo_xlstm.lm.optimization import OptimizerSettings, ScheduleSettings
 from elmo_xlstm.lm.validation import validate_model

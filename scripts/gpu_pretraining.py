@@ -29,8 +29,8 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from elmo_xlstm.lm.configuration import BiXLSTMConfig
-from elmo_xlstm.lm.int8_rows import from_int8_rows, to_int8_rows
 from elmo_xlstm.lm.model import BiXLSTM
+from elmo_xlstm.lm.model_directory import from_int8_rows, to_int8_rows
 from elmo_xlstm.lm.optimization import is_decayed
 
 app = typer.Typer(pretty_exceptions_enable=False, help=__doc__)

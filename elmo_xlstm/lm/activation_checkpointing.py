@@ -14,6 +14,6 @@ def checkpoint_activations(model: BiXLSTM) -> None:
 
     Losses and gradients stay the same; dropout draws the same mask again. Parameter names do not change.
     """
-    for stack in (model.forward_stack, model.backward_stack):
+    for stack in model.backbones:
         for block in stack.blocks:
             block.forward = partial(checkpoint, block.forward, use_reentrant=False)

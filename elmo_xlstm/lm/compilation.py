@@ -20,10 +20,9 @@ import torch
 from accelerate import Accelerator
 
 from elmo_xlstm.errors import UserError
+from elmo_xlstm.lm.backbones import Backbone, Kernel
 from elmo_xlstm.lm.configuration import BiXLSTMConfig
 from elmo_xlstm.lm.distributed import Processes
-from elmo_xlstm.lm.kernels import Kernel, native_problem
-from elmo_xlstm.lm.layer import MLSTMStack
 from elmo_xlstm.lm.model import BiXLSTM
 from elmo_xlstm.lm.pretraining_settings import TrainingSettings
 from elmo_xlstm.products import fast_products, onednn_problem
@@ -49,7 +48,7 @@ class Tier:
         compiled: with ``torch.compile``.
         reason: for people.
         refused: compiling was asked for and cannot be done.
-        kernel: see :func:`~elmo_xlstm.lm.kernels.use_kernel`.
+        kernel: see :func:`~elmo_xlstm.lm.model.BiXLSTM.use_kernel`.
     """
 
     compiled: bool
@@ -89,7 +88,7 @@ def choose_tier(
         UserError: ``native`` kernels are asked for and cannot run.
     """
     if kernel in ("auto", "native"):
-        problem = native_problem(config, device) if dtype == torch.float32 else "they compute in fp32"
+        problem = config.kernel_problem("native", device) if dtype == torch.float32 else "they compute in fp32"
         if kernel == "native" and problem:
             raise UserError(
                 f'training.kernel: "native" cannot be used: {problem}. Choose "auto", which takes what can run'
@@ -173,11 +172,11 @@ def compile_model(model: BiXLSTM, by_block: bool) -> None:
         model: changed in place; parameter names stay.
         by_block: every block on its own, which is needed where something happens between them.
     """
-    for stack in (model.forward_stack, model.backward_stack):
+    for stack in model.backbones:
         compile_stack(stack, by_block)
 
 
-def compile_stack(stack: MLSTMStack, by_block: bool) -> None:
+def compile_stack(stack: Backbone, by_block: bool) -> None:
     """The same for one stack."""
     if by_block:
         for block in stack.blocks:
@@ -218,7 +217,8 @@ def _compiled(
     config, device = model.config, accelerator.device
     stack = model.train().forward_stack
     if training.sharding == "full":  # its hooks expect calls of the whole model: a spare block stands for it
-        stack = MLSTMStack(BiXLSTMConfig(**{**config.to_dict(), "num_blocks": 1})).to(device)
+        spare = BiXLSTMConfig(**{**config.to_dict(), "num_blocks": 1})
+        stack = spare.backbone_settings.build(spare).to(device)
         compile_stack(stack, by_block=True)
     started = time.monotonic()
     shape = training.batch_size, config.context_length, config.embedding_dim
@@ -234,7 +234,7 @@ def _compiled(
 
 
 def try_stack(
-    stack: MLSTMStack,
+    stack: Backbone,
     shape: tuple[int, int, int],
     device: torch.device,
     autocast: Callable[[], AbstractContextManager[Any]],

@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from torch import nn
 
 from elmo_xlstm.config import Settings
+from elmo_xlstm.lm.backbones import Backbone
 
 
 class OptimizerSettings(Settings):
@@ -28,14 +29,24 @@ class OptimizerSettings(Settings):
         """Two parameter groups, with and without weight decay."""
         decayed: list[nn.Parameter] = []
         kept: list[nn.Parameter] = []
+        of_backbones = {
+            parameter: module.decayed(name, parameter)
+            for module in model.modules()
+            if isinstance(module, Backbone)
+            for name, parameter in module.named_parameters()
+        }
         for name, parameter in model.named_parameters():
-            (decayed if is_decayed(name, parameter) else kept).append(parameter)
+            chosen = of_backbones.get(parameter)
+            (decayed if (is_decayed(name, parameter) if chosen is None else chosen) else kept).append(parameter)
         groups = [{"params": decayed, "weight_decay": self.weight_decay}, {"params": kept, "weight_decay": 0.0}]
         return torch.optim.AdamW(groups, lr=self.learning_rate, betas=self.betas, eps=self.epsilon, fused=True)
 
 
 def is_decayed(name: str, parameter: nn.Parameter) -> bool:
-    """Whether weight decay applies: to matrices and convolutions, not to vectors, lookups and gates."""
+    """Whether weight decay applies to what no backbone decides about, by its name and shape.
+
+    It does to matrices and convolutions, not to vectors, lookups and gates.
+    """
     lookup = "token_embedding" in name or "softmax" in name
     gate = "igate" in name or "fgate" in name
     return parameter.ndim > 1 and not lookup and not gate

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from elmo_xlstm.lm.cost import training_flops_per_token
+from elmo_xlstm.lm.configuration import training_flops_per_token
 from elmo_xlstm.lm.distributed import Processes
 from elmo_xlstm.lm.pretraining_loop import Pretraining, mixed_precision
 from elmo_xlstm.lm.pretraining_settings import PretrainSettings

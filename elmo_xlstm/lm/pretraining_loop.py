@@ -17,11 +17,10 @@ from accelerate.utils import DistributedDataParallelKwargs, set_seed
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.interruption import Interrupted, finishing_step, stop_requested
 from elmo_xlstm.lm.activation_checkpointing import checkpoint_activations
+from elmo_xlstm.lm.backbones import BackboneSettings
 from elmo_xlstm.lm.compilation import Tier, choose_tier, compile_model, computing
-from elmo_xlstm.lm.configuration import BiXLSTMConfig
-from elmo_xlstm.lm.cost import training_flops_per_token
+from elmo_xlstm.lm.configuration import BiXLSTMConfig, training_flops_per_token
 from elmo_xlstm.lm.distributed import Agreement, Processes
-from elmo_xlstm.lm.kernels import use_kernel
 from elmo_xlstm.lm.model import BiXLSTM
 from elmo_xlstm.lm.model_files import MODEL_DIRECTORY
 from elmo_xlstm.lm.prefetch import WindowPrefetcher
@@ -59,7 +58,7 @@ class Pretraining:
         training = settings.training
         self.processes = Processes()
         self.accelerator = Accelerator(
-            mixed_precision=mixed_precision(training.precision),
+            mixed_precision=mixed_precision(training.precision, settings.model.backbone),
             kwargs_handlers=[DistributedDataParallelKwargs(gradient_as_bucket_view=True)],  # or else a second copy
         )
         self.global_batch = training.batch_size * training.gradient_accumulation * self.processes.count
@@ -102,7 +101,7 @@ class Pretraining:
         sharded = training.sharding == "full"
         with self.processes.together():
             tier = self._choose_tier(model.config)
-            use_kernel(model, tier.kernel, self.accelerator.device)
+            model.use_kernel(tier.kernel, self.accelerator.device)
         compiled = all(other.compiled for other in self.processes.gather(tier))  # everywhere or nowhere
         self.tier = replace(tier, compiled=compiled)
         if self.tier.compiled:
@@ -323,8 +322,14 @@ class Pretraining:
         return self.checkpoints.publish(self.position.best_step, self.directory / MODEL_DIRECTORY)
 
 
-def mixed_precision(precision: str) -> str:
-    """Accelerate's name for a precision setting."""
+def mixed_precision(precision: str, backbone: BackboneSettings) -> str:
+    """Accelerate's name for a precision setting.
+
+    Raises:
+        UserError: the backbone does not compute in it.
+    """
     if precision == "auto":
-        precision = "bf16" if torch.cuda.is_available() and torch.cuda.is_bf16_supported() else "fp32"
+        has_bf16 = torch.cuda.is_available() and torch.cuda.is_bf16_supported() and "bf16" in backbone.precisions
+        precision = "bf16" if has_bf16 else "fp32"
+    backbone.require_precision(precision, "training.precision")
     return "no" if precision == "fp32" else precision

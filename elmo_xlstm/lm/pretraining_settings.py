@@ -7,8 +7,8 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from elmo_xlstm.config import Settings
-from elmo_xlstm.lm.configuration import BiXLSTMConfig
-from elmo_xlstm.lm.kernels import Kernel
+from elmo_xlstm.lm.backbones import Kernel
+from elmo_xlstm.lm.configuration import BiXLSTMConfig, Sizes
 from elmo_xlstm.lm.losses import FullSoftmax, softmax_losses
 from elmo_xlstm.lm.model_files import MODEL_DIRECTORY
 from elmo_xlstm.lm.optimization import OptimizerSettings, ScheduleSettings
@@ -19,29 +19,11 @@ from elmo_xlstm.text import CorpusConfig, Tokenizer
 Positive = Annotated[int, Field(gt=0)]
 
 
-class ModelSettings(Settings):
+class ModelSettings(Sizes):
     """Sizes of the language model; the vocabulary's comes from the tokenizer."""
 
-    embedding_dim: Positive = 768
-    num_blocks: Positive = 8
-    """mLSTM blocks in each direction."""
-    num_heads: Positive = 4
-    proj_factor: Annotated[float, Field(gt=0)] = 2.0
-    conv1d_kernel_size: Positive = 4
-    qkv_proj_blocksize: Positive = 4
-    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
-    context_length: Annotated[int, Field(ge=2)] = 256
-    """Tokens of a training window."""
     softmax: Literal["separate", "shared", "tied"] = "separate"
     """Output weights: one matrix per direction, one for both, or the token embedding."""
-
-    @model_validator(mode="after")
-    def _heads_and_blocks_divide(self) -> ModelSettings:
-        inner = BiXLSTMConfig(**self.model_dump()).inner_dim
-        for name in ("num_heads", "qkv_proj_blocksize"):
-            if inner % (value := getattr(self, name)):
-                raise ValueError(f"{name}={value} does not divide the cell's width {inner}; choose one that does")
-        return self
 
     def build(self, tokenizer: Tokenizer, softmax_clusters: list[int] | None = None) -> BiXLSTMConfig:
         """The architecture over ``tokenizer``'s vocabulary.

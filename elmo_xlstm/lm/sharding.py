@@ -39,7 +39,7 @@ def shard(model: BiXLSTM, device: torch.device, num_processes: int) -> None:
             'torchrun --nproc_per_node GPUS cli.py pretrain ..., or set it to "none"'
         )
     mesh = init_device_mesh(device.type, (num_processes,))
-    for stack in (model.forward_stack, model.backward_stack):
+    for stack in model.backbones:
         for block in stack.blocks:
             fully_shard(block, mesh=mesh)
     fully_shard(model, mesh=mesh)

@@ -9,7 +9,8 @@ from benchmarks import checks
 from benchmarks.checks import Check, check_device
 from benchmarks.session import Session
 from benchmarks.sizes import SIZES
-from elmo_xlstm.lm import BiXLSTM, cell
+from elmo_xlstm.lm import BiXLSTM
+from elmo_xlstm.lm.backbones.mlstm import cell
 from elmo_xlstm.lm.compilation import compiler_problem
 
 

@@ -10,7 +10,7 @@ from benchmarks import flops
 from benchmarks.contenders import ELMO, LSTM, OURS, PACKAGE, SAMPLED, Contenders
 from benchmarks.session import Session
 from benchmarks.sizes import SIZES
-from elmo_xlstm.lm.cost import training_flops_per_token
+from elmo_xlstm.lm.configuration import training_flops_per_token
 
 
 def counted(session: Session, name: str) -> tuple[float, float]:

@@ -13,7 +13,7 @@ import pytest
 from elmo_xlstm.embedding import ElmoEmbedder
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.lm import BiXLSTM
-from elmo_xlstm.lm.architecture_file import read_architecture
+from elmo_xlstm.lm.model_directory import read_architecture
 
 LOADED = 200
 """Models that are loaded and embed, which costs more than reading what they say of themselves."""

@@ -3,13 +3,13 @@ from __future__ import annotations
 import pytest
 
 from elmo_xlstm.lm import BiXLSTM, BiXLSTMConfig
-from elmo_xlstm.lm.cost import training_flops_per_token
+from elmo_xlstm.lm.configuration import training_flops_per_token
 
 
 def test_at_the_model_cards_size() -> None:
     total = training_flops_per_token(BiXLSTMConfig())
     assert total == pytest.approx(716e6, rel=1e-3)
-    heads = total - training_flops_per_token(BiXLSTMConfig(vocab_size=0))
+    heads = total - training_flops_per_token(BiXLSTMConfig(), 0.0)
     assert heads / total == pytest.approx(0.41, abs=0.005)
 
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from elmo_xlstm.lm import BiXLSTM, BiXLSTMConfig
-from elmo_xlstm.lm.encoder import encoder_weights, make_encoder
+from elmo_xlstm.lm.model_files import encoder_weights, make_encoder
 
 
 @pytest.mark.parametrize("softmax", ["separate", "shared", "tied", "none"])

@@ -11,7 +11,7 @@ from benchmarks.contenders import OURS
 from benchmarks.embedding import OURS_BF16, OURS_INT8
 from benchmarks.results import read_results
 from elmo_xlstm import BiXLSTM
-from elmo_xlstm.lm.provenance import read_provenance
+from elmo_xlstm.lm.model_directory import read_provenance
 from elmo_xlstm.pretrained import bundled_model
 
 ROOT = Path(__file__).parents[2]
