@@ -20,7 +20,7 @@ from elmo_xlstm.lm import BiXLSTM
 from elmo_xlstm.lm.configuration import training_flops_per_token
 from elmo_xlstm.lm.losses import AdaptiveSoftmax, FullSoftmax, SampledSoftmax, SoftmaxLossSettings
 from elmo_xlstm.lm.optimization import OptimizerSettings, ScheduleSettings
-from elmo_xlstm.lm.validation import validate_model
+from elmo_xlstm.lm.scoring import validate_model
 from elmo_xlstm.lm.windows import WindowSampler
 from elmo_xlstm.products import fast_products
 from elmo_xlstm.text import Corpus, CorpusConfig, Tokenizer, prepare_corpus

@@ -1,4 +1,4 @@
-"""Which tier computes the stacks in training: plain torch, our compiled kernels, or ``torch.compile``."""
+"""How the backbones are computed in training: plain torch, compiled kernels or ``torch.compile``; in less memory."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from typing import Any, Literal
 
 import torch
 from accelerate import Accelerator
+from torch.utils.checkpoint import checkpoint
 
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.lm.backbones import Backbone, Kernel
@@ -262,3 +263,13 @@ def try_stack(
         lines = str(cause).strip().splitlines() or [""]
         return f"{type(cause).__name__}: {lines[0]}"
     return None
+
+
+def checkpoint_activations(model: BiXLSTM) -> None:
+    """Keep only every block's input for the backward pass (Chen et al. 2016), for one more forward pass of the blocks.
+
+    Losses and gradients stay the same; dropout draws the same mask again. Parameter names do not change.
+    """
+    for stack in model.backbones:
+        for block in stack.blocks:
+            block.forward = partial(checkpoint, block.forward, use_reentrant=False)

@@ -105,9 +105,8 @@ class BiXLSTMConfig(PretrainedConfig):
         architecture = Architecture(**{name: kwargs.pop(name) for name in Architecture.model_fields if name in kwargs})
         for name, value in architecture.model_dump().items():
             setattr(self, name, value)
-        kwargs["pad_token_id"] = (
-            architecture.pad_token_id
-        )  # transformers 4.57 sets it to None where it is not among these
+        # transformers 4.57 sets it to None where it is not among these.
+        kwargs["pad_token_id"] = architecture.pad_token_id
         super().__init__(**kwargs)
 
     @property

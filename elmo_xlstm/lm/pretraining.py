@@ -8,9 +8,9 @@ from typing import Any
 from elmo_xlstm.lm.configuration import training_flops_per_token
 from elmo_xlstm.lm.distributed import Processes
 from elmo_xlstm.lm.pretraining_loop import Pretraining, mixed_precision
+from elmo_xlstm.lm.pretraining_record import METRICS_FILE
 from elmo_xlstm.lm.pretraining_settings import PretrainSettings
-from elmo_xlstm.lm.training_log import METRICS_FILE
-from elmo_xlstm.lm.validation import Validation
+from elmo_xlstm.lm.scoring import Validation
 from elmo_xlstm.progress import Progress
 from elmo_xlstm.text import Corpus, prepare_corpus
 

@@ -12,9 +12,10 @@ from elmo_xlstm.lm.configuration import BiXLSTMConfig, Sizes
 from elmo_xlstm.lm.losses import FullSoftmax, softmax_losses
 from elmo_xlstm.lm.model_files import MODEL_DIRECTORY
 from elmo_xlstm.lm.optimization import OptimizerSettings, ScheduleSettings
-from elmo_xlstm.lm.training_log import METRICS_FILE
 from elmo_xlstm.run_directory import RunSettings
 from elmo_xlstm.text import CorpusConfig, Tokenizer
+
+METRICS_FILE = "metrics.jsonl"
 
 Positive = Annotated[int, Field(gt=0)]
 
@@ -115,7 +116,7 @@ class PretrainSettings(RunSettings):
     corpus: CorpusConfig
     corpus_directory: str = "runs/corpus"
     """Where tokenised corpora are kept and found again."""
-    model: ModelSettings = ModelSettings()
+    model: ModelSettings = Field(default_factory=ModelSettings)  # no default object: a backbone may yet be registered
     softmax_loss: Annotated[Any, softmax_losses] = FullSoftmax.Config()
     """How the next piece is learned: exactly, from samples, or by an adaptive soft-max, which is part of the model."""
     optimizer: OptimizerSettings = OptimizerSettings()

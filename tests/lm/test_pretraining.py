@@ -21,8 +21,8 @@ from elmo_xlstm.lm import BiXLSTM
 from elmo_xlstm.lm.backbones.mlstm.stack import MLSTM
 from elmo_xlstm.lm.pretraining import Pretraining, describe_pretraining, mixed_precision, run_pretraining
 from elmo_xlstm.lm.pretraining_settings import PretrainSettings
+from elmo_xlstm.lm.scoring import Validation
 from elmo_xlstm.lm.training_checkpoints import TrainingCheckpoints
-from elmo_xlstm.lm.validation import Validation
 from elmo_xlstm.run_directory import open_run
 from elmo_xlstm.text import prepare_corpus
 from elmo_xlstm.text.tokenizer import Tokenizer

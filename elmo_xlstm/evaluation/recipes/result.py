@@ -10,7 +10,7 @@ from elmo_xlstm.atomic import write_text_atomically
 from elmo_xlstm.config import Settings, validate
 from elmo_xlstm.evaluation.environment import Hardware
 from elmo_xlstm.files import read_json
-from elmo_xlstm.lm.validation import Validation
+from elmo_xlstm.lm.scoring import Validation
 
 DIGITS = 9
 
