@@ -21,7 +21,7 @@ from accelerate import Accelerator
 from torch.utils.checkpoint import checkpoint
 
 from elmo_xlstm.errors import UserError
-from elmo_xlstm.lm.backbones import Backbone, Kernel
+from elmo_xlstm.lm.backbones import Backbone, BackboneSettings, Kernel
 from elmo_xlstm.lm.configuration import BiXLSTMConfig
 from elmo_xlstm.lm.distributed import Processes
 from elmo_xlstm.lm.model import BiXLSTM
@@ -60,6 +60,14 @@ class Tier:
     def __str__(self) -> str:
         names = {"torch": "plain torch", "native": "our compiled kernels", "triton": "the kernels of mlstm_kernels"}
         return f"{'torch.compile' if self.compiled else names[self.kernel]} ({self.reason})"
+
+
+def mixed_precision(precision: str, backbone: BackboneSettings) -> str:
+    """Accelerate's name for a precision setting; ``auto`` is bf16 where device and backbone have it."""
+    if precision == "auto":
+        has_bf16 = torch.cuda.is_available() and torch.cuda.is_bf16_supported() and "bf16" in backbone.precisions
+        precision = "bf16" if has_bf16 else "fp32"
+    return "no" if precision == "fp32" else precision
 
 
 def choose_tier(

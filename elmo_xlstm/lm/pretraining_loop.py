@@ -1,4 +1,4 @@
-"""The pretraining loop."""
+"""The pretraining loop: from windows to steps, log lines, validations, checkpoints and the end, in this order."""
 
 from __future__ import annotations
 
@@ -16,8 +16,14 @@ from accelerate.utils import DistributedDataParallelKwargs, set_seed
 
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.interruption import Interrupted, finishing_step, stop_requested
-from elmo_xlstm.lm.backbones import BackboneSettings
-from elmo_xlstm.lm.compilation import Tier, checkpoint_activations, choose_tier, compile_model, computing
+from elmo_xlstm.lm.compilation import (
+    Tier,
+    checkpoint_activations,
+    choose_tier,
+    compile_model,
+    computing,
+    mixed_precision,
+)
 from elmo_xlstm.lm.configuration import BiXLSTMConfig, training_flops_per_token
 from elmo_xlstm.lm.distributed import Agreement, Processes, local_gradients, shard
 from elmo_xlstm.lm.model import BiXLSTM
@@ -59,7 +65,7 @@ class Pretraining:
         )
         self.global_batch = training.batch_size * training.gradient_accumulation * self.processes.count
         self.sampler = WindowSampler(corpus.train, settings.model.context_length, self.global_batch, settings.seed)
-        self.total_steps = self._total_steps()
+        self.total_steps = training.total_steps(self.sampler.steps_per_epoch)
         self.softmax_loss = settings.softmax_loss.build(corpus.token_counts)
         set_seed(settings.seed)  # all processes start from the same weights
         model = BiXLSTM(settings.architecture(tokenizer))
@@ -126,15 +132,6 @@ class Pretraining:
     def bare_model(self) -> BiXLSTM:
         """The model without what Accelerate wraps around it."""
         return self.accelerator.unwrap_model(self.model)
-
-    def _total_steps(self) -> int:
-        training = self.settings.training
-        limits = []
-        if training.epochs is not None:
-            limits.append(max(1, round(training.epochs * self.sampler.steps_per_epoch)))
-        if training.max_steps is not None:
-            limits.append(training.max_steps)
-        return min(limits)
 
     def run(self, resume: bool = False, progress: Progress | None = None) -> Validation:
         """Train to the end.
@@ -316,16 +313,3 @@ class Pretraining:
         """Publish the best checkpoint's model as the run's model."""
         assert self.position.best_step is not None  # the last step was validated
         return self.checkpoints.publish(self.position.best_step, self.directory / MODEL_DIRECTORY)
-
-
-def mixed_precision(precision: str, backbone: BackboneSettings) -> str:
-    """Accelerate's name for a precision setting.
-
-    Raises:
-        UserError: the backbone does not compute in it.
-    """
-    if precision == "auto":
-        has_bf16 = torch.cuda.is_available() and torch.cuda.is_bf16_supported() and "bf16" in backbone.precisions
-        precision = "bf16" if has_bf16 else "fp32"
-    backbone.require_precision(precision, "training.precision")
-    return "no" if precision == "fp32" else precision

@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from elmo_xlstm.config import Settings
-from elmo_xlstm.lm.backbones import Kernel
+from elmo_xlstm.lm.backbones import BackboneSettings, Kernel
 from elmo_xlstm.lm.configuration import BiXLSTMConfig, Sizes
 from elmo_xlstm.lm.losses import FullSoftmax, softmax_losses
 from elmo_xlstm.lm.model_files import MODEL_DIRECTORY
@@ -90,6 +90,26 @@ class TrainingSettings(Settings):
         if self.ema_decay is not None and self.sharding != "none":
             raise ValueError('ema_decay averages whole weights; it needs sharding: "none", or be null')
         return self
+
+    def total_steps(self, steps_per_epoch: int) -> int:
+        """Optimizer steps of the whole training."""
+        limits = []
+        if self.epochs is not None:
+            limits.append(max(1, round(self.epochs * steps_per_epoch)))
+        if self.max_steps is not None:
+            limits.append(self.max_steps)
+        return min(limits)
+
+    def check(self, backbone: BackboneSettings) -> None:
+        """Refuse what a backbone cannot do.
+
+        Raises:
+            UserError: it has no such kernels, or does not compute in the precision.
+        """
+        if self.kernel != "auto":
+            backbone.require_kernel(self.kernel)
+        if self.precision != "auto":
+            backbone.require_precision(self.precision, "training.precision")
 
 
 class PretrainSettings(RunSettings):

@@ -63,3 +63,15 @@ def test_six_per_weight_and_twelve_per_pair_of_positions() -> None:
     }
     pairs = 2 * config.num_blocks * config.context_length * config.inner_dim
     assert training_flops_per_token(config) == 6 * sum(products.values()) + 12 * pairs
+
+
+def test_the_mlstm_by_its_name_is_the_default(tmp_path: Path) -> None:
+    BiXLSTMConfig().save_pretrained(tmp_path / "default")
+    BiXLSTMConfig(backbone={"type": "mlstm"}).save_pretrained(tmp_path / "named")
+    text = (tmp_path / "named" / "config.json").read_text()
+    assert text == (tmp_path / "default" / "config.json").read_text() and "backbone" not in text
+
+
+def test_heads_must_divide_the_width_of_the_cell() -> None:
+    with pytest.raises(ValueError, match="num_heads=5 does not divide the cell's width 64"):
+        BiXLSTMConfig(embedding_dim=32, num_heads=5)
