@@ -22,7 +22,7 @@ from elmo_xlstm.lm import BiXLSTM
 from elmo_xlstm.lm.backbones.mlstm.kernels import native_problem, use_kernel
 from elmo_xlstm.lm.losses import FullSoftmax, SampledSoftmax, SoftmaxLoss
 from elmo_xlstm.lm.optimization import OptimizerSettings
-from elmo_xlstm.products import fast_products
+from elmo_xlstm.device import fast_matmul
 
 OURS = "ours"  # with the kernels that training takes by itself
 SAMPLED = "ours, sampled soft-max"
@@ -120,7 +120,7 @@ class Contenders:
         size = self.session.size
         if name in (PACKAGE, PACKAGE_TUNED):
             model, optimizer = self._package
-            settings = self._as_it_comes if name == PACKAGE else fast_products
+            settings = self._as_it_comes if name == PACKAGE else fast_matmul
             return Contender(name, model, model, optimizer, self._flops(sampled=False), settings)
         if name == ELMO:
             dim = size.elmo_projection
@@ -157,7 +157,7 @@ class Contenders:
         optimizer = OptimizerSettings(learning_rate=LEARNING_RATE).build(model)
         loss: SoftmaxLoss = softmax_loss
         per_token = flops.TRAINING * (2 * layers + flops.softmax(dim, self._classes(loss), size.length))
-        return Contender(name, model, partial(model, softmax_loss=loss), optimizer, per_token, fast_products)
+        return Contender(name, model, partial(model, softmax_loss=loss), optimizer, per_token, fast_matmul)
 
     @contextmanager
     def _as_it_comes(self) -> Iterator[None]:
@@ -173,7 +173,7 @@ class Contenders:
         use_kernel(self._ours, "native" if native else "torch", device)
         compiled = name in (COMPILED, COMPILED_SAMPLED)
         eager = torch.compiler.set_stance("force_eager") if self._compiled and not compiled else nullcontext()
-        with fast_products(device), eager:
+        with fast_matmul(device), eager:
             yield
 
     @cached_property

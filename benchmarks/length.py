@@ -16,7 +16,7 @@ from benchmarks.shapes import by_length
 from benchmarks.sizes import Size
 from elmo_xlstm.lm import BiXLSTM
 from elmo_xlstm.lm.backbones.mlstm.kernels import kernel_problem, use_kernel
-from elmo_xlstm.products import fast_products, onednn_problem
+from elmo_xlstm.device import fast_matmul, onednn_problem
 
 
 def measure_lengths(session: Session) -> Result:
@@ -44,7 +44,7 @@ def measure_lengths(session: Session) -> Result:
         if triton is not None:
             runs[KERNELS] = partial(encode, triton, input_ids)
         if isinstance(lstm, LSTMLanguageModel):
-            runs[LSTM] = fast_products()(partial(encode, lstm, input_ids))
+            runs[LSTM] = fast_matmul()(partial(encode, lstm, input_ids))
         needed = package_encoding_bytes(shape)
         if session.wants(PACKAGE) and needed > session.free_bytes():
             notes.append(f"{PACKAGE}: left out at length {shape.length:,}, which needs about {needed / 2**30:.0f} GiB")

@@ -22,7 +22,7 @@ from elmo_xlstm.lm.losses import AdaptiveSoftmax, FullSoftmax, SampledSoftmax, S
 from elmo_xlstm.lm.optimization import OptimizerSettings, ScheduleSettings
 from elmo_xlstm.lm.scoring import validate_model
 from elmo_xlstm.lm.windows import WindowSampler
-from elmo_xlstm.products import fast_products
+from elmo_xlstm.device import fast_matmul
 from elmo_xlstm.text import Corpus, CorpusConfig, Tokenizer, prepare_corpus
 
 FULL = "full"
@@ -147,7 +147,7 @@ def _contender(
         return value
 
     per_token = training_flops_per_token(config, loss.classes(corpus.token_counts))
-    return Contender(name, model, mean_loss, OPTIMIZER.build(model), per_token, fast_products)
+    return Contender(name, model, mean_loss, OPTIMIZER.build(model), per_token, fast_matmul)
 
 
 def _perplexities(session: Session, model: torch.nn.Module, corpus: Corpus, limit: int) -> dict[str, float]:

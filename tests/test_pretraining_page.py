@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from elmo_xlstm.evaluation.recipes.result import RecipeResult, read_result
+from elmo_xlstm.lm.recipes.result import RecipeResult, read_result
 from elmo_xlstm.lm.scoring import Validation
 
 ROOT = Path(__file__).parents[1]

@@ -17,7 +17,7 @@ from elmo_xlstm.device import usable_device
 from elmo_xlstm.embedding.frozen_model import FrozenModel
 from elmo_xlstm.embedding.parallel import map_on_cores
 from elmo_xlstm.embedding.pieces import PieceBatch, sentence_pieces
-from elmo_xlstm.embedding.pooling import Pooling
+from elmo_xlstm.embedding.pieces import Pooling
 from elmo_xlstm.embedding.precision import Precision, warn_if_slow
 from elmo_xlstm.embedding.tuned_layers import TunedLayers
 from elmo_xlstm.errors import UserError
@@ -25,7 +25,7 @@ from elmo_xlstm.lm.model import BiXLSTM, Encoding
 from elmo_xlstm.lm.model_directory import read_architecture
 from elmo_xlstm.lm.model_files import find_model, save_model
 from elmo_xlstm.pretrained import DEFAULT_MODEL
-from elmo_xlstm.products import fast_products
+from elmo_xlstm.device import fast_matmul
 from elmo_xlstm.text import Tokenizer, WordPieces
 
 # Pieces of one batch, padding included. On a CPU, few enough that what a layer computes stays in the caches: at model
@@ -209,7 +209,7 @@ class ElmoEmbedder(nn.Module):
         self._check_device()
         device = self.model.device.type
         if device == "cpu":
-            with fast_products():
+            with fast_matmul():
                 return self._folded().encode_layers(input_ids, attention_mask)
         with torch.autocast(device, torch.bfloat16, enabled=self.precision == "bf16"):
             return self.model.encode_layers(input_ids, attention_mask)

@@ -16,8 +16,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from elmo_xlstm.checkpoints import publish_directory
-from elmo_xlstm.checksums import CHECKSUMS_FILE, write_checksums
+from elmo_xlstm.runs.directories import publish_directory
+from elmo_xlstm.runs.checksums import CHECKSUMS_FILE, write_checksums
 from elmo_xlstm.embedding.embedder import ElmoEmbedder
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.lm.model import BiXLSTM

@@ -9,10 +9,10 @@ from torch import Tensor, nn
 
 from elmo_xlstm.config import Settings
 from elmo_xlstm.embedding.pieces import PieceBatch
-from elmo_xlstm.embedding.pooling import Pooling
+from elmo_xlstm.embedding.pieces import Pooling
 from elmo_xlstm.lm.model import BiXLSTM
 from elmo_xlstm.lm.model_files import encoder_weights, make_encoder
-from elmo_xlstm.products import fast_products
+from elmo_xlstm.device import fast_matmul
 
 
 class TunedLayers(nn.Module):
@@ -48,5 +48,5 @@ class TunedLayers(nn.Module):
 
     def forward(self, pieces: PieceBatch) -> Tensor:
         """Layers of all words of a batch, sentence after sentence: (words, layers, 2 * width)."""
-        with fast_products(pieces.input_ids.device):
+        with fast_matmul(pieces.input_ids.device):
             return pieces.words(self.model.encode_layers(pieces.input_ids, pieces.mask), self.pooling)

@@ -26,7 +26,7 @@ from elmo_xlstm.lm.configuration import BiXLSTMConfig
 from elmo_xlstm.lm.distributed import Processes
 from elmo_xlstm.lm.model import BiXLSTM
 from elmo_xlstm.lm.pretraining_settings import TrainingSettings
-from elmo_xlstm.products import fast_products, onednn_problem
+from elmo_xlstm.device import fast_matmul, onednn_problem
 
 logger = logging.getLogger(__name__)
 
@@ -134,7 +134,7 @@ def matrix_rate(device: torch.device, dtype: torch.dtype) -> float:
         if device.type == "cuda":
             torch.cuda.synchronize(device)
         started = time.perf_counter()
-        with fast_products(device):
+        with fast_matmul(device):
             torch.mm(matrix, matrix)
         if device.type == "cuda":
             torch.cuda.synchronize(device)
@@ -213,7 +213,7 @@ def computing(
         logger.log(logging.WARNING if tier.refused else logging.INFO, "the stacks run with %s", tier)
         if accelerator.device.type == "cpu" and onednn_problem() is None:
             logger.info("products of float32 matrices are left to oneDNN")
-    with fast_products(accelerator.device), _compiled(tier, model, training, accelerator, processes):
+    with fast_matmul(accelerator.device), _compiled(tier, model, training, accelerator, processes):
         yield
 
 

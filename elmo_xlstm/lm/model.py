@@ -20,7 +20,7 @@ from transformers.utils import ModelOutput
 from transformers.utils import logging as transformers_logging
 
 from elmo_xlstm.errors import UserError
-from elmo_xlstm.finite import require_finite
+from elmo_xlstm.runs.weights import require_finite
 from elmo_xlstm.lm.backbones import Backbone, Kernel
 from elmo_xlstm.lm.configuration import BiXLSTMConfig
 from elmo_xlstm.lm.losses import AdaptiveSoftmax, FullSoftmax, SoftmaxLoss

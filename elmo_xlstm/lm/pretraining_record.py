@@ -9,18 +9,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from elmo_xlstm.atomic import write_text_atomically
-from elmo_xlstm.checkpoints import CheckpointDirectory
+from elmo_xlstm.runs.atomic import write_text_atomically
+from elmo_xlstm.runs.checkpoints import CheckpointDirectory
 from elmo_xlstm.config import validate
-from elmo_xlstm.disk import writing
+from elmo_xlstm.runs.files import writing
 from elmo_xlstm.errors import UserError
-from elmo_xlstm.files import LARGEST_LIST, read_file, read_json
+from elmo_xlstm.runs.files import LARGEST_LIST, read_file, read_json
 from elmo_xlstm.lm.model_files import MODEL_DIRECTORY, WEIGHTS_FILE
 from elmo_xlstm.lm.pretraining_settings import METRICS_FILE, PretrainSettings
-from elmo_xlstm.plain_json import to_json
-from elmo_xlstm.run_directory import CONFIG_FILE
+from elmo_xlstm.runs.files import to_json
+from elmo_xlstm.runs.run_directory import CONFIG_FILE
 from elmo_xlstm.text import Tokenizer
-from elmo_xlstm.text.corpus_building import MANIFEST_FILE
+from elmo_xlstm.text.corpus import MANIFEST_FILE
 
 logger = logging.getLogger(__name__)
 

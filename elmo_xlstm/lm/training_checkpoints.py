@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 
-from elmo_xlstm.checkpoints import (
+from elmo_xlstm.runs.checkpoints import (
     STATE_FILE,
     CheckpointDirectory,
     load_optimizer,
@@ -23,15 +23,15 @@ from elmo_xlstm.checkpoints import (
     save_random_state,
     whole_tensors,
 )
-from elmo_xlstm.checksums import find_damage, write_checksums
+from elmo_xlstm.runs.checksums import find_damage, write_checksums
 from elmo_xlstm.errors import UserError
-from elmo_xlstm.files import read_json
+from elmo_xlstm.runs.files import read_json
 from elmo_xlstm.lm.distributed import Processes, load_weights, reshard
 from elmo_xlstm.lm.model import BiXLSTM
 from elmo_xlstm.lm.model_files import MODEL_DIRECTORY, save_model
 from elmo_xlstm.lm.optimization import WeightAverage
 from elmo_xlstm.lm.scoring import Validation
-from elmo_xlstm.plain_json import to_json
+from elmo_xlstm.runs.files import to_json
 from elmo_xlstm.text import Tokenizer
 
 logger = logging.getLogger(__name__)

@@ -6,10 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from elmo_xlstm.atomic import write_text_atomically
+from elmo_xlstm.runs.atomic import write_text_atomically
 from elmo_xlstm.config import Settings, validate
-from elmo_xlstm.evaluation.environment import Hardware
-from elmo_xlstm.files import read_json
+from elmo_xlstm.environment import Hardware
+from elmo_xlstm.runs.files import read_json
 from elmo_xlstm.lm.scoring import Validation
 
 DIGITS = 9
