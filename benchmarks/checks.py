@@ -14,8 +14,8 @@ from torch import Tensor
 from benchmarks.contenders import compile_stacks
 from benchmarks.session import Session
 from elmo_xlstm.lm import BiXLSTM, BiXLSTMConfig
+from elmo_xlstm.lm.backbones.mlstm.kernels import kernel_problem, use_kernel
 from elmo_xlstm.lm.compilation import compiler_problem
-from elmo_xlstm.lm.kernels import kernel_problem, use_kernel
 
 LONG = 1100  # tokens: computed in chunks with carried state, the others at once
 PREPARED = 3  # calls after which torch.compile's CUDA graphs are recorded and played

@@ -19,8 +19,8 @@ from benchmarks.session import Session
 from elmo_xlstm.device import fast_matmul
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.lm import BiXLSTM
-from elmo_xlstm.lm.cost import training_flops_per_token
-from elmo_xlstm.lm.kernels import Kernel, native_problem, use_kernel
+from elmo_xlstm.lm.backbones import Kernel
+from elmo_xlstm.lm.configuration import training_flops_per_token
 from elmo_xlstm.lm.losses import FullSoftmax, SampledSoftmax
 from elmo_xlstm.lm.optimization import OptimizerSettings
 
@@ -147,9 +147,9 @@ def _ours(name: str, session: Session) -> Contender:
     kernel: Kernel = "torch"
     if name == KERNELS:
         kernel = "triton"
-    elif name in (OURS, SAMPLED) and native_problem(config, device) is None:
+    elif name in (OURS, SAMPLED) and config.kernel_problem("native", device) is None:
         kernel = "native"
-    use_kernel(model, kernel, device)
+    model.use_kernel(kernel, device)
     if name in (COMPILED, COMPILED_SAMPLED, GRAPHS):
         compile_stacks(model, "reduce-overhead" if name == GRAPHS else None)
     sampled = name in (SAMPLED, COMPILED_SAMPLED)

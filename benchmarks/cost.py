@@ -11,7 +11,7 @@ from benchmarks.contenders import OURS
 from benchmarks.results import Result, markdown
 from benchmarks.sizes import Size
 from elmo_xlstm.lm import BiXLSTM
-from elmo_xlstm.lm.cost import training_flops_per_token
+from elmo_xlstm.lm.configuration import training_flops_per_token
 
 TOKENS = (1e9, 1e10, 1e11)
 DEVICES = (1, 8, 64)

@@ -13,7 +13,7 @@ from benchmarks.results import PEAK, Measurement, Result, make_result, write_res
 from benchmarks.session import Session
 from benchmarks.timing import measure
 from benchmarks.training import step_run, time_steps
-from elmo_xlstm.lm.kernels import kernel_problem
+from elmo_xlstm.lm.backbones.mlstm.kernels import kernel_problem
 
 TUNING_REPEATS = 3
 LARGEST = 32  # times the size's own batch

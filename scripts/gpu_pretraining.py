@@ -29,8 +29,8 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from elmo_xlstm.lm.configuration import BiXLSTMConfig
-from elmo_xlstm.lm.int8_rows import from_int8_rows, to_int8_rows
 from elmo_xlstm.lm.model import BiXLSTM
+from elmo_xlstm.lm.model_directory import from_int8_rows, to_int8_rows
 from elmo_xlstm.lm.optimization import is_decayed
 
 app = typer.Typer(pretty_exceptions_enable=False, help=__doc__)
@@ -405,9 +405,9 @@ def unpack(
     """Join the weights again, verified, as a finished run."""
     from elmo_xlstm.config import load_experiment
     from elmo_xlstm.lm.model_files import MODEL_DIRECTORY, save_model
+    from elmo_xlstm.lm.pretraining_record import TrainingLog
     from elmo_xlstm.lm.pretraining_settings import PretrainSettings
-    from elmo_xlstm.lm.training_log import TrainingLog
-    from elmo_xlstm.lm.validation import Validation
+    from elmo_xlstm.lm.scoring import Validation
     from elmo_xlstm.runs.run_directory import open_run
 
     facts = json.loads((result / "facts.json").read_text())

@@ -22,9 +22,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from elmo_xlstm.embedding.precision import PROJECTIONS, Precision
-from elmo_xlstm.lm.cell import CHUNK_LENGTH, EPSILON, PARALLEL_LENGTH, MLSTMState, gate_sums, mlstm
-from elmo_xlstm.lm.kernels import native_problem
-from elmo_xlstm.lm.layer import BlockDiagonalLinear, LayerState, MLSTMBlock, MLSTMLayer, MLSTMStack
+from elmo_xlstm.errors import UserError
+from elmo_xlstm.lm.backbones.mlstm.cell import CHUNK_LENGTH, EPSILON, PARALLEL_LENGTH, MLSTMState, gate_sums, mlstm
+from elmo_xlstm.lm.backbones.mlstm.layer import BlockDiagonalLinear, LayerState, MLSTMBlock, MLSTMLayer
+from elmo_xlstm.lm.backbones.mlstm.stack import MLSTMStack
 from elmo_xlstm.lm.model import BiXLSTM, Encoding, reversal
 from elmo_xlstm.lm.native import takes
 
@@ -39,14 +40,14 @@ class FrozenModel:
     """Both directions of a :class:`~elmo_xlstm.lm.model.BiXLSTM`; changes to its weights are not seen afterwards.
 
     Args:
-        model: on a CPU; not to be changed afterwards. A stack of another kind than ours is used as it is.
+        model: on a CPU; not to be changed afterwards. Another backbone than the mLSTM is used as it is.
         precision: of the projections.
         native: use our compiled kernels where they can run.
     """
 
     def __init__(self, model: BiXLSTM, precision: Precision, native: bool = True) -> None:
         self._embedding = model.token_embedding.weight.detach()
-        native = native and native_problem(model.config, self._embedding.device) is None
+        native = native and model.config.kernel_problem("native", self._embedding.device) is None
         self._forward = _freeze(model.forward_stack, precision, native)
         self._backward = _freeze(model.backward_stack, precision, native)
 
@@ -59,7 +60,11 @@ class FrozenModel:
 
 
 def _freeze(stack: nn.Module, precision: Precision, native: bool) -> Callable[[Tensor], list[Tensor]]:
-    return FrozenStack(stack, precision, native) if isinstance(stack, MLSTMStack) else stack
+    if isinstance(stack, MLSTMStack):
+        return FrozenStack(stack, precision, native)
+    if precision == "int8":
+        raise UserError(f"embedder precision int8 is for the mLSTM, not for {type(stack).__name__}; choose fp32")
+    return stack if precision == "fp32" else torch.autocast("cpu", torch.bfloat16)(stack)
 
 
 class FrozenStack:
@@ -169,7 +174,7 @@ class FrozenLayer:
             heads, state = mlstm(q, k, v, input_gates, forget_gates, state, return_state)
             return heads.transpose(1, 2), state
 
-        # See elmo_xlstm.lm.cell for the symbols.
+        # See elmo_xlstm.lm.backbones.mlstm.cell for the symbols.
         weight, running, _, floor = gate_sums(input_gates, F.logsigmoid(forget_gates))  # (batch, heads, length) each
         decayed = weight.unsqueeze(2) - running.unsqueeze(3)  # (batch, heads, length, length)
         future = torch.ones(length, length, dtype=torch.bool).triu_(1)

@@ -10,9 +10,8 @@ from torch import Tensor, nn
 from elmo_xlstm.config import Settings
 from elmo_xlstm.device import fast_matmul
 from elmo_xlstm.embedding.pieces import PieceBatch, Pooling
-from elmo_xlstm.lm.encoder import encoder_weights, make_encoder
-from elmo_xlstm.lm.kernels import native_problem, use_kernel
 from elmo_xlstm.lm.model import BiXLSTM
+from elmo_xlstm.lm.model_files import encoder_weights, make_encoder
 
 
 class TunedLayers(nn.Module):
@@ -41,7 +40,7 @@ class TunedLayers(nn.Module):
         weights = {name: tensor.clone() for name, tensor in encoder_weights(model).items()}
         self.model = make_encoder(model, weights, dropout=config.dropout).requires_grad_(True)
         device = model.device
-        use_kernel(self.model, "torch" if native_problem(model.config, device) else "native", device)
+        self.model.use_kernel("torch" if model.config.kernel_problem("native", device) else "native", device)
         self.pooling: Pooling = pooling
         self.learning_rate = config.learning_rate
 

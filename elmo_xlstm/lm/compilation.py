@@ -1,4 +1,4 @@
-"""Which tier computes the stacks in training: plain torch, our compiled kernels, or ``torch.compile``."""
+"""How the backbones are computed in training: plain torch, compiled kernels or ``torch.compile``; in less memory."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from typing import Any, Literal
 
 import torch
 from accelerate import Accelerator
+from torch.utils.checkpoint import checkpoint
 
 from elmo_xlstm.device import fast_matmul, onednn_problem
 from elmo_xlstm.errors import UserError
+from elmo_xlstm.lm.backbones import Backbone, BackboneSettings, Kernel
 from elmo_xlstm.lm.configuration import BiXLSTMConfig
 from elmo_xlstm.lm.distributed import Processes
-from elmo_xlstm.lm.kernels import Kernel, native_problem
-from elmo_xlstm.lm.layer import MLSTMStack
 from elmo_xlstm.lm.model import BiXLSTM
 from elmo_xlstm.lm.pretraining_settings import TrainingSettings
 
@@ -49,7 +49,7 @@ class Tier:
         compiled: with ``torch.compile``.
         reason: for people.
         refused: compiling was asked for and cannot be done.
-        kernel: see :func:`~elmo_xlstm.lm.kernels.use_kernel`.
+        kernel: see :func:`~elmo_xlstm.lm.model.BiXLSTM.use_kernel`.
     """
 
     compiled: bool
@@ -60,6 +60,14 @@ class Tier:
     def __str__(self) -> str:
         names = {"torch": "plain torch", "native": "our compiled kernels", "triton": "the kernels of mlstm_kernels"}
         return f"{'torch.compile' if self.compiled else names[self.kernel]} ({self.reason})"
+
+
+def mixed_precision(precision: str, backbone: BackboneSettings) -> str:
+    """Accelerate's name for a precision setting; ``auto`` is bf16 where device and backbone have it."""
+    if precision == "auto":
+        has_bf16 = torch.cuda.is_available() and torch.cuda.is_bf16_supported() and "bf16" in backbone.precisions
+        precision = "bf16" if has_bf16 else "fp32"
+    return "no" if precision == "fp32" else precision
 
 
 def choose_tier(
@@ -89,7 +97,7 @@ def choose_tier(
         UserError: ``native`` kernels are asked for and cannot run.
     """
     if kernel in ("auto", "native"):
-        problem = native_problem(config, device) if dtype == torch.float32 else "they compute in fp32"
+        problem = config.kernel_problem("native", device) if dtype == torch.float32 else "they compute in fp32"
         if kernel == "native" and problem:
             raise UserError(
                 f'training.kernel: "native" cannot be used: {problem}. Choose "auto", which takes what can run'
@@ -173,11 +181,11 @@ def compile_model(model: BiXLSTM, by_block: bool) -> None:
         model: changed in place; parameter names stay.
         by_block: every block on its own, which is needed where something happens between them.
     """
-    for stack in (model.forward_stack, model.backward_stack):
+    for stack in model.backbones:
         compile_stack(stack, by_block)
 
 
-def compile_stack(stack: MLSTMStack, by_block: bool) -> None:
+def compile_stack(stack: Backbone, by_block: bool) -> None:
     """The same for one stack."""
     if by_block:
         for block in stack.blocks:
@@ -218,7 +226,8 @@ def _compiled(
     config, device = model.config, accelerator.device
     stack = model.train().forward_stack
     if training.sharding == "full":  # its hooks expect calls of the whole model: a spare block stands for it
-        stack = MLSTMStack(BiXLSTMConfig(**{**config.to_dict(), "num_blocks": 1})).to(device)
+        spare = BiXLSTMConfig(**{**config.to_dict(), "num_blocks": 1})
+        stack = spare.backbone_settings.build(spare).to(device)
         compile_stack(stack, by_block=True)
     started = time.monotonic()
     shape = training.batch_size, config.context_length, config.embedding_dim
@@ -234,7 +243,7 @@ def _compiled(
 
 
 def try_stack(
-    stack: MLSTMStack,
+    stack: Backbone,
     shape: tuple[int, int, int],
     device: torch.device,
     autocast: Callable[[], AbstractContextManager[Any]],
@@ -262,3 +271,13 @@ def try_stack(
         lines = str(cause).strip().splitlines() or [""]
         return f"{type(cause).__name__}: {lines[0]}"
     return None
+
+
+def checkpoint_activations(model: BiXLSTM) -> None:
+    """Keep only every block's input for the backward pass (Chen et al. 2016), for one more forward pass of the blocks.
+
+    Losses and gradients stay the same; dropout draws the same mask again. Parameter names do not change.
+    """
+    for stack in model.backbones:
+        for block in stack.blocks:
+            block.forward = partial(checkpoint, block.forward, use_reentrant=False)

@@ -1,83 +1,153 @@
-"""Architecture of a bidirectional mLSTM language model."""
+"""The architecture of a bidirectional language model: its sizes, each declared once, here."""
 
 from __future__ import annotations
 
 import math
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
+import torch
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 from transformers import PretrainedConfig
 
+from elmo_xlstm.config import Settings
+from elmo_xlstm.lm.backbones.interface import DEFAULT, BackboneSettings, Kernel, backbones
 from elmo_xlstm.lm.losses.adaptive import check_cutoffs
+
+# Bounds for a file of strangers, which no model of ours comes near.
+Size = Annotated[int, Field(gt=0, le=2**24)]
+Few = Annotated[int, Field(gt=0, le=1000)]
+
+# Sizes of the mLSTM backbone, which stand beside those of every model: it was the only one once.
+OF_MLSTM = ("num_heads", "proj_factor", "conv1d_kernel_size", "qkv_proj_blocksize")
+
+
+class Sizes(Settings):
+    """Sizes of a language model, by the names that the ``xlstm`` package uses."""
+
+    embedding_dim: Size = 768
+    """Width of the residual stream and of the token embedding."""
+    num_blocks: Few = 8
+    """Blocks of the backbone in each direction."""
+    num_heads: Size = 4
+    """Heads of each mLSTM cell, which works at proj_factor * embedding_dim, rounded up to a multiple of 64."""
+    proj_factor: Annotated[float, Field(gt=0, le=1000)] = 2.0
+    """Width of the mLSTM cell as a multiple of embedding_dim."""
+    conv1d_kernel_size: Few = 4
+    """Taps of the causal convolution before the mLSTM's queries and keys."""
+    qkv_proj_blocksize: Size = 4
+    """Block size of the mLSTM's block-diagonal query, key and value projections."""
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    """On the output of every block, in training."""
+    context_length: Annotated[int, Field(ge=2, le=2**24)] = 256
+    """Tokens of a training window. Encoding takes any length."""
+    backbone: Annotated[Any, backbones] = Field(default_factory=lambda: backbones[DEFAULT]())
+    """The stacks that read the text, by its type and its own settings; by default the mLSTM, whose sizes (num_heads,
+    proj_factor, conv1d_kernel_size, qkv_proj_blocksize) are the model's."""
+
+    @model_validator(mode="after")
+    def _suits_the_backbone(self) -> Sizes:
+        given = [name for name in OF_MLSTM if name in self.model_fields_set]
+        if self.backbone.type != DEFAULT and given:
+            raise ValueError(
+                f"{', '.join(given)}: of the mLSTM, and not of the backbone '{self.backbone.type}'; leave it out"
+            )
+        self.backbone.check(self)
+        return self
+
+    @model_serializer(mode="wrap")
+    def _without_other_backbones(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Files of the mLSTM are those from before there were others."""
+        values: dict[str, Any] = handler(self)
+        for name in ("backbone",) if self.backbone.type == DEFAULT else OF_MLSTM:
+            values.pop(name, None)
+        return values
+
+
+class Architecture(Sizes):
+    """All that decides about names and shapes of a model's weights, and about its numbers for given weights."""
+
+    vocab_size: Size = 32_000
+    """Number of word pieces."""
+    softmax: Literal["separate", "shared", "tied", "none"] = "separate"
+    """Separate output weights per direction, one shared matrix, or the token embedding; none for a model that was
+    exported for embedding, which encodes and predicts nothing."""
+    softmax_clusters: list[Size] | None = None
+    """Frequency ranks at which the clusters of an adaptive soft-max begin, ascending (see
+    :class:`~elmo_xlstm.lm.losses.AdaptiveSoftmax`); None for one soft-max over the whole vocabulary."""
+    pad_token_id: Annotated[int, Field(ge=0)] = 0
+    """The piece that padding uses."""
+
+    @model_validator(mode="after")
+    def _clusters_are_of_the_vocabulary(self) -> Architecture:
+        if self.softmax_clusters is not None:
+            if self.softmax == "none":
+                raise ValueError("softmax_clusters are given, but softmax is 'none'")
+            check_cutoffs(self.softmax_clusters, self.vocab_size)
+        return self
 
 
 class BiXLSTMConfig(PretrainedConfig):
-    """Sizes of a :class:`~elmo_xlstm.lm.model.BiXLSTM`, by the names that the ``xlstm`` package uses.
+    """Configuration of a :class:`~elmo_xlstm.lm.model.BiXLSTM`, as Hugging Face models have them.
 
     Args:
-        vocab_size: number of word pieces.
-        embedding_dim: width of the residual stream and of the token embedding.
-        num_blocks: mLSTM blocks in each direction.
-        num_heads: heads of each mLSTM cell. The cell works at ``proj_factor * embedding_dim``, so that a head
-            is ``proj_factor * embedding_dim / num_heads`` wide.
-        proj_factor: width of the cell as a multiple of ``embedding_dim``.
-        conv1d_kernel_size: taps of the causal convolution before queries and keys.
-        qkv_proj_blocksize: block size of the block-diagonal query, key and value projections.
-        dropout: on the output of every block, in training.
-        context_length: tokens in a training window. Encoding takes any length.
-        softmax: ``separate`` output weights per direction, one ``shared`` matrix, or ``tied`` to the embedding;
-            ``none`` for a model that was exported for embedding, which encodes and predicts nothing.
-        softmax_clusters: frequency ranks at which the clusters of an adaptive soft-max begin, ascending (see
-            :class:`~elmo_xlstm.lm.losses.AdaptiveSoftmax`); ``None`` for one soft-max over the whole vocabulary.
-        pad_token_id: the piece that padding uses.
+        kwargs: any of the fields of :class:`Architecture`, which become attributes; and what
+            :class:`transformers.PretrainedConfig` takes.
 
     Raises:
-        ValueError: ``softmax_clusters`` are no ascending ranks within the vocabulary, or there is no soft-max.
+        ValueError: no model can have such sizes.
     """
 
     model_type = "bixlstm"
+    backbone = None  # only another one than the mLSTM becomes an attribute of an object, and so part of config.json
 
-    def __init__(
-        self,
-        vocab_size: int = 32_000,
-        embedding_dim: int = 768,
-        num_blocks: int = 8,
-        num_heads: int = 4,
-        proj_factor: float = 2.0,
-        conv1d_kernel_size: int = 4,
-        qkv_proj_blocksize: int = 4,
-        dropout: float = 0.1,
-        context_length: int = 256,
-        softmax: Literal["separate", "shared", "tied", "none"] = "separate",
-        softmax_clusters: list[int] | None = None,
-        pad_token_id: int = 0,
-        **kwargs: Any,
-    ) -> None:
+    def __init__(self, **kwargs: Any) -> None:
         kwargs.setdefault("tie_word_embeddings", False)  # our own `softmax` says what is tied
-        kwargs["pad_token_id"] = pad_token_id  # transformers 4.57 sets it to None where it is not among these
-        self.vocab_size = vocab_size
-        self.embedding_dim = embedding_dim
-        self.num_blocks = num_blocks
-        self.num_heads = num_heads
-        self.proj_factor = proj_factor
-        self.conv1d_kernel_size = conv1d_kernel_size
-        self.qkv_proj_blocksize = qkv_proj_blocksize
-        self.dropout = dropout
-        self.context_length = context_length
-        self.softmax = softmax
-        if softmax_clusters is not None:
-            if softmax == "none":
-                raise ValueError("softmax_clusters are given, but softmax is 'none'")
-            check_cutoffs(softmax_clusters, vocab_size)
-        self.softmax_clusters = softmax_clusters
+        architecture = Architecture(**{name: kwargs.pop(name) for name in Architecture.model_fields if name in kwargs})
+        for name, value in architecture.model_dump().items():
+            setattr(self, name, value)
+        # transformers 4.57 sets it to None where it is not among these.
+        kwargs["pad_token_id"] = architecture.pad_token_id
         super().__init__(**kwargs)
 
     @property
+    def backbone_settings(self) -> BackboneSettings:
+        """The kind of both directions' backbones, with its own settings."""
+        values = self.backbone or {"type": DEFAULT}
+        settings = backbones[values["type"]].model_validate(values)
+        assert isinstance(settings, BackboneSettings)
+        return settings
+
+    def kernel_problem(self, kernel: Kernel, device: torch.device) -> str | None:
+        """Why a kernel cannot compute such a model on a device, or ``None`` if it can."""
+        return self.backbone_settings.kernel_problem(kernel, self, device)
+
+    @property
     def inner_dim(self) -> int:
-        """Width of the mLSTM cell: ``proj_factor * embedding_dim``, rounded up to a multiple of 64 as in ``xlstm``."""
-        multiple = 64
-        return math.ceil(self.proj_factor * self.embedding_dim / multiple) * multiple
+        """Width of the mLSTM cell."""
+        return inner_dim(self)
 
     @property
     def hidden_size(self) -> int:
         """Width of a contextual vector, both directions concatenated."""
-        return 2 * self.embedding_dim
+        return 2 * int(self.embedding_dim)
+
+
+def inner_dim(sizes: Sizes | BiXLSTMConfig) -> int:
+    """Width of the mLSTM cell: ``proj_factor * embedding_dim``, rounded up to a multiple of 64 as in ``xlstm``."""
+    multiple = 64
+    return math.ceil(sizes.proj_factor * sizes.embedding_dim / multiple) * multiple
+
+
+def training_flops_per_token(config: BiXLSTMConfig, softmax_classes: float | None = None) -> float:
+    """Floating-point operations per trained token, after the terms in docs/scaling.md.
+
+    Counted are the products of both backbones and of the soft-max; not elementwise work, nor what activation
+    checkpointing computes again.
+
+    Args:
+        config: the architecture.
+        softmax_classes: rows of the soft-max that a token is multiplied with on average, in one direction; the whole
+            vocabulary by default. See :meth:`~elmo_xlstm.lm.losses.SoftmaxLossSettings.classes`.
+    """
+    classes = config.vocab_size if softmax_classes is None else softmax_classes
+    return 2 * (config.backbone_settings.training_flops(config) + 6.0 * classes * config.embedding_dim)

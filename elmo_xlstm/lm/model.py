@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,14 +20,11 @@ from transformers.utils import ModelOutput
 from transformers.utils import logging as transformers_logging
 
 from elmo_xlstm.errors import UserError
-from elmo_xlstm.lm.architecture_file import WEIGHTS_FILE, read_architecture
+from elmo_xlstm.lm.backbones import Backbone, Kernel
 from elmo_xlstm.lm.configuration import BiXLSTMConfig
-from elmo_xlstm.lm.initialization import initialize
-from elmo_xlstm.lm.int8_rows import SCALE, from_int8_rows
-from elmo_xlstm.lm.layer import MLSTMStack
 from elmo_xlstm.lm.losses import AdaptiveSoftmax, FullSoftmax, SoftmaxLoss
 from elmo_xlstm.lm.losses.adaptive import frequency_order
-from elmo_xlstm.lm.provenance import verify_files
+from elmo_xlstm.lm.model_directory import WEIGHTS_FILE, from_int8_rows, has_int8_rows, read_architecture, verify_files
 from elmo_xlstm.runs.checksums import require_finite
 
 
@@ -67,7 +65,9 @@ class Encoding:
 
 
 class BiXLSTM(PreTrainedModel):
-    """A forward and a backward causal mLSTM language model over one token embedding (Peters et al. 2018, section 3.1).
+    """A forward and a backward causal language model over one token embedding (Peters et al. 2018, section 3.1).
+
+    Each direction is a backbone of the configuration's kind, by default a stack of mLSTM blocks.
 
     Its output is one soft-max over the vocabulary, or an adaptive one if the configuration has ``softmax_clusters``, or
     nothing at all if ``softmax`` is ``none``: such a model encodes, but has no loss.
@@ -85,8 +85,8 @@ class BiXLSTM(PreTrainedModel):
     def __init__(self, config: BiXLSTMConfig) -> None:
         super().__init__(config)
         self.token_embedding = nn.Embedding(config.vocab_size, config.embedding_dim)
-        self.forward_stack = MLSTMStack(config)
-        self.backward_stack = MLSTMStack(config)
+        self.forward_stack = config.backbone_settings.build(config)
+        self.backward_stack = config.backbone_settings.build(config)
         if config.softmax in ("separate", "shared"):
             self.forward_softmax = nn.Parameter(torch.empty(config.vocab_size, config.embedding_dim))
         if config.softmax == "separate":
@@ -103,11 +103,15 @@ class BiXLSTM(PreTrainedModel):
     @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:
         # Overridden whole: the inherited rules would overwrite gate biases and norm scales.
-        initialize(module, self.config)
+        small = math.sqrt(2 / (5 * self.config.embedding_dim))  # Nguyen and Salazar 2019
         if module is self:
             weights = self.softmax_weights() if self.config.softmax in ("separate", "shared") else ()
             for weight in (*weights, *(self.softmax_cluster_weights() or ())):
-                nn.init.normal_(weight, std=(2 / (5 * self.config.embedding_dim)) ** 0.5)
+                nn.init.normal_(weight, std=small)
+        elif module is self.token_embedding:
+            nn.init.normal_(module.weight, std=small)
+        else:
+            self.forward_stack.initialize(module)
 
     @classmethod
     def from_pretrained(cls, pretrained_model_name_or_path: Any, *args: Any, **kwargs: Any) -> BiXLSTM:
@@ -126,7 +130,7 @@ class BiXLSTM(PreTrainedModel):
             if directory.is_dir() and "config" not in kwargs:
                 kwargs["config"] = read_architecture(directory, cls)
                 weights = load_file(directory / WEIGHTS_FILE)
-                if any(name.endswith(SCALE) for name in weights):
+                if has_int8_rows(weights):
                     kwargs["state_dict"], source = from_int8_rows(weights), None
         if "torch_dtype" not in kwargs:
             kwargs.setdefault("dtype", torch.float32)
@@ -152,6 +156,25 @@ class BiXLSTM(PreTrainedModel):
         """Write weights and configuration, as every Hugging Face model does."""
         with _without_progress_bars():
             super().save_pretrained(*args, **kwargs)
+
+    @property
+    def backbones(self) -> tuple[Backbone, Backbone]:
+        """The forward and the backward direction."""
+        return self.forward_stack, self.backward_stack
+
+    def use_kernel(self, kernel: Kernel, device: torch.device) -> None:
+        """Choose what computes whole sequences in both directions.
+
+        Args:
+            kernel: one that the backbone has.
+            device: on which the model runs.
+
+        Raises:
+            UserError: the backbone has no such kernels, or they cannot run here.
+        """
+        self.config.backbone_settings.require_kernel(kernel)
+        for backbone in self.backbones:
+            backbone.use_kernel(kernel, device)
 
     def get_input_embeddings(self) -> nn.Module:
         """The token embedding that both directions share."""

@@ -1,21 +1,26 @@
-"""A model and its tokenizer as one Hugging Face model directory."""
+"""A model and its tokenizer as one Hugging Face model directory; a model without its soft-max."""
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
+import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.lm.model import BiXLSTM
+from elmo_xlstm.lm.model_directory import WEIGHTS_FILE
 from elmo_xlstm.pretrained import BUNDLED, DEFAULT_MODEL, PROVENANCE_FILE, bundled_model
 from elmo_xlstm.runs.checksums import CHECKSUMS_FILE
 from elmo_xlstm.runs.files import check_directory
 from elmo_xlstm.text import Tokenizer
 
 MODEL_DIRECTORY = "model"
-WEIGHTS_FILE = "model.safetensors"
+ENCODER_PARTS = ("token_embedding.", "forward_stack.", "backward_stack.")
 
 
 def save_model(
@@ -81,3 +86,26 @@ def is_on_the_hub(name_or_path: str | Path) -> bool:
     """Whether a model, if it is anywhere, is one of the Hugging Face hub: there is no such path, nor can there be."""
     name = str(name_or_path)
     return not (Path(name).exists() or name.startswith((".", "/", "runs")) or name.count("/") != 1)
+
+
+def encoder_weights(model: BiXLSTM) -> dict[str, Tensor]:
+    """Those of a model's weights that take part in encoding, by name."""
+    return {name: tensor for name, tensor in model.state_dict().items() if name.startswith(ENCODER_PARTS)}
+
+
+def make_encoder(model: BiXLSTM, weights: Mapping[str, Tensor], **settings: Any) -> BiXLSTM:
+    """A model without soft-max.
+
+    Args:
+        model: whose architecture is taken.
+        weights: become the new model's own, in the precision that they have; see :func:`encoder_weights`.
+        settings: of the configuration that are to be others.
+    """
+    config = copy.deepcopy(model.config)
+    config.softmax, config.softmax_clusters = "none", None
+    for name, value in settings.items():
+        setattr(config, name, value)
+    with torch.device("meta"):
+        encoder = BiXLSTM(config)
+    encoder.load_state_dict(dict(weights), assign=True)
+    return encoder

@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from elmo_xlstm.lm.cost import training_flops_per_token
+from elmo_xlstm.lm.compilation import mixed_precision
+from elmo_xlstm.lm.configuration import training_flops_per_token
 from elmo_xlstm.lm.distributed import Processes
-from elmo_xlstm.lm.pretraining_loop import Pretraining, mixed_precision
+from elmo_xlstm.lm.pretraining_loop import Pretraining
+from elmo_xlstm.lm.pretraining_record import METRICS_FILE
 from elmo_xlstm.lm.pretraining_settings import PretrainSettings
-from elmo_xlstm.lm.training_log import METRICS_FILE
-from elmo_xlstm.lm.validation import Validation
+from elmo_xlstm.lm.scoring import Validation
 from elmo_xlstm.progress import Progress
 from elmo_xlstm.text import Corpus, prepare_corpus
 
@@ -74,7 +75,9 @@ def _set_up(settings: PretrainSettings, directory: Path, progress: Progress | No
     with processes.together():
         tokenizer = settings.tokenizer.build()
         tokenizer.fix_unicode = settings.corpus.cleaning.fix_unicode  # the model will read words as it does its corpus
-        settings.architecture(tokenizer)  # what does not suit the vocabulary is said before the corpus is prepared
+        # What suits neither the vocabulary nor the backbone is said before the corpus is prepared.
+        settings.architecture(tokenizer)
+        settings.training.check(settings.model.backbone)
     corpora = Path(settings.corpus_directory)
     place = processes.run_on_main(lambda: prepare_corpus(settings.corpus, tokenizer, corpora, progress).directory)
     with processes.together():

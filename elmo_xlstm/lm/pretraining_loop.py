@@ -1,4 +1,4 @@
-"""The pretraining loop."""
+"""The pretraining loop: from windows to steps, log lines, validations, checkpoints and the end, in this order."""
 
 from __future__ import annotations
 
@@ -15,23 +15,24 @@ from accelerate import Accelerator
 from accelerate.utils import DistributedDataParallelKwargs, set_seed
 
 from elmo_xlstm.errors import UserError
-from elmo_xlstm.lm.activation_checkpointing import checkpoint_activations
-from elmo_xlstm.lm.compilation import Tier, choose_tier, compile_model, computing
-from elmo_xlstm.lm.configuration import BiXLSTMConfig
-from elmo_xlstm.lm.cost import training_flops_per_token
-from elmo_xlstm.lm.distributed import Agreement, Processes
-from elmo_xlstm.lm.kernels import use_kernel
+from elmo_xlstm.lm.compilation import (
+    Tier,
+    checkpoint_activations,
+    choose_tier,
+    compile_model,
+    computing,
+    mixed_precision,
+)
+from elmo_xlstm.lm.configuration import BiXLSTMConfig, training_flops_per_token
+from elmo_xlstm.lm.distributed import Agreement, Processes, local_gradients, shard
 from elmo_xlstm.lm.model import BiXLSTM
 from elmo_xlstm.lm.model_files import MODEL_DIRECTORY
-from elmo_xlstm.lm.prefetch import WindowPrefetcher
+from elmo_xlstm.lm.optimization import StepGuard, WeightAverage, tell_bad_numbers
+from elmo_xlstm.lm.pretraining_record import TrainingLog
 from elmo_xlstm.lm.pretraining_settings import PretrainSettings
-from elmo_xlstm.lm.sharding import local_gradients, shard
-from elmo_xlstm.lm.step_guard import StepGuard, tell_bad_numbers
+from elmo_xlstm.lm.scoring import Validation, validate_model
 from elmo_xlstm.lm.training_checkpoints import Position, TrainingCheckpoints
-from elmo_xlstm.lm.training_log import TrainingLog
-from elmo_xlstm.lm.validation import Validation, validate_model
-from elmo_xlstm.lm.weight_average import WeightAverage
-from elmo_xlstm.lm.windows import WindowSampler
+from elmo_xlstm.lm.windows import WindowPrefetcher, WindowSampler
 from elmo_xlstm.progress import NullProgress, Progress, Work
 from elmo_xlstm.runs.interruption import Interrupted, finishing_step, stop_requested
 from elmo_xlstm.text import Corpus, Tokenizer
@@ -59,12 +60,12 @@ class Pretraining:
         training = settings.training
         self.processes = Processes()
         self.accelerator = Accelerator(
-            mixed_precision=mixed_precision(training.precision),
+            mixed_precision=mixed_precision(training.precision, settings.model.backbone),
             kwargs_handlers=[DistributedDataParallelKwargs(gradient_as_bucket_view=True)],  # or else a second copy
         )
         self.global_batch = training.batch_size * training.gradient_accumulation * self.processes.count
         self.sampler = WindowSampler(corpus.train, settings.model.context_length, self.global_batch, settings.seed)
-        self.total_steps = self._total_steps()
+        self.total_steps = training.total_steps(self.sampler.steps_per_epoch)
         self.softmax_loss = settings.softmax_loss.build(corpus.token_counts)
         set_seed(settings.seed)  # all processes start from the same weights
         model = BiXLSTM(settings.architecture(tokenizer))
@@ -102,7 +103,7 @@ class Pretraining:
         sharded = training.sharding == "full"
         with self.processes.together():
             tier = self._choose_tier(model.config)
-            use_kernel(model, tier.kernel, self.accelerator.device)
+            model.use_kernel(tier.kernel, self.accelerator.device)
         compiled = all(other.compiled for other in self.processes.gather(tier))  # everywhere or nowhere
         self.tier = replace(tier, compiled=compiled)
         if self.tier.compiled:
@@ -131,15 +132,6 @@ class Pretraining:
     def bare_model(self) -> BiXLSTM:
         """The model without what Accelerate wraps around it."""
         return self.accelerator.unwrap_model(self.model)
-
-    def _total_steps(self) -> int:
-        training = self.settings.training
-        limits = []
-        if training.epochs is not None:
-            limits.append(max(1, round(training.epochs * self.sampler.steps_per_epoch)))
-        if training.max_steps is not None:
-            limits.append(training.max_steps)
-        return min(limits)
 
     def run(self, resume: bool = False, progress: Progress | None = None) -> Validation:
         """Train to the end.
@@ -321,10 +313,3 @@ class Pretraining:
         """Publish the best checkpoint's model as the run's model."""
         assert self.position.best_step is not None  # the last step was validated
         return self.checkpoints.publish(self.position.best_step, self.directory / MODEL_DIRECTORY)
-
-
-def mixed_precision(precision: str) -> str:
-    """Accelerate's name for a precision setting."""
-    if precision == "auto":
-        precision = "bf16" if torch.cuda.is_available() and torch.cuda.is_bf16_supported() else "fp32"
-    return "no" if precision == "fp32" else precision

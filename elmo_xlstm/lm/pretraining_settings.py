@@ -7,41 +7,24 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from elmo_xlstm.config import Settings
-from elmo_xlstm.lm.configuration import BiXLSTMConfig
-from elmo_xlstm.lm.kernels import Kernel
+from elmo_xlstm.lm.backbones import BackboneSettings, Kernel
+from elmo_xlstm.lm.configuration import BiXLSTMConfig, Sizes
 from elmo_xlstm.lm.losses import FullSoftmax, softmax_losses
 from elmo_xlstm.lm.model_files import MODEL_DIRECTORY
 from elmo_xlstm.lm.optimization import OptimizerSettings, ScheduleSettings
-from elmo_xlstm.lm.training_log import METRICS_FILE
 from elmo_xlstm.runs.run_directory import RunSettings
 from elmo_xlstm.text import CorpusConfig, Tokenizer
+
+METRICS_FILE = "metrics.jsonl"
 
 Positive = Annotated[int, Field(gt=0)]
 
 
-class ModelSettings(Settings):
+class ModelSettings(Sizes):
     """Sizes of the language model; the vocabulary's comes from the tokenizer."""
 
-    embedding_dim: Positive = 768
-    num_blocks: Positive = 8
-    """mLSTM blocks in each direction."""
-    num_heads: Positive = 4
-    proj_factor: Annotated[float, Field(gt=0)] = 2.0
-    conv1d_kernel_size: Positive = 4
-    qkv_proj_blocksize: Positive = 4
-    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
-    context_length: Annotated[int, Field(ge=2)] = 256
-    """Tokens of a training window."""
     softmax: Literal["separate", "shared", "tied"] = "separate"
     """Output weights: one matrix per direction, one for both, or the token embedding."""
-
-    @model_validator(mode="after")
-    def _heads_and_blocks_divide(self) -> ModelSettings:
-        inner = BiXLSTMConfig(**self.model_dump()).inner_dim
-        for name in ("num_heads", "qkv_proj_blocksize"):
-            if inner % (value := getattr(self, name)):
-                raise ValueError(f"{name}={value} does not divide the cell's width {inner}; choose one that does")
-        return self
 
     def build(self, tokenizer: Tokenizer, softmax_clusters: list[int] | None = None) -> BiXLSTMConfig:
         """The architecture over ``tokenizer``'s vocabulary.
@@ -108,6 +91,26 @@ class TrainingSettings(Settings):
             raise ValueError('ema_decay averages whole weights; it needs sharding: "none", or be null')
         return self
 
+    def total_steps(self, steps_per_epoch: int) -> int:
+        """Optimizer steps of the whole training."""
+        limits = []
+        if self.epochs is not None:
+            limits.append(max(1, round(self.epochs * steps_per_epoch)))
+        if self.max_steps is not None:
+            limits.append(self.max_steps)
+        return min(limits)
+
+    def check(self, backbone: BackboneSettings) -> None:
+        """Refuse what a backbone cannot do.
+
+        Raises:
+            UserError: it has no such kernels, or does not compute in the precision.
+        """
+        if self.kernel != "auto":
+            backbone.require_kernel(self.kernel)
+        if self.precision != "auto":
+            backbone.require_precision(self.precision, "training.precision")
+
 
 class PretrainSettings(RunSettings):
     """A pretraining experiment."""
@@ -133,7 +136,7 @@ class PretrainSettings(RunSettings):
     corpus: CorpusConfig
     corpus_directory: str = "runs/corpus"
     """Where tokenised corpora are kept and found again."""
-    model: ModelSettings = ModelSettings()
+    model: ModelSettings = Field(default_factory=ModelSettings)  # no default object: a backbone may yet be registered
     softmax_loss: Annotated[Any, softmax_losses] = FullSoftmax.Config()
     """How the next piece is learned: exactly, from samples, or by an adaptive soft-max, which is part of the model."""
     optimizer: OptimizerSettings = OptimizerSettings()

@@ -17,10 +17,10 @@ from elmo_xlstm.embedding import ElmoEmbedder
 from elmo_xlstm.embedding.export import export_model, vector_difference
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.lm import BiXLSTM, int8_rows
+from elmo_xlstm.lm.model_directory import read_provenance
 from elmo_xlstm.lm.model_files import save_model
 from elmo_xlstm.lm.pretraining import run_pretraining
 from elmo_xlstm.lm.pretraining_settings import PretrainSettings
-from elmo_xlstm.lm.provenance import read_provenance
 from elmo_xlstm.lm.scoring import score_files
 from elmo_xlstm.runs.checksums import find_damage
 from elmo_xlstm.runs.run_directory import open_run

@@ -8,7 +8,7 @@ from elmo_xlstm.config import ConfigError, validate
 from elmo_xlstm.embedding import ElmoEmbedder, EmbedderSettings
 from elmo_xlstm.embedding.pieces import PieceBatch
 from elmo_xlstm.embedding.tuned_layers import TunedLayers
-from elmo_xlstm.lm import cell
+from elmo_xlstm.lm.backbones.mlstm import cell
 
 SENTENCES = [["Siti", "tiba", "di", "Surabaya"], ["Budi"], ["Jakarta", "xyz", "", "🦜", "pagi"], ["di"] * 40]
 

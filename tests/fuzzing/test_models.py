@@ -13,7 +13,7 @@ import pytest
 from elmo_xlstm.embedding import ElmoEmbedder
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.lm import BiXLSTM
-from elmo_xlstm.lm.architecture_file import read_architecture
+from elmo_xlstm.lm.model_directory import read_architecture
 
 LOADED = 200
 """Models that are loaded and embed, which costs more than reading what they say of themselves."""
@@ -54,7 +54,9 @@ def test_embedding_by_damaged_models(end_well: Any, cases: Any, copy: Path) -> N
         ({"num_blocks": 10**9}, "num_blocks: input should be less than or equal to 1000"),
         ({"vocab_size": None}, "vocab_size"),
         ({"model_type": "bert"}, "model_type: input should be 'bixlstm'"),
-        ({"softmax": "tied", "softmax_clusters": [5, 3]}, "no model can be built so"),
+        ({"softmax": "tied", "softmax_clusters": [5, 3]}, "must be ascending ranks"),
+        ({"num_heads": 3}, "num_heads=3 does not divide the cell's width"),
+        ({"backbone": {"type": "mlstn"}}, "backbone: unknown type 'mlstn'; did you mean 'mlstm'?"),
     ],
 )
 def test_configurations_that_cannot_be(copy: Path, changed: dict[str, Any], said: str) -> None:
@@ -62,3 +64,12 @@ def test_configurations_that_cannot_be(copy: Path, changed: dict[str, Any], said
     path.write_text(json.dumps(json.loads(path.read_text()) | changed))
     with pytest.raises(UserError, match=said):
         ElmoEmbedder.from_pretrained(copy, device="cpu")
+
+
+def test_keys_that_are_not_known_are_named(copy: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = copy / "config.json"
+    read_architecture(copy, BiXLSTM)
+    assert not caplog.records
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"conv1d_kernel": 3}))
+    assert read_architecture(copy, BiXLSTM).conv1d_kernel_size == 4
+    assert "config.json: unknown keys, which change nothing: conv1d_kernel" in caplog.text

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from elmo_xlstm.lm import BiXLSTM, BiXLSTMConfig
-from elmo_xlstm.lm.activation_checkpointing import checkpoint_activations
+from elmo_xlstm.lm.compilation import checkpoint_activations
 
 
 def make_model(checkpointed: bool) -> BiXLSTM:

@@ -8,8 +8,8 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
-from elmo_xlstm.lm import cell
-from elmo_xlstm.lm.cell import MLSTMState, mlstm
+from elmo_xlstm.lm.backbones.mlstm import cell
+from elmo_xlstm.lm.backbones.mlstm.cell import MLSTMState, mlstm
 
 
 def draw(batch: int, heads: int, length: int, width: int, seed: int = 0, scale: float = 2.0) -> list[Tensor]:

@@ -19,6 +19,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from elmo_xlstm.config import apply_overrides, validate
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.lm import BiXLSTMConfig, compilation
+from elmo_xlstm.lm.backbones import Kernel
+from elmo_xlstm.lm.backbones.mlstm.stack import MLSTMStack
 from elmo_xlstm.lm.compilation import (
     SECONDS_PER_BLOCK,
     Compile,
@@ -29,8 +31,6 @@ from elmo_xlstm.lm.compilation import (
     matrix_rate,
     try_stack,
 )
-from elmo_xlstm.lm.kernels import Kernel
-from elmo_xlstm.lm.layer import MLSTMStack
 from elmo_xlstm.lm.native import library_problem
 from elmo_xlstm.lm.pretraining import Pretraining, describe_pretraining, run_pretraining
 from elmo_xlstm.lm.pretraining_settings import PretrainSettings, TrainingSettings
@@ -104,7 +104,7 @@ def choose(setting: Compile, total_flops: float, kernel: Kernel | Literal["auto"
 
 
 def test_compiled_kernels_are_taken_where_they_can_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compilation, "native_problem", lambda config, device: None)
+    monkeypatch.setattr(BiXLSTMConfig, "kernel_problem", lambda config, kernel, device: None)
     monkeypatch.setattr(compilation, "compiler_problem", lambda device: None)
     tier = choose("auto", 1e30, "auto")
     assert (tier.kernel, tier.compiled, str(tier)) == (
@@ -114,7 +114,7 @@ def test_compiled_kernels_are_taken_where_they_can_run(monkeypatch: pytest.Monke
     )
     assert choose(False, 1e30, "auto").kernel == "native"
     assert choose(True, 1e30, "auto") == Tier(True, "training.compile is true")
-    monkeypatch.setattr(compilation, "native_problem", lambda config, device: "no C++ compiler (g++)")
+    monkeypatch.setattr(BiXLSTMConfig, "kernel_problem", lambda config, kernel, device: "no C++ compiler (g++)")
     assert choose(False, 1e30, "auto").kernel == "torch"
     with pytest.raises(UserError, match=r'"native" cannot be used: no C\+\+ compiler'):
         choose("auto", 1.0, "native")
@@ -285,7 +285,7 @@ def test_kernels_that_are_not_there_end_with_one_message(
     make_settings: MakeSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if torch.cuda.is_available():
-        monkeypatch.setattr("elmo_xlstm.lm.kernels.NEEDED", ("no_such_kernels",))
+        monkeypatch.setattr("elmo_xlstm.lm.backbones.mlstm.kernels.NEEDED", ("no_such_kernels",))
     with pytest.raises(UserError, match="NXAI Community License"):
         describe_pretraining(make_settings("training.kernel=triton"))
 

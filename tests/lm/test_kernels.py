@@ -9,10 +9,17 @@ import torch
 from torch import Tensor
 
 from elmo_xlstm.errors import UserError
-from elmo_xlstm.lm import BiXLSTMConfig, cell, kernels
-from elmo_xlstm.lm.cell import mlstm
-from elmo_xlstm.lm.kernels import TRITON_KERNEL, PackageKernel, kernel_problem, padded_length, use_kernel
-from elmo_xlstm.lm.layer import MLSTMStack
+from elmo_xlstm.lm import BiXLSTMConfig
+from elmo_xlstm.lm.backbones.mlstm import cell, kernels
+from elmo_xlstm.lm.backbones.mlstm.cell import mlstm
+from elmo_xlstm.lm.backbones.mlstm.kernels import (
+    TRITON_KERNEL,
+    PackageKernel,
+    kernel_problem,
+    padded_length,
+    use_kernel,
+)
+from elmo_xlstm.lm.backbones.mlstm.stack import MLSTMStack
 
 CPU = torch.device("cpu")
 EXACT, TRUNCATED = "chunkwise--native_autograd", "chunkwise--native_custbw"  # the second's gradients are as Triton's

@@ -13,9 +13,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from elmo_xlstm.device import fast_matmul
-from elmo_xlstm.lm import BiXLSTMConfig, cell
-from elmo_xlstm.lm.initialization import initialize
-from elmo_xlstm.lm.layer import BlockDiagonalLinear, CausalConv1d, HeadNorm, LayerNorm, MLSTMStack
+from elmo_xlstm.lm import BiXLSTMConfig
+from elmo_xlstm.lm.backbones.mlstm import cell
+from elmo_xlstm.lm.backbones.mlstm.layer import BlockDiagonalLinear, CausalConv1d, HeadNorm, LayerNorm
+from elmo_xlstm.lm.backbones.mlstm.stack import MLSTMStack
 
 
 def make_config(**values: Any) -> BiXLSTMConfig:
@@ -163,7 +164,7 @@ def test_initial_weights_are_distributed_as_the_package_sets_them() -> None:
     randomize(mine, seed=0)
     for module in mine.modules():
         if next(module.parameters(recurse=False), None) is not None:
-            initialize(module, config)
+            mine.initialize(module)
     for name, parameter in theirs.named_parameters():
         expected, found = parameter.detach(), mine.get_parameter(name).detach()
         if "fgate" in name or expected.std() == 0:

@@ -15,7 +15,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from elmo_xlstm.errors import UserError
-from elmo_xlstm.lm import BiXLSTM, BiXLSTMConfig, cell
+from elmo_xlstm.lm import BiXLSTM, BiXLSTMConfig
+from elmo_xlstm.lm.backbones.mlstm import cell
 from elmo_xlstm.lm.losses import AdaptiveSoftmax, FullSoftmax
 
 SOFTMAXES = ["separate", "shared", "tied"]

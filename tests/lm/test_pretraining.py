@@ -17,10 +17,11 @@ from safetensors.torch import load_file
 from elmo_xlstm.config import apply_overrides, validate
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.lm import BiXLSTM
+from elmo_xlstm.lm.backbones.mlstm.stack import MLSTM
 from elmo_xlstm.lm.pretraining import Pretraining, describe_pretraining, mixed_precision, run_pretraining
 from elmo_xlstm.lm.pretraining_settings import PretrainSettings
+from elmo_xlstm.lm.scoring import Validation
 from elmo_xlstm.lm.training_checkpoints import TrainingCheckpoints
-from elmo_xlstm.lm.validation import Validation
 from elmo_xlstm.runs.checksums import write_checksums
 from elmo_xlstm.runs.run_directory import open_run
 from elmo_xlstm.text import prepare_corpus
@@ -369,6 +370,6 @@ def test_averages_killed_and_resumed_equal_those_left_alone(
 
 
 def test_names_of_precisions() -> None:
-    assert mixed_precision("fp32") == "no" and mixed_precision("bf16") == "bf16"
+    assert mixed_precision("fp32", MLSTM()) == "no" and mixed_precision("bf16", MLSTM()) == "bf16"
     usable = torch.cuda.is_available() and torch.cuda.is_bf16_supported()
-    assert mixed_precision("auto") == ("bf16" if usable else "no")
+    assert mixed_precision("auto", MLSTM()) == ("bf16" if usable else "no")

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from elmo_xlstm.lm import BiXLSTMConfig
-from elmo_xlstm.lm.initialization import initialize
-from elmo_xlstm.lm.layer import LayerState, MLSTMStack
+from elmo_xlstm.lm.backbones.mlstm.layer import LayerState
+from elmo_xlstm.lm.backbones.mlstm.stack import MLSTMStack
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +19,7 @@ def stack() -> MLSTMStack:
     stack = MLSTMStack(config)
     for module in stack.modules():
         if list(module.parameters(recurse=False)):
-            initialize(module, config)
+            stack.initialize(module)
     for block in stack.blocks:  # gates start at zero, where they could not be told apart
         torch.nn.init.normal_(block.xlstm.mlstm_cell.igate.weight, std=0.3)
         torch.nn.init.normal_(block.xlstm.mlstm_cell.fgate.weight, std=0.3)

@@ -13,9 +13,9 @@ from torch import nn
 
 from elmo_xlstm.config import apply_overrides, validate
 from elmo_xlstm.errors import UserError
+from elmo_xlstm.lm.optimization import Skipped, StepGuard
 from elmo_xlstm.lm.pretraining import Pretraining
 from elmo_xlstm.lm.pretraining_settings import PretrainSettings
-from elmo_xlstm.lm.step_guard import Skipped, StepGuard
 from elmo_xlstm.text import prepare_corpus
 
 BAD = [float("nan"), float("inf"), -float("inf")]

@@ -9,7 +9,7 @@ import torch
 from accelerate import Accelerator
 
 from elmo_xlstm.lm import BiXLSTM, BiXLSTMConfig
-from elmo_xlstm.lm.validation import validate_model
+from elmo_xlstm.lm.scoring import validate_model
 from elmo_xlstm.text.shards import TokenStream
 
 

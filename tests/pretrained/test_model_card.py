@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from elmo_xlstm import BiXLSTM
-from elmo_xlstm.lm.provenance import read_provenance
+from elmo_xlstm.lm.model_directory import read_provenance
 from elmo_xlstm.pretrained import bundled_model
 
 ROOT = Path(__file__).parents[2]

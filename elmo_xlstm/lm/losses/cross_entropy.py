@@ -1,13 +1,16 @@
-"""Cross-entropy over many candidates and its gradients, in chunks of rows."""
+"""Cross-entropy over a vocabulary, in chunks of rows; the exact soft-max loss."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from elmo_xlstm.device import matmul_by_parts
+from elmo_xlstm.lm.losses.interface import SoftmaxLossSettings, softmax_losses
 
 # Rows of logits computed at once: enough for full speed of a matrix product, few enough to stay in a cache.
 CHUNK_ROWS = 512
@@ -101,3 +104,22 @@ def product_dtype(hidden: Tensor) -> torch.dtype:
     """Type of matrix products with ``hidden``: that of autocast, where it is on."""
     device = hidden.device.type
     return torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else hidden.dtype
+
+
+class FullSoftmax:
+    """The exact loss over the whole vocabulary."""
+
+    @softmax_losses.register("full")
+    class Config(SoftmaxLossSettings):
+        """Exact soft-max over the whole vocabulary."""
+
+        type: Literal["full"] = "full"
+
+        def build(self, token_counts: npt.NDArray[np.int64]) -> FullSoftmax:
+            """Needs no counts."""
+            return FullSoftmax()
+
+    def __call__(self, hidden: Tensor, weight: Tensor, targets: Tensor) -> Tensor:
+        """See :class:`SoftmaxLoss`."""
+        loss: Tensor = ChunkedCrossEntropy.apply(hidden, weight, None, targets, None, product_dtype(hidden))
+        return loss

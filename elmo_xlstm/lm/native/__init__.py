@@ -1,9 +1,8 @@
 """Fused kernels for an mLSTM layer on a CPU, in C++, compiled where a compiler is at hand and never needed."""
 
-from elmo_xlstm.lm.native.dropout import dropped_residual
+from elmo_xlstm.lm.native.block import dropped_residual, normed_projection
 from elmo_xlstm.lm.native.layer import LayerWeights, between_projections, fused_layer, layer_problem, takes
 from elmo_xlstm.lm.native.library import library_problem
-from elmo_xlstm.lm.native.projection import normed_projection
 
 __all__ = [
     "LayerWeights",

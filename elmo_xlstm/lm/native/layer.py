@@ -1,8 +1,9 @@
 """An mLSTM layer behind its up-projection, with compiled kernels around the matrix products.
 
-The numbers are those of :class:`~elmo_xlstm.lm.layer.MLSTMLayer` up to rounding; :mod:`elmo_xlstm.lm.cell` explains the
-symbols. Kept for the backward pass are the up-projection, queries, keys and the cell's numerator: everything else, what
-the down-projection reads included, is cheap to compute again.
+The numbers are those of :class:`~elmo_xlstm.lm.backbones.mlstm.layer.MLSTMLayer` up to rounding;
+:mod:`elmo_xlstm.lm.backbones.mlstm.cell` explains the symbols. Kept for the backward pass are the up-projection,
+queries, keys and the cell's numerator: everything else, what the down-projection reads included, is cheap to compute
+again.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from elmo_xlstm.lm.cell import PARALLEL_LENGTH, gate_gradients, gate_sums, row_blocks
+from elmo_xlstm.lm.backbones.mlstm.cell import PARALLEL_LENGTH, gate_gradients, gate_sums, row_blocks
 from elmo_xlstm.lm.configuration import BiXLSTMConfig
 from elmo_xlstm.lm.native.library import call
 

@@ -12,13 +12,11 @@ from elmo_xlstm.environment import git_commit, hardware, installed_versions
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.lm.model import BiXLSTM
 from elmo_xlstm.lm.model_files import WEIGHTS_FILE
-from elmo_xlstm.lm.pretraining_record import PretrainingRecord, portable, read_record
+from elmo_xlstm.lm.pretraining_record import METRICS_FILE, PretrainingRecord, portable, read_metrics, read_record
 from elmo_xlstm.lm.pretraining_settings import PretrainSettings
 from elmo_xlstm.lm.recipes.result import RecipeResult, ScoredFile, TrainingTime
 from elmo_xlstm.lm.recipes.series import ScoredText
-from elmo_xlstm.lm.scoring import score_paths
-from elmo_xlstm.lm.training_log import METRICS_FILE, read_metrics
-from elmo_xlstm.lm.validation import Validation
+from elmo_xlstm.lm.scoring import Validation, score_paths
 from elmo_xlstm.runs.run_directory import differences
 from elmo_xlstm.text import Tokenizer
 from elmo_xlstm.text.sources.files import hash_file

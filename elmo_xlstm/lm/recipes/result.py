@@ -8,7 +8,7 @@ from typing import Any
 
 from elmo_xlstm.config import Settings, validate
 from elmo_xlstm.environment import Hardware
-from elmo_xlstm.lm.validation import Validation
+from elmo_xlstm.lm.scoring import Validation
 from elmo_xlstm.runs.atomic import write_text_atomically
 from elmo_xlstm.runs.files import read_json
 

@@ -8,7 +8,7 @@ from typing import Any
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.lm.recipes.result import RecipeResult, read_result
 from elmo_xlstm.lm.recipes.series import SeriesSettings
-from elmo_xlstm.lm.validation import Validation
+from elmo_xlstm.lm.scoring import Validation
 from elmo_xlstm.runs.atomic import open_output
 
 BEGIN = "<!-- recipes: made by `python cli.py recipes`, not to be edited -->"

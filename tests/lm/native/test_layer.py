@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from elmo_xlstm.lm import BiXLSTM, BiXLSTMConfig
-from elmo_xlstm.lm.activation_checkpointing import checkpoint_activations
-from elmo_xlstm.lm.cell import PARALLEL_LENGTH
-from elmo_xlstm.lm.kernels import native_problem, use_kernel
-from elmo_xlstm.lm.layer import MLSTMBlock, MLSTMLayer
+from elmo_xlstm.lm.backbones.mlstm.cell import PARALLEL_LENGTH
+from elmo_xlstm.lm.backbones.mlstm.kernels import native_problem, use_kernel
+from elmo_xlstm.lm.backbones.mlstm.layer import MLSTMBlock, MLSTMLayer
+from elmo_xlstm.lm.compilation import checkpoint_activations
 from elmo_xlstm.lm.native import dropped_residual, layer_problem, library_problem
 
 CPU = torch.device("cpu")

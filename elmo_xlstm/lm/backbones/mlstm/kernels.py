@@ -1,32 +1,32 @@
-"""What computes whole sequences: plain torch, our compiled kernels on a CPU, or those of ``mlstm_kernels`` on a GPU.
+"""Kernels of an mLSTM for whole sequences: plain torch, ours for a CPU, or those of ``mlstm_kernels`` for a GPU.
 
 Ours are :mod:`elmo_xlstm.lm.native`. The package ``mlstm_kernels`` (Beck et al. 2025, arXiv:2503.14376) is for long
 sequences and opt-in. It is under the NXAI Community License, which is not an open-source licence. It is therefore never
 required, and nothing of it is imported unless its kernels are asked for.
 
-Its kernels compute what :func:`~elmo_xlstm.lm.cell.mlstm` computes, with two differences. Their backward pass leaves
-out the gradient through the normaliser's size, which the norm of every head behind the cell makes ineffective: the
-gradients of a layer's weights agree, those of the cell alone do not. And with bf16 queries they keep the normaliser
-and its scale for the backward pass in bf16, where plain torch keeps float32; gates and their sums are float32 in both.
+Its kernels compute what :func:`~elmo_xlstm.lm.backbones.mlstm.cell.mlstm` computes, with two differences. Their
+backward pass leaves out the gradient through the normaliser's size, which the norm of every head behind the cell makes
+ineffective: the gradients of a layer's weights agree, those of the cell alone do not. And with bf16 queries they keep
+the normaliser and its scale for the backward pass in bf16, where plain torch keeps float32; gates and their sums are
+float32 in both.
 """
 
 from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from elmo_xlstm.errors import UserError
-from elmo_xlstm.lm.cell import EPSILON
+from elmo_xlstm.lm.backbones.interface import Kernel
+from elmo_xlstm.lm.backbones.mlstm.cell import EPSILON
+from elmo_xlstm.lm.backbones.mlstm.layer import MLSTMCell, MLSTMLayer
 from elmo_xlstm.lm.configuration import BiXLSTMConfig
-from elmo_xlstm.lm.layer import MLSTMCell, MLSTMLayer
 from elmo_xlstm.lm.native import layer_problem, library_problem
-
-Kernel = Literal["torch", "native", "triton"]
 
 LICENCE = "NXAI Community License"
 TRITON_KERNEL = "chunkwise--triton_xl_chunk"
@@ -42,7 +42,7 @@ def use_kernel(model: nn.Module, kernel: Kernel, device: torch.device) -> None:
     What carries a state (``step``), and with ``native`` what is not float32, is computed by plain torch in any case.
 
     Args:
-        model: holds :class:`~elmo_xlstm.lm.layer.MLSTMLayer` modules.
+        model: holds :class:`~elmo_xlstm.lm.backbones.mlstm.layer.MLSTMLayer` modules.
         kernel: ``native`` for our compiled ones, ``triton`` for those of ``mlstm_kernels``, ``torch`` for plain torch.
         device: on which the model runs.
 
@@ -67,9 +67,8 @@ def native_problem(config: BiXLSTMConfig, device: torch.device) -> str | None:
     if device.type != "cpu":
         return f"they need a CPU, and this runs on {device.type}"
     width = config.inner_dim // config.num_heads
-    return (
-        layer_problem(config) or library_problem() or library_problem(width)
-    )  # what has no such width takes the first
+    # A width that the library was not built for takes the kernels of the first.
+    return layer_problem(config) or library_problem() or library_problem(width)
 
 
 def kernel_problem(device: torch.device) -> str | None:

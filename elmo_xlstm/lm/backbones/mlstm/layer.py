@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from elmo_xlstm.lm.cell import MLSTMState, mlstm
+from elmo_xlstm.lm.backbones.mlstm.cell import MLSTMState, mlstm
 from elmo_xlstm.lm.configuration import BiXLSTMConfig
 from elmo_xlstm.lm.native import (
     LayerWeights,
@@ -111,8 +111,8 @@ class MLSTMCell(nn.Module):
     """Gates, recurrence and head-wise norm.
 
     Attributes:
-        kernel: computes whole sequences in place of :func:`~elmo_xlstm.lm.cell.mlstm`; see
-            :func:`~elmo_xlstm.lm.kernels.use_kernel`.
+        kernel: computes whole sequences in place of :func:`~elmo_xlstm.lm.backbones.mlstm.cell.mlstm`; see
+            :func:`~elmo_xlstm.lm.backbones.mlstm.kernels.use_kernel`.
     """
 
     def __init__(self, config: BiXLSTMConfig) -> None:
@@ -164,8 +164,9 @@ class MLSTMLayer(nn.Module):
     """Up-projection, convolution, mLSTM cell, output gate, down-projection (xLSTM, figure 11).
 
     Attributes:
-        fused: compute whole sequences on a CPU with compiled kernels; see :func:`~elmo_xlstm.lm.kernels.use_kernel`.
-            They take the weights: hooks of the modules that hold these do not run.
+        fused: compute whole sequences on a CPU with compiled kernels; see
+            :func:`~elmo_xlstm.lm.backbones.mlstm.kernels.use_kernel`. They take the
+            weights: hooks of the modules that hold these do not run.
     """
 
     def __init__(self, config: BiXLSTMConfig) -> None:
@@ -246,44 +247,3 @@ class MLSTMBlock(nn.Module):
             return inputs + output, None
         output, state = self.xlstm(self.xlstm_norm(inputs), state, return_state)
         return inputs + self.dropout(output), state
-
-
-class MLSTMStack(nn.Module):
-    """Blocks and a norm after the last: one causal direction.
-
-    Its parameters are those of the ``xlstm`` package's ``xLSTMBlockStack``, name by name and shape by shape.
-    """
-
-    def __init__(self, config: BiXLSTMConfig) -> None:
-        super().__init__()
-        self.blocks = nn.ModuleList(MLSTMBlock(config) for _ in range(config.num_blocks))
-        self.post_blocks_norm = LayerNorm(config.embedding_dim)
-
-    def forward(self, inputs: Tensor) -> list[Tensor]:
-        """Outputs of all blocks, each (batch, length, embedding dim); the last one behind the norm."""
-        hidden_states, _ = self._run(inputs, [None] * len(self.blocks), return_state=False)
-        return hidden_states
-
-    def step(self, inputs: Tensor, state: list[LayerState] | None = None) -> tuple[list[Tensor], list[LayerState]]:
-        """Read the next tokens of sequences, one or many at a time; the numbers are those of reading all at once.
-
-        Args:
-            inputs: (batch, length, embedding dim).
-            state: what the call before returned; none at the begin of sequences.
-
-        Returns:
-            Outputs of all blocks as from :meth:`forward`, and the state for the next call.
-        """
-        hidden_states, after = self._run(inputs, state or [None] * len(self.blocks), return_state=True)
-        return hidden_states, [layer for layer in after if layer is not None]
-
-    def _run(
-        self, inputs: Tensor, states: Sequence[LayerState | None], return_state: bool
-    ) -> tuple[list[Tensor], list[LayerState | None]]:
-        hidden, hidden_states, after = inputs, [], []
-        for block, state in zip(self.blocks, states, strict=True):
-            hidden, state = block(hidden, state, return_state)
-            hidden_states.append(hidden)
-            after.append(state)
-        hidden_states[-1] = self.post_blocks_norm(hidden)
-        return hidden_states, after
