@@ -18,11 +18,11 @@ from benchmarks.package_model import PackageLanguageModel
 from benchmarks.session import Session
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.lm import BiXLSTM
-from elmo_xlstm.lm.cost import training_flops_per_token
+from elmo_xlstm.lm.configuration import training_flops_per_token
 from elmo_xlstm.lm.kernels import Kernel, native_problem, use_kernel
 from elmo_xlstm.lm.losses import FullSoftmax, SampledSoftmax
 from elmo_xlstm.lm.optimization import OptimizerSettings
-from elmo_xlstm.products import fast_products
+from elmo_xlstm.device import fast_matmul
 
 OURS = "ours"  # with the kernels that training takes by itself
 SAMPLED = "ours, sampled soft-max"
@@ -115,7 +115,7 @@ def _package(name: str, session: Session, memory_kept: bool) -> Contender:
         with default_products(), large_blocks_given_back() if memory_kept else nullcontext():
             yield
 
-    context: Context = as_it_comes if name == PACKAGE else fast_products
+    context: Context = as_it_comes if name == PACKAGE else fast_matmul
     return Contender(name, model, model, optimizer, training_flops_per_token(config, _classes(session, False)), context)
 
 
@@ -138,7 +138,7 @@ def _lstm(name: str, session: Session) -> Contender:
     per_token = 6.0 * layers + 12.0 * dim * _classes(
         session, name == ELMO
     )  # both directions, three times the forward pass
-    return Contender(name, model, partial(model, softmax_loss=softmax), optimizer, per_token, fast_products)
+    return Contender(name, model, partial(model, softmax_loss=softmax), optimizer, per_token, fast_matmul)
 
 
 def _ours(name: str, session: Session) -> Contender:
@@ -164,7 +164,7 @@ def _ours(name: str, session: Session) -> Contender:
 
     per_token = training_flops_per_token(config, _classes(session, sampled))
     optimizer = OptimizerSettings(learning_rate=LEARNING_RATE).build(model)
-    return Contender(name, model, loss, optimizer, per_token, partial(fast_products, device))
+    return Contender(name, model, loss, optimizer, per_token, partial(fast_matmul, device))
 
 
 def _sampled(session: Session) -> SampledSoftmax:
