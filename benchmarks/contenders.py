@@ -116,7 +116,7 @@ def _package(name: str, session: Session, memory_kept: bool) -> Contender:
             yield
 
     context: Context = as_it_comes if name == PACKAGE else fast_matmul
-    return Contender(name, model, model, optimizer, training_flops_per_token(config), context)
+    return Contender(name, model, model, optimizer, training_flops_per_token(config, _classes(session, False)), context)
 
 
 def _lstm(name: str, session: Session) -> Contender:
@@ -125,24 +125,24 @@ def _lstm(name: str, session: Session) -> Contender:
     encoders: list[nn.Module]
     softmax: FullSoftmax | SampledSoftmax
     if name == ELMO:
-        dim, cells, softmax, classes = size.elmo_projection, size.elmo_cells, _sampled(session), size.samples + 1
+        dim, cells, softmax = size.elmo_projection, size.elmo_cells, _sampled(session)
         encoders = [ProjectedLSTM(cells, dim) for _ in range(2)]
         layers = 2 * lstm_flops(dim, cells, projection=dim)
     else:
-        dim, softmax, classes = size.embedding_dim, FullSoftmax(), size.vocab_size
+        dim, softmax = size.embedding_dim, FullSoftmax()
         cells = cells_for(sum(p.numel() for p in BiXLSTM(size.config()).forward_stack.parameters()), dim)
         encoders = [PlainLSTM(dim, cells, size.dropout) for _ in range(2)]
         layers = lstm_flops(dim, cells) + lstm_flops(cells, cells) + 2 * cells * dim
     model = session.place(LSTMLanguageModel(size.vocab_size, dim, *encoders))
     optimizer = OptimizerSettings(learning_rate=LEARNING_RATE).build(model)
+    classes = _classes(session, name == ELMO)
     per_token = 6.0 * layers + 12.0 * dim * classes  # both directions, three times the forward pass
     return Contender(name, model, partial(model, softmax_loss=softmax), optimizer, per_token, fast_matmul)
 
 
 def _ours(name: str, session: Session) -> Contender:
     """Our model, with the kernels, the compiler or the soft-max loss that the name says."""
-    size, device = session.size, session.device
-    config = size.config()
+    device, config = session.device, session.size.config()
     model = session.place(BiXLSTM(config))
     kernel: Kernel = "torch"
     if name == KERNELS:
@@ -161,7 +161,7 @@ def _ours(name: str, session: Session) -> Contender:
         value: Tensor = model(input_ids, softmax_loss=softmax).loss
         return value
 
-    per_token = training_flops_per_token(config, size.samples + 1 if sampled else None)
+    per_token = training_flops_per_token(config, _classes(session, sampled))
     optimizer = OptimizerSettings(learning_rate=LEARNING_RATE).build(model)
     return Contender(name, model, loss, optimizer, per_token, partial(fast_matmul, device))
 
@@ -169,6 +169,12 @@ def _ours(name: str, session: Session) -> Contender:
 def _sampled(session: Session) -> SampledSoftmax:
     counts = 1e9 / np.arange(1, session.size.vocab_size + 1)  # Zipf; see Session.pieces
     return SampledSoftmax(session.size.samples, counts.astype(np.int64))
+
+
+def _classes(session: Session, sampled: bool) -> float:
+    """Logits of a piece on average: all, or negatives and the target; a window has one prediction less than pieces."""
+    size = session.size
+    return (size.samples + 1 if sampled else size.vocab_size) * (size.length - 1) / size.length
 
 
 def compile_stacks(model: BiXLSTM, mode: str | None = None) -> None:

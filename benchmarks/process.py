@@ -1,4 +1,4 @@
-"""A measured process: what it imports and the memory that it holds. It imports no torch: that takes seconds."""
+"""Measured processes, and the memory that they hold. Imports no torch: that takes seconds."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def benchmark_environment() -> dict[str, str]:
 def in_own_process(
     module: str, arguments: list[object], what: str, environment: Mapping[str, str] | None = None
 ) -> Any:
-    """What a module prints as JSON in its last line, run in a fresh process with ``arguments`` as JSON.
+    """Run a module in a fresh process with ``arguments`` as JSON; the value of the JSON in its last line.
 
     Args:
         module: is run with ``python -m``.
