@@ -158,8 +158,7 @@ class RunResult(Settings):
     checkpoint: str | None
     """Fingerprint of the language model; null without one."""
     fix_unicode: bool | None = None
-    """How the language model's words are cleaned, as the cleaning of its corpus has it; null if they are not, as those
-    of the bundled model."""
+    """How the language model's words are cleaned, as the cleaning of its corpus has it; null if they are not."""
     command: str
 
     @model_validator(mode="after")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from elmo_xlstm.errors import UserError
@@ -50,16 +51,20 @@ def read_published(directory: Path = HERE) -> list[PublishedScore]:
     """All published scores that the package carries, in the order of their files.
 
     Args:
-        directory: of the two tables.
+        directory: of the tables.
 
     Raises:
         UserError: a table is missing or damaged; names file and line.
     """
-    return [*_read(directory / "indonlu_table5.csv", _of_table5), *_read(directory / "other.csv", _of_other)]
+    everything = [task for group in GROUPS.values() for task in group]
+    return [
+        *_read(directory / "indonlu_table5.csv", partial(_of_benchmark, tasks=everything)),
+        *_read(directory / "nusabert.csv", partial(_of_benchmark, tasks=GROUPS["classification"])),
+        *_read(directory / "other.csv", _of_other),
+    ]
 
 
-def _of_table5(row: dict[str, str]) -> list[PublishedScore]:
-    tasks = [task for group in GROUPS.values() for task in group]
+def _of_benchmark(row: dict[str, str], tasks: Sequence[str]) -> list[PublishedScore]:
     parameters = round(_number(row["params_million"]) * 1e6) if row["params_million"] else None
     return [
         PublishedScore(task, MACRO_F1, row["model"], _number(row[task]), row["source"], parameters) for task in tasks
