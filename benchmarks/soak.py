@@ -20,6 +20,7 @@ from elmo_xlstm.embedding import ElmoEmbedder
 from elmo_xlstm.lm import BiXLSTM, BiXLSTMConfig
 from elmo_xlstm.lm.pretraining import Pretraining
 from elmo_xlstm.lm.pretraining_settings import PretrainSettings
+from elmo_xlstm.progress import Progress, Work
 from elmo_xlstm.text import prepare_corpus
 
 STEPS_A_REQUEST = 4
@@ -93,7 +94,7 @@ class _Enough(Exception):
     """The time is over."""
 
 
-class Watcher:
+class Watcher(Progress, Work):
     """Stands for the progress of a pretraining run: embeds between its steps, looks at the process, and ends it.
 
     Args:

@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import Field, field_validator
 
-from elmo_xlstm.config import Settings
+from elmo_xlstm.config import Configurable, Settings
 from elmo_xlstm.text.characters import clean_characters
 from elmo_xlstm.text.markup import strip_markup
 from elmo_xlstm.text.overlap import Exclusion
@@ -72,7 +72,7 @@ class CleaningReport:
         return {"read": self.read, "kept": self.kept, "dropped": dropped, "excluded_lines": self.excluded_lines}
 
 
-class Cleaner:
+class Cleaner(Configurable):
     """Turns raw text into one line of running text, casing kept.
 
     Characters are made those of every text that a model reads (:func:`elmo_xlstm.text.characters.clean_characters`),
@@ -105,10 +105,6 @@ class Cleaner:
                 except re.error as error:
                     raise ValueError(f"{pattern!r} is no regular expression: {error}") from None
             return patterns
-
-        def build(self) -> Cleaner:
-            """Make the cleaner."""
-            return Cleaner(self)
 
     def __init__(self, config: Config) -> None:
         self.config = config

@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
+from elmo_xlstm.config import Configurable
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.text.sources.base import Document, SourceSettings, sources
 from elmo_xlstm.text.sources.files import fingerprint_files
 
 
-class HuggingFaceSource:
+class HuggingFaceSource(Configurable):
     """The text column of a dataset that the ``datasets`` library can load."""
 
     @sources.register("huggingface")
@@ -36,10 +37,6 @@ class HuggingFaceSource:
         def default_label(self) -> str:
             """The data set's name and configuration."""
             return "/".join(filter(None, (self.name, self.config_name)))
-
-        def build(self) -> HuggingFaceSource:
-            """Make the source; nothing is fetched before it is read."""
-            return HuggingFaceSource(self)
 
     def __init__(self, config: Config) -> None:
         self.config = config
