@@ -27,7 +27,7 @@ from elmo_xlstm.lm.layer import MLSTMStack
 from elmo_xlstm.lm.losses import AdaptiveSoftmax, FullSoftmax, SoftmaxLoss
 from elmo_xlstm.lm.losses.adaptive import frequency_order
 from elmo_xlstm.lm.provenance import verify_files
-from elmo_xlstm.runs.checksums import require_finite
+from elmo_xlstm.runs.weights import require_finite
 
 
 @dataclass
