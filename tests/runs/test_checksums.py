@@ -88,13 +88,10 @@ def test_what_is_no_plain_file_is_damage(directory: Path, name: str) -> None:
 
 
 def test_what_cannot_be_read_just_now_is_not_damaged(directory: Path, no_more_files: Callable[[], Any]) -> None:
-    (directory / "f.safetensors").write_bytes(SEALED)
+    (directory / "f.safetensors").write_bytes(seal({"a": torch.zeros(2)}))
     for look in (lambda: find_damage(directory), lambda: open_sealed(directory / "f.safetensors")):
         with no_more_files(), pytest.raises(UnreadableError, match="too many open files"):
             look()
     (directory / CHECKSUMS_FILE).unlink()
     with no_more_files(), pytest.raises(UnreadableError, match="too many open files"):
         find_damage(directory)
-
-
-TENSORS = {"a": torch.arange(6.0).view(2, 3), "b": torch.tensor(True), "c": torch.zeros(0, 4), "d": torch.tensor([7])}

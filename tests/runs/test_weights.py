@@ -12,6 +12,8 @@ from safetensors import SafetensorError
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.runs.weights import open_sealed, require_finite, seal
 
+TENSORS = {"a": torch.arange(6.0).view(2, 3), "b": torch.tensor(True), "c": torch.zeros(0, 4), "d": torch.tensor([7])}
+
 
 def test_a_sealed_file_is_read_as_it_was(tmp_path: Path) -> None:
     (tmp_path / "f").write_bytes(seal(TENSORS, {"state": "é"}))
