@@ -61,7 +61,7 @@ def written_files(directory: Path) -> list[Path]:
 
 
 def find_damage(directory: Path) -> list[str]:
-    """What is wrong with the files of a directory, a line for each; empty if nothing is.
+    """Damage to the files of a directory, a line for each; empty if there is none.
 
     A directory without a list, written before lists were, has its JSON and safetensors files opened instead, which
     finds those that were cut.

@@ -1,4 +1,4 @@
-"""Making running text of raw documents."""
+"""Cleaning: raw documents to running text."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from elmo_xlstm.text.wikitext import strip_wikitext
 
 
 class DropReason(Enum):
-    """Why a document is not used."""
+    """A reason not to use a document."""
 
     EMPTY = "empty"
     """Nothing was left of it."""
@@ -38,7 +38,7 @@ class DropReason(Enum):
 
 @dataclass
 class CleaningReport:
-    """What became of the documents.
+    """Counts of documents kept and dropped.
 
     Attributes:
         kept: number of documents in use.
@@ -81,7 +81,7 @@ class Cleaner(Configurable):
     """
 
     class Config(Settings):
-        """What cleaning does."""
+        """Settings of cleaning."""
 
         min_characters: int = Field(default=50, ge=0)
         """Documents with fewer characters after cleaning are dropped."""

@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +13,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from elmo_xlstm.progress import NullProgress, Progress
+from elmo_xlstm.runs.directories import clear_left_overs, publish_directory
 from elmo_xlstm.runs.files import writing
 from elmo_xlstm.text.corpus import (
     FORMAT_VERSION,
@@ -28,7 +27,6 @@ from elmo_xlstm.text.tokenizer import Tokenizer
 logger = logging.getLogger(__name__)
 
 LOCK_FILE = ".lock"
-TEMPORARY_SUFFIX = ".tmp"
 DIGEST_CHARACTERS = 16
 
 
@@ -64,15 +62,9 @@ def prepare_corpus(
         corpus = _reuse(target)  # another process may have built it in the meantime
         if corpus is not None:
             return corpus
-        _remove_left_overs(directory)
-        temporary = directory / f"{target.name}{TEMPORARY_SUFFIX}"
-        with writing(target):
-            temporary.mkdir()
-            try:
-                build_corpus(config, built_sources, tokenizer, temporary, progress or NullProgress(), identity)
-                _publish(temporary, target)
-            finally:
-                shutil.rmtree(temporary, ignore_errors=True)
+        clear_left_overs(directory, "[0-9a-f]" * DIGEST_CHARACTERS)
+        with publish_directory(target) as temporary:
+            build_corpus(config, built_sources, tokenizer, temporary, progress or NullProgress(), identity)
     corpus = Corpus(target)
     logger.info("corpus: %s; kept in %s", _summary(corpus.manifest), target)
     return corpus
@@ -89,7 +81,7 @@ def _summary(manifest: dict[str, Any]) -> str:
 
 
 def _identity(config: CorpusConfig, fingerprints: list[dict[str, Any]], tokenizer: Tokenizer) -> dict[str, Any]:
-    """What the corpus is made from, as the manifest tells it, and a digest of that."""
+    """Everything that the corpus is made from, as the manifest has it, and a digest of that."""
     identity: dict[str, Any] = {
         "format_version": FORMAT_VERSION,
         "sources": [
@@ -139,23 +131,3 @@ def _locked(directory: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
-
-
-def _remove_left_overs(directory: Path) -> None:
-    """Remove what killed runs left; the lock says that nobody is at work."""
-    for path in directory.glob(f"*{TEMPORARY_SUFFIX}"):
-        if len(path.name) == DIGEST_CHARACTERS + len(TEMPORARY_SUFFIX) and path.is_dir():
-            logger.info("removing %s, left over from a run that did not end", path)
-            shutil.rmtree(path)
-
-
-def _publish(temporary: Path, target: Path) -> None:
-    """Give a finished corpus its name, in place of a corrupt one if there is one."""
-    if target.exists():
-        shutil.rmtree(target)
-    os.rename(temporary, target)
-    descriptor = os.open(target.parent, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)  # the rename itself
-    finally:
-        os.close(descriptor)

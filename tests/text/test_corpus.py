@@ -321,11 +321,11 @@ def test_killed_build_is_cleared_away_and_frees_its_lock(tokenizer: Tokenizer, t
     with process:
         assert process.stdout is not None and process.stdout.readline() == b"built\n"
         process.send_signal(signal.SIGKILL)
-    (left_over,) = corpora.glob("*.tmp")
+    (left_over,) = corpora.glob(".*.partial")
     assert any(left_over.iterdir())
     corpus = prepare_corpus(config, tokenizer, corpora)
-    assert not list(corpora.glob("*.tmp"))
-    assert f"{corpus.directory.name}.tmp" == left_over.name
+    assert not list(corpora.glob(".*.partial"))
+    assert f".{corpus.directory.name}.partial" == left_over.name
 
 
 def test_second_process_waits_and_reuses(

@@ -18,7 +18,7 @@ class HuggingFaceSource(Configurable):
 
     @sources.register("huggingface")
     class Config(SourceSettings):
-        """Which dataset, and which of its columns."""
+        """A dataset and its text column."""
 
         type: Literal["huggingface"] = "huggingface"
         name: str
@@ -26,7 +26,7 @@ class HuggingFaceSource(Configurable):
         config_name: str | None = None
         """The dataset's configuration (``20231101.id``)."""
         split: str = "train"
-        """Which split is read."""
+        """The split to read."""
         text_field: str = "text"
         """The column that holds the text."""
         streaming: bool = True

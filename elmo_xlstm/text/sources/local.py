@@ -129,7 +129,7 @@ class LocalSource(Configurable):
 
 
 def _format_of(path: Path) -> Literal["text", "jsonl"]:
-    """What a file's ending and begin say.
+    """The format that a file's ending and beginning tell.
 
     Raises:
         UserError: it is no running text.

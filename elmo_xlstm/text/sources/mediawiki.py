@@ -26,7 +26,7 @@ class MediaWikiSource(Configurable):
 
     @sources.register("mediawiki")
     class Config(SourceSettings):
-        """Which dump."""
+        """A dump."""
 
         type: Literal["mediawiki"] = "mediawiki"
         path: str
