@@ -20,6 +20,7 @@ from elmo_xlstm.embedding import ElmoEmbedder
 from elmo_xlstm.lm import BiXLSTM, BiXLSTMConfig
 from elmo_xlstm.lm.pretraining import Pretraining
 from elmo_xlstm.lm.pretraining_settings import PretrainSettings
+from elmo_xlstm.progress import Progress, Work
 from elmo_xlstm.text import prepare_corpus
 
 STEPS_A_REQUEST = 4
@@ -76,7 +77,7 @@ class _Enough(Exception):
     """The time is over."""
 
 
-class Watcher:
+class Watcher(Progress, Work):
     """Takes the place of a pretraining's progress bar: embeds between its steps, looks at the process, and ends it.
 
     Args:

@@ -1,4 +1,4 @@
-"""Which library multiplies float32 matrices on a CPU.
+"""The device that tensors are computed on, and the library that multiplies float32 matrices on a CPU.
 
 torch's builds for x86 take Intel's MKL, which on AMD's processors computes with AVX2 even where they have AVX-512.
 oneDNN, which torch brings as well, uses it: there it multiplies about twice as fast (docs/performance.md). torch hands
@@ -38,7 +38,7 @@ _before = UNSET
 
 
 def onednn_problem() -> str | None:
-    """Why float32 products are left to torch's default library, or ``None`` if oneDNN is to do them."""
+    """The reason to leave float32 products to torch's default library, or ``None`` if oneDNN is to do them."""
     return f"{OFF} is 0" if os.environ.get(OFF) == "0" else _machine_problem()
 
 
@@ -140,7 +140,7 @@ def _machine_problem() -> str | None:
 
 
 def _processor() -> dict[str, str] | None:
-    """What Linux says of the first processor; None elsewhere."""
+    """Linux's description of the first processor; None elsewhere."""
     try:
         first = CPU_INFO.read_text(encoding="utf-8").split("\n\n")[0]
     except (OSError, UnicodeDecodeError):

@@ -1,4 +1,4 @@
-"""How many threads compute, and how they wait for each other: beside other work, and in a container."""
+"""Threads and memory of this process: as many as its container allows, waiting asleep, blocks kept for reuse."""
 
 from __future__ import annotations
 

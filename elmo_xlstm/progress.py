@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Any
 
 from rich.console import Console
 from rich.progress import (
@@ -14,6 +14,7 @@ from rich.progress import (
     MofNCompleteColumn,
     ProgressColumn,
     Task,
+    TaskID,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
@@ -26,43 +27,32 @@ logger = logging.getLogger(__name__)
 LOG_INTERVAL_SECONDS = 30.0
 
 
-class Work(Protocol):
-    """One piece of work under way."""
+class Work:
+    """One piece of work under way; this one shows nothing."""
 
     def advance(self, n: int = 1, **shown: Any) -> None:
         """Count ``n`` more units as done and show values such as ``loss="3.21"`` beside the count."""
 
 
-class Progress(Protocol):
-    """Something that shows how far long work has come."""
-
-    def task(self, description: str, total: int | None = None, done: int = 0) -> Any:
-        """Open a context that yields a :class:`Work` of ``total`` units, ``done`` of them done before."""
-
-
-class _Silent:
-    def advance(self, n: int = 1, **shown: Any) -> None:
-        pass
-
-
-class NullProgress:
-    """Shows nothing."""
+class Progress:
+    """Progress of long work; this one shows nothing."""
 
     @contextmanager
     def task(self, description: str, total: int | None = None, done: int = 0) -> Iterator[Work]:
-        """See :class:`Progress`."""
-        yield _Silent()
+        """A piece of work of ``total`` units, ``done`` of them done before."""
+        yield Work()
 
 
-class _Bar:
-    def __init__(self, bars: RichProgress, identifier: Any) -> None:
-        self._bars = bars
-        self._identifier = identifier
+NullProgress = Progress
+
+
+class _Bar(Work):
+    def __init__(self, bars: RichProgress, identifier: TaskID) -> None:
+        self._bars, self._identifier = bars, identifier
         self._shown = ""
 
     def advance(self, n: int = 1, **shown: Any) -> None:
-        text = "  ".join(f"{key} {value}" for key, value in shown.items())
-        self._shown = text or self._shown
+        self._shown = "  ".join(f"{key} {value}" for key, value in shown.items()) or self._shown
         self._bars.update(self._identifier, advance=n, shown=self._shown)
 
 
@@ -74,7 +64,7 @@ class _Speed(ProgressColumn):
         return Text(f"{speed:.4g}/s" if speed else "")
 
 
-class TerminalProgress:
+class TerminalProgress(Progress):
     """Bars with speed, shown values and estimated time, by rich."""
 
     def __init__(self, console: Console) -> None:
@@ -82,7 +72,7 @@ class TerminalProgress:
 
     @contextmanager
     def task(self, description: str, total: int | None = None, done: int = 0) -> Iterator[Work]:
-        """See :class:`Progress`."""
+        """Show the work as a bar."""
         columns = (
             TextColumn("{task.description}"),
             BarColumn(),
@@ -97,7 +87,7 @@ class TerminalProgress:
             yield _Bar(bars, bars.add_task(description, total=total, completed=done, shown=""))
 
 
-class _Lines:
+class _Lines(Work):
     def __init__(self, description: str, total: int | None, done: int) -> None:
         self._description, self._total, self._done, self._before = description, total, done, done
         self._start = self._last = time.monotonic()
@@ -116,12 +106,12 @@ class _Lines:
         logger.info("  ".join(parts + [f"{key} {value}" for key, value in shown.items()]))
 
 
-class LogProgress:
+class LogProgress(Progress):
     """A log line every half a minute and at the end, for output that is no terminal."""
 
     @contextmanager
     def task(self, description: str, total: int | None = None, done: int = 0) -> Iterator[Work]:
-        """See :class:`Progress`."""
+        """Log how far the work has come."""
         yield _Lines(description, total, done)
 
 

@@ -1,4 +1,4 @@
-"""What the commands share in writing to a terminal or a log."""
+"""Output of the commands: consoles, log lines, progress, and reports of errors that nobody foresaw."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def report_crash(error: BaseException, arguments: Sequence[str], show: bool = Fa
 
 
 def _advice(error: BaseException) -> str:
-    """What the user can do."""
+    """Advice for the user."""
     if isinstance(error, MemoryError) or any(words in str(error).lower() for words in OUT_OF_MEMORY):
         return "There is too little memory; choose smaller sizes, such as a smaller batch_size or context_length."
     if isinstance(error, OSError):

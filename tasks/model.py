@@ -20,8 +20,8 @@ from elmo_xlstm.errors import UserError
 from elmo_xlstm.evaluation.results import MixWeights
 from elmo_xlstm.modules import FeatureInputs, Head, Sentence, Vocabularies, Vocabulary
 from elmo_xlstm.progress import NullProgress, Progress
-from elmo_xlstm.runs.checksums import require_finite
 from elmo_xlstm.runs.files import check_file, read_json
+from elmo_xlstm.runs.weights import require_finite
 from elmo_xlstm.training import History
 from tasks.predictor import LABELS_FILE, WEIGHTS_FILE, LabelSpace, Prediction, Predictor, Texts, Training, Words
 

@@ -128,7 +128,7 @@ def measure_overlap(
     with (progress or NullProgress()).task("Looking for shared passages (documents)") as work:
         for source in sources:
             label = source.shown
-            for document in source.build():  # type: ignore[attr-defined]
+            for document in source.build():
                 work.advance()
                 if not source.uses(document.text):
                     continue

@@ -140,7 +140,7 @@ def test_nor_in_processes_that_python_starts_itself(monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setenv("PYTHONSAFEPATH", "")
     monkeypatch.setattr(sys, "argv", ["cli.py", "schema", "nothing"])
-    monkeypatch.setattr(cli, "set_up_logging", lambda: None)
+    monkeypatch.setattr("elmo_xlstm.command.set_up_logging", lambda: None)
     with pytest.raises(SystemExit):
         cli.main()
     safe = os.environ["PYTHONSAFEPATH"]

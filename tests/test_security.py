@@ -244,8 +244,8 @@ class TestLastResort:
         monkeypatch.setattr("elmo_xlstm.lm.scoring.score_files", fail)
         monkeypatch.setattr(sys, "argv", ["cli.py", *options, "perplexity", "model", "text.txt"])
         said: list[str] = []
-        monkeypatch.setattr(cli.messages, "print", lambda text, **_: said.append(text))
-        monkeypatch.setattr(cli, "set_up_logging", lambda: None)
+        monkeypatch.setattr(terminal.messages, "print", lambda text, **_: said.append(text))
+        monkeypatch.setattr("elmo_xlstm.command.set_up_logging", lambda: None)
         with pytest.raises(SystemExit) as ended:
             cli.main()
         assert len(said) == 1

@@ -1,4 +1,4 @@
-"""Evaluating experiment files."""
+"""Evaluation of experiment files, in a process of its own: the library cannot be limited in time or memory."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class _ProcessEndedError(Exception):
 
 
 def _ask(**request: Any) -> dict[str, str]:
-    """What the evaluator answers."""
+    """Run the evaluator and return its answer."""
     with TemporaryFile() as said_file:  # the limits of the process hold for a file, not for a pipe
         done = subprocess.run(
             [sys.executable, jsonnet_process.__file__],

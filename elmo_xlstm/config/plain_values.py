@@ -1,4 +1,4 @@
-"""What plain values of a configuration must keep to, whatever they came from."""
+"""Limits of plain values, whatever they come from: nesting, whole numbers, and texts that a file can hold."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ NOT_WHOLE = "holds a text with a NUL or half a character (a lone surrogate), whi
 
 
 def find_problem(values: Any, texts: bool = True) -> str | None:
-    """What no setting can take: too many levels, too large a whole number, a text that no file can hold."""
+    """The first problem of values: too many levels, too large a whole number, a text that no file can hold."""
     level = [values]
     for _ in range(DEEPEST + 1):
         if not level:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
@@ -26,6 +26,26 @@ class Settings(BaseModel):
         allow_inf_nan=False,
         protected_namespaces=(),
     )
+    _component: ClassVar[type[Any] | None] = None
+
+    def build(self, *arguments: Any, **named: Any) -> Any:
+        """Make the component whose ``Config`` these settings are, as ``Component(settings, *arguments)``."""
+        if self._component is None:
+            raise TypeError(f"{type(self).__qualname__} is the Config of no Configurable component")
+        return self._component(self, *arguments, **named)
+
+
+class Configurable:
+    """A component that its nested class ``Config`` builds, as torchtitan's are (``torchtitan/config/configurable.py``).
+
+    Settings that do more than pass themselves on have a ``build`` method of their own.
+    """
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Make the component known to its settings."""
+        super().__init_subclass__(**options)
+        if "Config" in vars(cls):
+            vars(cls)["Config"]._component = cls
 
 
 SettingsT = TypeVar("SettingsT", bound=Settings)

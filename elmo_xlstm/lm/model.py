@@ -25,7 +25,7 @@ from elmo_xlstm.lm.configuration import BiXLSTMConfig
 from elmo_xlstm.lm.losses import AdaptiveSoftmax, FullSoftmax, SoftmaxLoss
 from elmo_xlstm.lm.losses.adaptive import frequency_order
 from elmo_xlstm.lm.model_directory import WEIGHTS_FILE, from_int8_rows, has_int8_rows, read_architecture, verify_files
-from elmo_xlstm.runs.checksums import require_finite
+from elmo_xlstm.runs.weights import require_finite
 
 
 @dataclass

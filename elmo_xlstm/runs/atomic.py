@@ -24,7 +24,7 @@ except ImportError:  # Windows
 HOST = re.sub(r"[^A-Za-z0-9]", "", socket.gethostname())[:24] or "host"
 
 
-def lock_file(descriptor: int, wait: bool = False) -> None:
+def lock_file(file: int | BinaryIO, wait: bool = False) -> None:
     """Lock an open file or directory for this process and children that inherit it; the system frees it at their end.
 
     Raises:
@@ -33,7 +33,7 @@ def lock_file(descriptor: int, wait: bool = False) -> None:
     """
     if fcntl is None:
         raise OSError(errno.ENOTSUP, "this system has no locks on open files")
-    fcntl.flock(descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+    fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def write_atomically(path: Path, data: bytes) -> None:
@@ -68,7 +68,7 @@ def _temporary(path: Path) -> Iterator[BinaryIO]:
         with open(temporary, "xb") as file:
             try:
                 try:
-                    lock_file(file.fileno(), wait=True)
+                    lock_file(file, wait=True)
                 except OSError:
                     pass  # a file system without locks, where nobody removes what others left
                 if os.fstat(file.fileno()).st_nlink:  # nobody took it for abandoned before it was locked
@@ -86,7 +86,7 @@ def _remove_abandoned(path: Path) -> None:
             temporary = path.with_name(name)
             try:
                 with open(temporary, "rb", opener=_without_waiting) as file:
-                    lock_file(file.fileno())
+                    lock_file(file)
                     temporary.unlink()
             except OSError:
                 pass  # its writer lives or has just ended, or there are no locks to tell

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.runs.atomic import write_atomically
 from elmo_xlstm.runs.checkpoints import fill_optimizer, split_optimizer
-from elmo_xlstm.runs.checksums import open_sealed, seal
+from elmo_xlstm.runs.weights import open_sealed, seal
 
 
 class DamagedCheckpoint(UserError):

@@ -134,7 +134,7 @@ class CheckpointDirectory:
         self._keep = keep
 
     def path(self, step: int) -> Path:
-        """Where the checkpoint after ``step`` steps lies."""
+        """The directory of the checkpoint after ``step`` steps."""
         return self._directory / f"step-{step:08d}"
 
     def steps(self) -> list[int]:

@@ -18,7 +18,7 @@ from elmo_xlstm.runs.files import writing
 PARTIAL = ".partial"
 OLD = ".old"
 LEFT_OVER = re.compile(rf"\.(?P<name>.+?)(?:\.(?:[A-Za-z0-9]+-)?[0-9a-f]+\.tmp|\{PARTIAL}|\{OLD})")
-"""What a killed process can leave beside a file or directory of that name."""
+"""Names that a killed process can leave beside a file or directory of that name."""
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Reading files of ours, which may be a stranger's: regular ones, in their place, of bounded size.
+"""Reading and writing files: bounded and regular ones only, and one clear message for a disk that refuses.
 
 A file that cannot be read just now (too many open files, no rights, a failing disk) is told apart from one that is
 missing or is not what was written: the former says nothing of its content, so that nothing may be deleted or made anew.

@@ -1,4 +1,4 @@
-"""The directory of one run: what is taken for one, who may write into it, and what every run keeps."""
+"""The directory of one run: its marker, configuration and lock, and the deletion of what a run wrote."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ def _lock(descriptor: int, directory: Path, wait: float) -> None:
 
 
 def _kind(directory: Path, settings: RunSettings) -> str | None:
-    """Which kind of run is there; ``None`` if there is none, or an old one that is not of the settings' kind."""
+    """The kind of run that is there; ``None`` if there is none, or an old one that is not of the settings' kind."""
     try:
         marker = json.loads((directory / MARKER_FILE).read_text(encoding="utf-8"))
         if isinstance(marker, dict) and isinstance(kind := marker.get(MARKER), str):

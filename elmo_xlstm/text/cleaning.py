@@ -1,4 +1,4 @@
-"""Making running text of raw documents."""
+"""Cleaning: raw documents to running text."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import Field, field_validator
 
-from elmo_xlstm.config import Settings
+from elmo_xlstm.config import Configurable, Settings
 from elmo_xlstm.text.characters import clean_characters
 from elmo_xlstm.text.markup import strip_markup
 from elmo_xlstm.text.overlap import Exclusion
@@ -20,7 +20,7 @@ from elmo_xlstm.text.wikitext import strip_wikitext
 
 
 class DropReason(Enum):
-    """Why a document is not used."""
+    """A reason not to use a document."""
 
     EMPTY = "empty"
     """Nothing was left of it."""
@@ -38,7 +38,7 @@ class DropReason(Enum):
 
 @dataclass
 class CleaningReport:
-    """What became of the documents.
+    """Counts of documents kept and dropped.
 
     Attributes:
         kept: number of documents in use.
@@ -72,7 +72,7 @@ class CleaningReport:
         return {"read": self.read, "kept": self.kept, "dropped": dropped, "excluded_lines": self.excluded_lines}
 
 
-class Cleaner:
+class Cleaner(Configurable):
     """Turns raw text into one line of running text, casing kept.
 
     Characters are made those of every text that a model reads (:func:`elmo_xlstm.text.characters.clean_characters`),
@@ -81,7 +81,7 @@ class Cleaner:
     """
 
     class Config(Settings):
-        """What cleaning does."""
+        """Settings of cleaning."""
 
         min_characters: int = Field(default=50, ge=0)
         """Documents with fewer characters after cleaning are dropped."""
@@ -105,10 +105,6 @@ class Cleaner:
                 except re.error as error:
                     raise ValueError(f"{pattern!r} is no regular expression: {error}") from None
             return patterns
-
-        def build(self) -> Cleaner:
-            """Make the cleaner."""
-            return Cleaner(self)
 
     def __init__(self, config: Config) -> None:
         self.config = config

@@ -76,7 +76,7 @@ class Tokenizer:
     """
 
     class Config(Settings):
-        """Where the vocabulary comes from and how it is read."""
+        """A vocabulary and its casing."""
 
         name: str
         """A directory, a tokenizer.json, a WordPiece vocab.txt or the name of a tokenizer on the Hugging Face hub."""
@@ -161,7 +161,7 @@ class Tokenizer:
             ) from None
 
     def unknown_characters(self, text: str) -> int:
-        """How many characters of a text the unknown piece stands for."""
+        """Number of characters of a text that the unknown piece stands for."""
         encoding = self._backend.encode(text, add_special_tokens=False)
         found = zip(encoding.ids, encoding.offsets, strict=True)
         return sum(stop - start for piece, (start, stop) in found if piece == self.unk_id)

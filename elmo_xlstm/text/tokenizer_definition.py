@@ -190,7 +190,7 @@ PRE_TOKENIZERS = frozenset(
     "WhitespaceSplit".split()
 )
 REPEATABLE = frozenset({"Replace", "Split"})
-"""What may come more than once; of the others some make a text longer each time."""
+"""Steps that may come more than once; some of the others make a text longer each time."""
 RUN_OF_SPACES = " {2,}"
 """The one regular expression of SentencePiece's normalisers; others can take for ever."""
 MOST_STEPS = 32

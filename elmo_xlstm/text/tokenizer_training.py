@@ -95,7 +95,7 @@ def _splitter(lower_case: bool) -> tokenizers.Tokenizer:
 
 
 def _count_words(splitter: tokenizers.Tokenizer, texts: Iterable[str]) -> dict[str, int]:
-    """How often each word occurs, after normalisation and splitting at punctuation; sorted."""
+    """The count of each word, after normalisation and splitting at punctuation; sorted."""
     chunks: Counter[str] = Counter()
     for text in texts:
         chunks.update(text.split())

@@ -25,7 +25,7 @@ MOST_UNMATCHED, MOST_OPEN = 50, 90
 
 
 def strip_wikitext(text: str) -> str:
-    """What a reader sees as running text of a page.
+    """The running text of a page, as a reader sees it.
 
     Templates, tables, references, comments, formulas, source code, galleries, files, categories and
     links to other languages are dropped; of other links the label stays, of headings the words. A page of which more

@@ -17,8 +17,8 @@ from elmo_xlstm.embedding import ElmoEmbedder, FeatureStore
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.progress import Progress
 from elmo_xlstm.runs.atomic import write_text_atomically
-from elmo_xlstm.runs.checksums import require_finite
 from elmo_xlstm.runs.files import LARGEST_LIST, check_file, read_json
+from elmo_xlstm.runs.weights import require_finite
 from elmo_xlstm.training import History
 from tasks.predictor import LABELS_FILE, WEIGHTS_FILE, LabelSpace, Prediction, Predictor, Texts, Training, Words
 

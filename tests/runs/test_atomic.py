@@ -11,7 +11,7 @@ from typing import BinaryIO
 import pytest
 
 from elmo_xlstm.errors import UserError
-from elmo_xlstm.runs import atomic
+from elmo_xlstm.runs import directories
 from elmo_xlstm.runs.atomic import HOST, open_output, write_atomically
 from elmo_xlstm.runs.directories import clear_left_overs, exchange, replace_directory
 from elmo_xlstm.runs.files import DiskError
@@ -132,7 +132,7 @@ def test_a_kill_between_two_renames_is_mended(tmp_path: Path, both: bool) -> Non
 @pytest.mark.parametrize("can", [True, False])
 def test_a_directory_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, can: bool) -> None:
     if not can:
-        monkeypatch.setattr(atomic, "exchange", lambda one, other: False)
+        monkeypatch.setattr(directories, "exchange", lambda one, other: False)
     for name in ("one", "two"):
         (tmp_path / "new").mkdir()
         (tmp_path / "new" / name).write_text(name)

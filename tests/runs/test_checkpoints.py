@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from elmo_xlstm.runs import checkpoints
+from elmo_xlstm.runs import directories
 from elmo_xlstm.runs.checkpoints import (
     CheckpointDirectory,
     load_optimizer,
@@ -70,7 +70,7 @@ class TestPublishing:
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         flushed: list[tuple[str, bool]] = []
-        monkeypatch.setattr(checkpoints, "_flush", lambda path: flushed.append((path.name, (tmp_path / "m").exists())))
+        monkeypatch.setattr(directories, "_flush", lambda path: flushed.append((path.name, (tmp_path / "m").exists())))
         with publish_directory(tmp_path / "m") as directory:
             (directory / "a").write_text("1")
             (directory / "inner").mkdir()

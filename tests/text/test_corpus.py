@@ -292,7 +292,7 @@ BUILD_SLOWLY = """
 import sys, time
 from pathlib import Path
 from elmo_xlstm.config import validate
-from elmo_xlstm.text import corpus_building
+from elmo_xlstm.text import corpus_writing
 from elmo_xlstm.text.corpus import CorpusConfig
 from elmo_xlstm.text.corpus_building import prepare_corpus
 from elmo_xlstm.text.tokenizer import Tokenizer
@@ -301,7 +301,7 @@ def hang(manifest):
     print("built", flush=True)
     time.sleep(60)
 
-corpus_building._refuse_empty_parts = hang
+corpus_writing._refuse_empty_parts = hang
 config = validate(CorpusConfig, {
     "sources": [{"type": "local", "paths": [sys.argv[1]], "documents": "line"}],
     "cleaning": {"min_characters": 10}, "validation_fraction": 0.2, "workers": 1,
@@ -321,11 +321,11 @@ def test_killed_build_is_cleared_away_and_frees_its_lock(tokenizer: Tokenizer, t
     with process:
         assert process.stdout is not None and process.stdout.readline() == b"built\n"
         process.send_signal(signal.SIGKILL)
-    (left_over,) = corpora.glob("*.tmp")
+    (left_over,) = corpora.glob(".*.partial")
     assert any(left_over.iterdir())
     corpus = prepare_corpus(config, tokenizer, corpora)
-    assert not list(corpora.glob("*.tmp"))
-    assert f"{corpus.directory.name}.tmp" == left_over.name
+    assert not list(corpora.glob(".*.partial"))
+    assert f".{corpus.directory.name}.partial" == left_over.name
 
 
 def test_second_process_waits_and_reuses(

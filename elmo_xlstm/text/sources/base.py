@@ -16,7 +16,7 @@ class SourceSettings(Settings):
     """The base of every text source's settings."""
 
     label: str | None = None
-    """What the source is called in a corpus's manifest; by default after its file or data set."""
+    """Name of the source in a corpus's manifest; by default after its file or data set."""
     share: float = Field(default=1.0, gt=0, le=1)
     """Share of its documents that is used, chosen by a hash of the raw text: the same ones every time."""
     repeat: int = Field(default=1, ge=1)
@@ -29,7 +29,7 @@ class SourceSettings(Settings):
         return self.label or self.default_label()
 
     def default_label(self) -> str:
-        """What the source is called if nothing else is said."""
+        """The name of a source that has no label."""
         return str(getattr(self, "type", "source"))
 
     def uses(self, text: str) -> bool:

@@ -7,17 +7,18 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
+from elmo_xlstm.config import Configurable
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.text.sources.base import Document, SourceSettings, sources
 from elmo_xlstm.text.sources.files import fingerprint_files
 
 
-class HuggingFaceSource:
+class HuggingFaceSource(Configurable):
     """The text column of a dataset that the ``datasets`` library can load."""
 
     @sources.register("huggingface")
     class Config(SourceSettings):
-        """Which dataset, and which of its columns."""
+        """A dataset and its text column."""
 
         type: Literal["huggingface"] = "huggingface"
         name: str
@@ -25,7 +26,7 @@ class HuggingFaceSource:
         config_name: str | None = None
         """The dataset's configuration (``20231101.id``)."""
         split: str = "train"
-        """Which split is read."""
+        """The split to read."""
         text_field: str = "text"
         """The column that holds the text."""
         streaming: bool = True
@@ -36,10 +37,6 @@ class HuggingFaceSource:
         def default_label(self) -> str:
             """The data set's name and configuration."""
             return "/".join(filter(None, (self.name, self.config_name)))
-
-        def build(self) -> HuggingFaceSource:
-            """Make the source; nothing is fetched before it is read."""
-            return HuggingFaceSource(self)
 
     def __init__(self, config: Config) -> None:
         self.config = config

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from elmo_xlstm.config import Configurable
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.text.sources.base import Document, SourceSettings, file_label, sources
 from elmo_xlstm.text.sources.files import find_files, fingerprint_files, format_suffix, open_binary, read_lines_of
@@ -23,8 +24,12 @@ HEAD_BYTES = 2**12
 _MARKED = re.compile(rb'(?:\xef\xbb\xbf)?\s*(?:(\[?\s*\{\s*")|<(?:!doctype|html|\?xml|mediawiki)\b)', re.IGNORECASE)
 
 
-class LocalSource:
-    """Documents of UTF-8 text files or JSON-lines files, plain or compressed (.gz, .bz2, .xz, .zst)."""
+class LocalSource(Configurable):
+    """Documents of UTF-8 text files or JSON-lines files, plain or compressed (.gz, .bz2, .xz, .zst).
+
+    Raises:
+        UserError: a path or glob names no file, or a file of unknown format.
+    """
 
     @sources.register("local")
     class Config(SourceSettings):
@@ -46,14 +51,6 @@ class LocalSource:
         def default_label(self) -> str:
             """The first file's name."""
             return file_label(self.paths[0])
-
-        def build(self) -> LocalSource:
-            """Find the files.
-
-            Raises:
-                UserError: a path or glob names no file, or a file of unknown format.
-            """
-            return LocalSource(self)
 
     def __init__(self, config: Config) -> None:
         self.config = config
@@ -132,7 +129,7 @@ class LocalSource:
 
 
 def _format_of(path: Path) -> Literal["text", "jsonl"]:
-    """What a file's ending and begin say.
+    """The format that a file's ending and beginning tell.
 
     Raises:
         UserError: it is no running text.

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any, Literal
 
+from elmo_xlstm.config import Configurable
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.text.sources.base import Document, SourceSettings, file_label, sources
 from elmo_xlstm.text.sources.files import find_files, fingerprint_files, open_binary
@@ -17,7 +18,7 @@ PAGE_BYTES = 2**28
 _REDIRECT = re.compile(r"\s*#\s*(?:redirect|alih)\b", re.IGNORECASE)
 
 
-class MediaWikiSource:
+class MediaWikiSource(Configurable):
     """The articles of a ``pages-articles`` dump: namespace 0, without redirects.
 
     The texts are wiki text; :meth:`elmo_xlstm.text.cleaning.Cleaner.clean_document` parses it.
@@ -25,7 +26,7 @@ class MediaWikiSource:
 
     @sources.register("mediawiki")
     class Config(SourceSettings):
-        """Which dump."""
+        """A dump."""
 
         type: Literal["mediawiki"] = "mediawiki"
         path: str
@@ -34,14 +35,6 @@ class MediaWikiSource:
         def default_label(self) -> str:
             """The dump's name."""
             return file_label(self.path)
-
-        def build(self) -> MediaWikiSource:
-            """Find the dump.
-
-            Raises:
-                UserError: there is no such file.
-            """
-            return MediaWikiSource(self)
 
     def __init__(self, config: Config) -> None:
         self.config = config
