@@ -17,7 +17,7 @@ from elmo_xlstm.config import validate
 from elmo_xlstm.embedding import ElmoEmbedder
 from elmo_xlstm.embedding.export import export_model, vector_difference
 from elmo_xlstm.errors import UserError
-from elmo_xlstm.lm import BiXLSTM, int8_rows
+from elmo_xlstm.lm import BiXLSTM, model_directory
 from elmo_xlstm.lm.model_directory import read_provenance
 from elmo_xlstm.lm.model_files import save_model
 from elmo_xlstm.lm.pretraining import run_pretraining
@@ -279,7 +279,7 @@ def test_the_command(run: Path, tmp_path: Path) -> None:
 
 
 def test_int8_keeps_rows_to_half_a_step(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(int8_rows, "SMALLEST", 1)
+    monkeypatch.setattr(model_directory, "SMALLEST", 1)
     export_model(run, tmp_path / "out", SENTENCES, "int8")
     stored = load_file(tmp_path / "out" / "model.safetensors")
     loaded = BiXLSTM.from_pretrained(tmp_path / "out").state_dict()
