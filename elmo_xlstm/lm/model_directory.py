@@ -14,11 +14,11 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 from transformers import PretrainedConfig
 
-from elmo_xlstm.atomic import write_text_atomically
-from elmo_xlstm.checksums import CHECKSUMS_FILE, find_damage
+from elmo_xlstm.runs.atomic import write_text_atomically
+from elmo_xlstm.runs.checksums import CHECKSUMS_FILE, find_damage
 from elmo_xlstm.config import ConfigError, validate
 from elmo_xlstm.errors import UserError
-from elmo_xlstm.files import check_file, read_json
+from elmo_xlstm.runs.files import check_file, read_json
 from elmo_xlstm.lm.configuration import Architecture, BiXLSTMConfig
 from elmo_xlstm.pretrained import PROVENANCE_FILE
 
