@@ -72,7 +72,9 @@ def read_architecture(directory: Path, build: Callable[[BiXLSTMConfig], nn.Modul
         raise ConfigError(str(path), [f"{name}: is required but missing" for name in missing])
     known = {name: value for name, value in values.items() if name in _ArchitectureFile.model_fields}
     if unknown := sorted(values.keys() - known.keys() - PretrainedConfig().to_dict().keys() - OF_TRANSFORMERS):
-        logger.warning("%s: unknown keys, which change nothing: %s", path, ", ".join(f"{key:.50}" for key in unknown))
+        more = f" and {len(unknown) - 5} more" if unknown[5:] else ""
+        shown = ", ".join(f"{key[:50]!r}" for key in unknown[:5]) + more
+        logger.warning("%s: unknown keys, which change nothing: %s", path, shown)
     sizes = validate(_ArchitectureFile, known, origin=str(path)).model_dump(exclude={"model_type"})
     try:
         check_file(weights)

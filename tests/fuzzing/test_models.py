@@ -72,4 +72,4 @@ def test_keys_that_are_not_known_are_named(copy: Path, caplog: pytest.LogCapture
     assert not caplog.records
     path.write_text(json.dumps(json.loads(path.read_text()) | {"conv1d_kernel": 3}))
     assert read_architecture(copy, BiXLSTM).conv1d_kernel_size == 4
-    assert "config.json: unknown keys, which change nothing: conv1d_kernel" in caplog.text
+    assert "config.json: unknown keys, which change nothing: 'conv1d_kernel'" in caplog.text
