@@ -1,4 +1,4 @@
-"""A task experiment from its settings to its result file, and what can be done with the run afterwards."""
+"""A task experiment from its settings to its result file; :mod:`tasks.predict` reads the finished run."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import logging
 import os
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
@@ -27,7 +27,7 @@ from elmo_xlstm.lm.model_files import WEIGHTS_FILE as MODEL_WEIGHTS_FILE
 from elmo_xlstm.lm.model_files import find_model
 from elmo_xlstm.plain_json import to_json
 from elmo_xlstm.progress import Progress
-from elmo_xlstm.run_directory import CONFIG_FILE, MARKER_FILE, RunSettings, differences, read_config
+from elmo_xlstm.run_directory import CONFIG_FILE, MARKER_FILE, RunSettings, differences
 from elmo_xlstm.training import Trainer, seed_everything
 from tasks.model import CHARACTERS_FILE, LABELS_FILE, WEIGHTS_FILE, WORDS_FILE
 from tasks.registry import tasks
@@ -168,7 +168,7 @@ def run_finetuning(
     before = _files(directory)
     if settings.embedder is not None:
         _keep_model(settings.embedder.model, directory / EMBEDDER_DIRECTORY)
-    embedder = _kept_embedder(settings, directory)
+    embedder = kept_embedder(settings, directory)
     store = settings.embedder.open_store(embedder) if settings.embedder and embedder else None
     seed_everything(settings.seed)  # initial weights are drawn in prepare()
     task: Task[Any] = settings.task.build(embedder)
@@ -214,59 +214,6 @@ def run_finetuning(
     return result
 
 
-class FinishedRun:
-    """A trained task, read from its run directory alone.
-
-    Args:
-        directory: of the run.
-
-    Raises:
-        UserError: there is no finished run.
-    """
-
-    def __init__(self, directory: Path) -> None:
-        stored = directory / CONFIG_FILE
-        if not stored.is_file():
-            raise UserError(f"{directory}: no run there ({CONFIG_FILE} is missing); train one with finetune")
-        self.settings = validate(FinetuneSettings, read_config(directory), origin=str(stored))
-        if damage := find_damage(directory) if (directory / CHECKSUMS_FILE).is_file() else []:
-            raise UserError(
-                f"{directory}: damaged: {'; '.join(damage)}. Make the run again: finetune with --resume writes "
-                "everything anew from its last checkpoint"
-            )
-        self._directory = directory
-        self._result = _own_result(directory)
-        embedder = _kept_embedder(self.settings, directory)
-        if self._result is not None and embedder is not None and embedder.fingerprint != self._result.checkpoint:
-            raise _other_model(directory, self.settings, "its fingerprint differs")
-        self.task: Task[Any] = self.settings.task.build(embedder)
-        self.task.load(directory)
-
-    def evaluate(self, split: str, data: Path | None = None, progress: Progress | None = None) -> dict[str, Any]:
-        """Score a split of the task's data, or a file of the same form.
-
-        Returns:
-            Metrics, intervals and scores per type.
-
-        Raises:
-            UserError: the task's data are not those that the run was trained and scored on.
-        """
-        examples = self.task.read_gold(data) if data is not None else self.task.split(split)
-        if data is None and self._result is not None:
-            _refuse_changed_data(self._directory, self._result.data, self.task.checksums, "score a file with --data")
-        scores = self.task.score(examples, progress=progress)
-        return {
-            "data": str(data) if data is not None else split,
-            "metrics": dict(scores.metrics),
-            "intervals": dict(scores.intervals),
-            "types": {name: score.model_dump() for name, score in scores.types.items()},
-        }
-
-    def predict(self, path: Path, progress: Progress | None = None) -> Iterator[dict[str, Any]]:
-        """Predictions for a text or JSON-lines file."""
-        return self.task.predict(path, progress)
-
-
 def _keep_model(name: str, target: Path) -> None:
     """Keep the language model with the run: as hard links where the file system allows, which cost no space."""
     if (target / MODEL_WEIGHTS_FILE).is_file():
@@ -310,10 +257,15 @@ def _keep_checksums(directory: Path, found: Mapping[str, str]) -> None:
     if not began:
         write_atomically(directory / DATA_FILE, _json(dict(found)))
         return
-    _refuse_changed_data(directory, began, found, "begin anew with --force, which deletes the run")
+    refuse_changed_data(directory, began, found, "begin anew with --force, which deletes the run")
 
 
-def _refuse_changed_data(directory: Path, before: Mapping[str, str], now: Mapping[str, str], remedy: str) -> None:
+def refuse_changed_data(directory: Path, before: Mapping[str, str], now: Mapping[str, str], remedy: str) -> None:
+    """Compare checksums of data files.
+
+    Raises:
+        UserError: they differ; the message ends with the remedy.
+    """
     changed = sorted(name for name in {*before, *now} if before.get(name) != now.get(name))
     if changed:
         raise UserError(
@@ -322,16 +274,7 @@ def _refuse_changed_data(directory: Path, before: Mapping[str, str], now: Mappin
         )
 
 
-def _own_result(directory: Path) -> RunResult | None:
-    """What a finished run measured; ``None`` for one that has not come that far."""
-    path = directory / RESULT_FILE
-    try:
-        return read_result(path) if path.is_file() else None
-    except (ValueError, ConfigError) as error:
-        raise UserError(f"{path}: damaged ({error}). Make the run again: finetune with --resume") from None
-
-
-def _kept_embedder(settings: FinetuneSettings, directory: Path) -> ElmoEmbedder | None:
+def kept_embedder(settings: FinetuneSettings, directory: Path) -> ElmoEmbedder | None:
     """The language model that the run keeps: the one named may have changed or gone since the run began.
 
     One that is fine-tuned begins with these weights; what became of them is among the head's.
@@ -340,11 +283,12 @@ def _kept_embedder(settings: FinetuneSettings, directory: Path) -> ElmoEmbedder 
         return None
     kept = directory / EMBEDDER_DIRECTORY
     if (kept / CHECKSUMS_FILE).is_file() and (damage := find_damage(kept)):
-        raise _other_model(directory, settings, "; ".join(damage))
+        raise other_model(directory, settings, "; ".join(damage))
     return settings.embedder.build(kept)
 
 
-def _other_model(directory: Path, settings: FinetuneSettings, difference: str) -> UserError:
+def other_model(directory: Path, settings: FinetuneSettings, difference: str) -> UserError:
+    """The error that the language model beside the run has changed."""
     assert settings.embedder is not None
     return UserError(
         f"{directory / EMBEDDER_DIRECTORY}: is not the language model that the run began with: {difference}. Its files "

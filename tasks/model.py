@@ -21,7 +21,8 @@ from elmo_xlstm.evaluation.results import MixWeights
 from elmo_xlstm.heads import Sentence, Vocabularies, Vocabulary
 from elmo_xlstm.progress import NullProgress, Progress
 from elmo_xlstm.training import History
-from tasks.predictor import LABELS_FILE, WEIGHTS_FILE, LabelSpace, Prediction, Predictor, Texts, Training, Words
+from tasks.data.examples import Texts, Words
+from tasks.predictor import LABELS_FILE, WEIGHTS_FILE, FitContext, LabelSpace, Prediction, Predictor
 
 WORDS_FILE = "words.vocabulary"
 CHARACTERS_FILE = "characters.vocabulary"
@@ -30,19 +31,19 @@ BATCH_WORDS = 2**16
 
 
 class TaskModel(Predictor):
-    """From words to predictions; kinds of task say what their head, examples and batches are.
+    """From words to predictions; kinds of task define their head, examples and batches.
 
     Args:
         config: of the head.
-        space: what can be predicted.
+        space: of labels.
         embedder: needed if the head mixes its layers; a copy of one that is to be fine-tuned becomes part of the head.
         vocabularies: of word vectors and character CNN, if the head has them.
         lower_case: lower-case words before anything reads them.
         initialise: read files of pretrained word vectors; not wanted when weights are loaded next.
     """
 
-    doing: ClassVar[str] = "predict"
-    """What progress calls the predicting."""
+    progress_label: ClassVar[str] = "predict"
+    """Name of the predicting in progress bars."""
 
     def __init__(
         self,
@@ -71,15 +72,15 @@ class TaskModel(Predictor):
 
     @abstractmethod
     def build_collator(self) -> Callable[[Sequence[Any]], Any]:
-        """What makes a batch of examples; the head is built by then."""
+        """The function that builds a batch of examples; the head is built by then."""
 
     @abstractmethod
     def example(self, texts: tuple[Sentence, ...], target: Sequence[str] | None) -> Any:
-        """What the collator takes.
+        """An example as the collator takes it.
 
         Args:
             texts: words, and layers or pieces.
-            target: what the head should say of them, in training.
+            target: labels that the head should predict, in training.
         """
 
     @abstractmethod
@@ -99,28 +100,28 @@ class TaskModel(Predictor):
         return cls(config, space, embedder, config.vocabularies(sentences), lower_case)
 
     def fit(
-        self, train: Sequence[Texts], targets: Sequence[Sequence[str]], valid: Sequence[Texts], training: Training
+        self, train: Sequence[Texts], targets: Sequence[Sequence[str]], valid: Sequence[Texts], context: FitContext
     ) -> History:
         """Train the head; validation texts choose the epoch."""
-        train_examples = self.read(train, targets, training.store, training.progress)
-        valid_examples = self.read(valid, None, training.store, training.progress)
-        judged = [
+        train_examples = self.read(train, targets, context.store, context.progress)
+        valid_examples = self.read(valid, None, context.store, context.progress)
+        scorable = [
             target
-            for example, labels in zip(valid_examples, training.valid_targets, strict=True)
+            for example, labels in zip(valid_examples, context.valid_targets, strict=True)
             if self._can_be_learned(target := self.example(self.texts(example), labels))
         ]
-        return training.trainer.fit(
+        return context.trainer.fit(
             self.head,
             train_examples,
             self.collate,
             length=self.length,
-            evaluate=lambda: training.evaluate(self.predict(valid_examples, training.batch_size)),
-            valid_loss=lambda: self.loss(judged, training.batch_size),
-            monitor=training.monitor,
-            directory=training.directory,
-            progress=training.progress,
-            resume=training.resume,
-            seed=training.seed,
+            evaluate=lambda: context.evaluate(self.predict(valid_examples, context.batch_size)),
+            valid_loss=lambda: self.loss(scorable, context.batch_size),
+            monitor=context.monitor,
+            directory=context.directory,
+            progress=context.progress,
+            resume=context.resume,
+            seed=context.seed,
             own_rates=[(self.tuned, self.tuned.learning_rate)] if self.tuned is not None else [],
         )
 
@@ -131,7 +132,7 @@ class TaskModel(Predictor):
         store: FeatureStore | None = None,
         progress: Progress | None = None,
     ) -> list[Prediction]:
-        """Read texts and say what the head says of each."""
+        """Read texts and predict for each."""
         return self.predict(self.read(texts, None, store, progress), batch_size, progress)
 
     def read(
@@ -145,7 +146,7 @@ class TaskModel(Predictor):
 
         Args:
             texts: words of each.
-            targets: what the head should say of each, for training.
+            targets: labels that the head should predict, for training.
             store: keeps vectors; they are computed and not kept without one.
             progress: shows the embedding.
         """
@@ -181,11 +182,11 @@ class TaskModel(Predictor):
     def predict(
         self, examples: Sequence[Any], batch_size: int = 64, progress: Progress | None = None
     ) -> list[Prediction]:
-        """What the head says of each example, in their order."""
+        """A prediction for each example, in their order."""
         self.head.eval()
         device = next(self.head.parameters()).device
         predictions: list[Prediction] = [Prediction(())] * len(examples)
-        with (progress or NullProgress()).task(self.doing, len(examples)) as work:
+        with (progress or NullProgress()).task(self.progress_label, len(examples)) as work:
             for chosen in self._batches(examples, batch_size):
                 batch = self.collate([self.example(self.texts(examples[index]), None) for index in chosen])
                 for index, prediction in zip(chosen, self.predict_batch(batch.to(device)), strict=True):
@@ -250,7 +251,7 @@ class TaskModel(Predictor):
 
     @classmethod
     def load(cls, directory: Path, config: Any, embedder: ElmoEmbedder | None, lower_case: bool) -> Self:
-        """Read what :meth:`save` wrote.
+        """Read the files of :meth:`save`.
 
         Raises:
             UserError: a file is missing or damaged, or the weights are another head's.

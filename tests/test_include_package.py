@@ -12,9 +12,8 @@ ROOT = Path(__file__).parents[1]
 OWN_DATASET = """
 from typing import Literal
 from elmo_xlstm import Settings
-from tasks.indonlu.load import TaggingSplits
-from tasks.readers import ConllReader, TaggedSentence
-from tasks.tagging.datasets import tagging_datasets
+from tasks.data import Splits, TaggedSentence, tagging_datasets
+from tasks.data.readers import ConllReader
 
 @tagging_datasets.register("made_up")
 class MadeUp(Settings):
@@ -23,7 +22,7 @@ class MadeUp(Settings):
 
     def load(self):
         sentence = TaggedSentence(("di", self.place), ("O", "B-LOC"), "made up")
-        return TaggingSplits((sentence,) * 8, (sentence,), (sentence,), ("O", "B-LOC", "I-LOC"), {})
+        return Splits((sentence,) * 8, (sentence,), (sentence,), ("O", "B-LOC", "I-LOC"), {})
 
     def reader(self):
         return ConllReader.Config().build()

@@ -1,4 +1,4 @@
-"""What baselines have in common: how texts reach them and what their run directories hold."""
+"""Base of the classical baselines: how texts reach them, and the files of their run directories."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ from elmo_xlstm.embedding import ElmoEmbedder, FeatureStore
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.progress import Progress
 from elmo_xlstm.training import History
-from tasks.predictor import LABELS_FILE, WEIGHTS_FILE, LabelSpace, Prediction, Predictor, Texts, Training, Words
+from tasks.data.examples import Texts, Words
+from tasks.predictor import LABELS_FILE, WEIGHTS_FILE, FitContext, LabelSpace, Prediction, Predictor
 
 VOCABULARY_FILE = "vocabulary.json"
 
 Tensors = dict[str, np.ndarray]
 Vocabulary = dict[str, list[str]]
-"""What the rows and columns of tensors stand for, by name."""
+"""Meanings of the rows and columns of tensors, by name."""
 
 
 class Baseline(Predictor):
     """A predictor that is trained at once.
 
-    What it has learned are numbers (:meth:`tensors`) and strings (:meth:`vocabulary`); the first are kept as
-    safetensors and the second as JSON.
+    It learns numbers (:meth:`tensors`), which are kept as safetensors, and strings (:meth:`vocabulary`), kept as JSON.
 
     Args:
         config: of the head.
-        space: what can be predicted.
+        space: of labels.
         lower_case: lower-case words before anything reads them.
     """
 
@@ -46,12 +46,12 @@ class Baseline(Predictor):
 
     @abstractmethod
     def learn(
-        self, train: Sequence[Texts], targets: Sequence[Sequence[str]], valid: Sequence[Texts], t: Training
+        self, train: Sequence[Texts], targets: Sequence[Sequence[str]], valid: Sequence[Texts], context: FitContext
     ) -> None:
         """See :meth:`fit`; words have their final case."""
 
     @abstractmethod
-    def judge(self, texts: Sequence[Texts]) -> list[Prediction]:
+    def predict(self, texts: Sequence[Texts]) -> list[Prediction]:
         """A prediction for each; words have their final case."""
 
     @abstractmethod
@@ -78,7 +78,7 @@ class Baseline(Predictor):
         return cls(config, space, lower_case)
 
     def fit(
-        self, train: Sequence[Texts], targets: Sequence[Sequence[str]], valid: Sequence[Texts], training: Training
+        self, train: Sequence[Texts], targets: Sequence[Sequence[str]], valid: Sequence[Texts], context: FitContext
     ) -> History:
         """Learn.
 
@@ -90,9 +90,9 @@ class Baseline(Predictor):
         """
         if not train:
             raise UserError("there are no training examples; check the task's data")
-        self.learn(self._cased(train), targets, self._cased(valid), training)
-        metrics = training.evaluate(self.predict_texts(valid))
-        return History(training.monitor, best_value=metrics[training.monitor])
+        self.learn(self._cased(train), targets, self._cased(valid), context)
+        metrics = context.evaluate(self.predict_texts(valid))
+        return History(context.monitor, best_value=metrics[context.monitor])
 
     def predict_texts(
         self,
@@ -102,7 +102,7 @@ class Baseline(Predictor):
         progress: Progress | None = None,
     ) -> list[Prediction]:
         """See :class:`~tasks.predictor.Predictor`."""
-        return self.judge(self._cased(texts)) if texts else []
+        return self.predict(self._cased(texts)) if texts else []
 
     def save(self, directory: Path) -> None:
         """Write numbers, strings and labels."""

@@ -14,12 +14,11 @@ from pydantic import Field
 from elmo_xlstm.heads import CRF, TagScheme
 from elmo_xlstm.heads.tag_scheme import SchemeName
 from tasks.baselines.baseline import Tensors, Vocabulary
-from tasks.baselines.linear import ClassifierName
-from tasks.baselines.linear_baseline import LinearBaseline
+from tasks.baselines.linear import ClassifierName, LinearBaseline
 from tasks.baselines.window import Key, KeyFeatures, describe, shape, window_keys
-from tasks.predictor import LabelSpace, Prediction, PredictorClass, Texts
-from tasks.question.heads import question_heads
-from tasks.tagging.heads import tagging_heads
+from tasks.data.examples import Texts
+from tasks.heads import question_heads, tagging_heads
+from tasks.predictor import LabelSpace, Prediction, PredictorClass
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
@@ -30,7 +29,7 @@ OUTSIDE = "O"
 
 
 class WindowTagger(LinearBaseline):
-    """What window models have in common: features of the words of one text, and tags that keep to a scheme.
+    """Base of window models: features of the words of one text, and tags that keep to a scheme.
 
     Of all tag sequences that the scheme permits, the one with the greatest sum of scores is predicted; the scores know
     nothing of neighbouring tags.
@@ -52,7 +51,7 @@ class WindowTagger(LinearBaseline):
 
     @abstractmethod
     def keys(self, parts: Texts) -> list[list[Key]]:
-        """What is looked at of each word that gets a tag."""
+        """The keys of each word that gets a tag."""
 
     def describe(self, key: Key) -> list[str]:
         """The features of a key."""
@@ -110,7 +109,7 @@ class LinearWindowTags(WindowTagger):
 
         @property
         def predictor_class(self) -> PredictorClass:
-            """What is trained."""
+            """Class to train."""
             return LinearWindowTags
 
     def keys(self, parts: Texts) -> list[list[Key]]:
@@ -142,7 +141,7 @@ class LinearWindowAnswers(WindowTagger):
 
         @property
         def predictor_class(self) -> PredictorClass:
-            """What is trained."""
+            """Class to train."""
             return LinearWindowAnswers
 
     def __init__(self, config: Any, space: LabelSpace, lower_case: bool) -> None:

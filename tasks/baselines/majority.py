@@ -1,4 +1,4 @@
-"""What is said most often: the floor that every other score stands on."""
+"""The most frequent label: the floor that every other score stands on."""
 
 from __future__ import annotations
 
@@ -12,11 +12,9 @@ from elmo_xlstm.config import Settings
 from elmo_xlstm.heads import repair_bio
 from elmo_xlstm.heads.tag_scheme import SchemeName
 from tasks.baselines.baseline import Baseline, Tensors, Vocabulary
-from tasks.classification.heads import label_heads
-from tasks.pairs.heads import pair_heads
-from tasks.predictor import Prediction, PredictorClass, Texts, Training
-from tasks.question.heads import question_heads
-from tasks.tagging.heads import tagging_heads
+from tasks.data.examples import Texts
+from tasks.heads import label_heads, pair_heads, question_heads, tagging_heads
+from tasks.predictor import FitContext, Prediction, PredictorClass
 
 
 class MajorityLabels(Baseline):
@@ -34,19 +32,19 @@ class MajorityLabels(Baseline):
 
         @property
         def predictor_class(self) -> PredictorClass:
-            """What is trained."""
+            """Class to train."""
             return MajorityLabels
 
     _counts: np.ndarray | None = None  # (A, K)
 
     def learn(
-        self, train: Sequence[Texts], targets: Sequence[Sequence[str]], valid: Sequence[Texts], training: Training
+        self, train: Sequence[Texts], targets: Sequence[Sequence[str]], valid: Sequence[Texts], context: FitContext
     ) -> None:
         """Count labels."""
         columns = [Counter(column) for column in zip(*targets, strict=True)]
         self._counts = np.array([[column[label] for label in self.space.labels] for column in columns], dtype=np.int64)
 
-    def judge(self, texts: Sequence[Texts]) -> list[Prediction]:
+    def predict(self, texts: Sequence[Texts]) -> list[Prediction]:
         """The same for each."""
         counts = self.tensors()["counts"]
         labels = [self.space.labels[best] for best in counts.argmax(axis=1)]
@@ -91,7 +89,7 @@ class MajorityTags(Baseline):
 
         @property
         def predictor_class(self) -> PredictorClass:
-            """What is trained."""
+            """Class to train."""
             return MajorityTags
 
     @question_heads.register("majority")
@@ -107,14 +105,14 @@ class MajorityTags(Baseline):
 
         @property
         def predictor_class(self) -> PredictorClass:
-            """What is trained."""
+            """Class to train."""
             return MajorityTags
 
     _tags: dict[str, int] = {}
     _other: int | None = None
 
     def learn(
-        self, train: Sequence[Texts], targets: Sequence[Sequence[str]], valid: Sequence[Texts], training: Training
+        self, train: Sequence[Texts], targets: Sequence[Sequence[str]], valid: Sequence[Texts], context: FitContext
     ) -> None:
         """Count tags."""
         ids = {label: index for index, label in enumerate(self.space.labels)}
@@ -125,7 +123,7 @@ class MajorityTags(Baseline):
         self._tags = {word: _most_frequent(counts) for word, counts in sorted(seen.items())}
         self._other = _most_frequent(sum(seen.values(), Counter()))
 
-    def judge(self, texts: Sequence[Texts]) -> list[Prediction]:
+    def predict(self, texts: Sequence[Texts]) -> list[Prediction]:
         """The tag of each word, whatever stands beside it."""
         if self._other is None:
             raise RuntimeError("learn() or restore() comes first")

@@ -1,5 +1,1 @@
-"""Question answering as tagging."""
-
-from tasks.question.task import QuestionTask
-
-__all__ = ["QuestionTask"]
+"""Question answering as tagging: the task (:mod:`~tasks.question.task`) and its head."""

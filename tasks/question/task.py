@@ -6,17 +6,49 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+from torch import nn
+
 from elmo_xlstm.embedding import ElmoEmbedder
 from elmo_xlstm.evaluation.tagging import score_tagging
-from elmo_xlstm.heads import repair_bio
-from tasks.predictor import Prediction, Texts
-from tasks.question.datasets import question_datasets
-from tasks.question.heads import question_heads
-from tasks.question.model import QuestionModel
-from tasks.readers.questions import QuestionPassage, read_question_input, read_questions
+from elmo_xlstm.heads import Sentence, WordCollator, repair_bio
+from tasks.data import QuestionPassage, question_datasets
+from tasks.data.readers.new_text import read_questions
+from tasks.heads import question_heads
+from tasks.model import TaskModel
+from tasks.predictor import Prediction
+from tasks.question.batch import Question, QuestionBatch, QuestionCollator
+from tasks.question.tagger import QuestionTagger
 from tasks.registry import tasks
-from tasks.tagging.spans import compare_spans, list_spans
+from tasks.spans import compare_spans, list_spans
 from tasks.task import Comparison, Labels, Task
+
+
+class QuestionModel(TaskModel):
+    """From question and passage to a tag for each word of the passage."""
+
+    progress_label = "answer questions"
+
+    def build_head(self, config: QuestionTagger.Config, layers: tuple[int, int] | None, initialise: bool) -> nn.Module:
+        """See :class:`~tasks.model.TaskModel`."""
+        words, characters = self.vocabularies
+        return config.build(self.space.labels, layers, characters, words, initialise)
+
+    def build_collator(self) -> QuestionCollator:
+        """See :class:`~tasks.model.TaskModel`."""
+        return QuestionCollator(WordCollator(self.head.scheme, *self.vocabularies))
+
+    def example(self, texts: tuple[Sentence, ...], target: Sequence[str] | None) -> Question:
+        """See :class:`~tasks.model.TaskModel`; the texts are question and passage."""
+        question, passage = texts
+        return Question(question._replace(tags=None), passage._replace(tags=target))
+
+    def texts(self, example: Question) -> tuple[Sentence, ...]:
+        """See :class:`~tasks.model.TaskModel`."""
+        return tuple(example)
+
+    def predict_batch(self, batch: QuestionBatch) -> list[Prediction]:
+        """See :class:`~tasks.model.TaskModel`."""
+        return [Prediction(self.head.scheme.decode(ids)) for ids in self.head.decode(batch)]
 
 
 class QuestionTask(Task[QuestionPassage]):
@@ -41,14 +73,6 @@ class QuestionTask(Task[QuestionPassage]):
             """Make the task."""
             return QuestionTask(self, embedder)
 
-    def texts(self, example: QuestionPassage) -> Texts:
-        """The words of question and passage."""
-        return (example.question, example.passage)
-
-    def gold(self, example: QuestionPassage) -> Labels:
-        """A tag for each word of the passage."""
-        return example.tags or ()
-
     def targets(self, examples: Sequence[QuestionPassage]) -> list[Labels]:
         """The gold tags, stray I read as B."""
         return [repair_bio(tags)[0] for tags in super().targets(examples)]
@@ -58,16 +82,19 @@ class QuestionTask(Task[QuestionPassage]):
         return score_tagging(gold, predicted).metrics()
 
     def compare(self, gold: Sequence[Labels], predicted: Sequence[Labels]) -> Comparison:
-        """Scores of answers as spans; see :func:`~tasks.tagging.spans.compare_spans`."""
+        """Scores of answers as spans; see :func:`~tasks.spans.compare_spans`."""
         return compare_spans(gold, predicted, self.built().space.labels)
 
     def read_gold(self, path: Path) -> Sequence[QuestionPassage]:
         """Questions with tags from a further CSV file."""
-        return read_questions(path, self.config.dataset.labels).sentences
+        questions: Sequence[QuestionPassage] = (
+            self.config.dataset.reader().read(path, self.built().space.labels).examples
+        )
+        return questions
 
     def read_input(self, path: Path) -> Iterator[QuestionPassage]:
         """Questions and passages of a JSON-lines file."""
-        return read_question_input(path)
+        return read_questions(path)
 
     def inputs(self, example: QuestionPassage) -> dict[str, Any]:
         """The words of both."""

@@ -17,8 +17,8 @@ from elmo_xlstm.errors import UserError
 from elmo_xlstm.evaluation.results import RunResult, read_result
 from elmo_xlstm.lm.model_files import find_model, is_on_the_hub
 from elmo_xlstm.run_directory import CONFIG_FILE, read_config
+from tasks.data.user_data.files import checksums
 from tasks.finetuning import DATA_FILE, EMBEDDER_DIRECTORY, FinetuneSettings, changed_settings, read_checksums
-from tasks.own_data.splits import checksums
 from tasks.suite.estimates import estimate_seconds
 from tasks.suite.settings import Experiment, Suite
 

@@ -15,8 +15,9 @@ from elmo_xlstm.config import validate
 from elmo_xlstm.embedding import ElmoEmbedder, FeatureStore
 from elmo_xlstm.evaluation.results import RunResult, load_results
 from elmo_xlstm.run_directory import open_run
-from tasks.finetuning import EMBEDDER_DIRECTORY, FinetuneSettings, FinishedRun, describe_finetuning, run_finetuning
+from tasks.finetuning import EMBEDDER_DIRECTORY, FinetuneSettings, describe_finetuning, run_finetuning
 from tasks.model import WEIGHTS_FILE, TaskModel
+from tasks.predict import FinishedRun
 
 LANGUAGE_MODEL = "language_model."
 
@@ -128,7 +129,7 @@ def test_resume_gives_the_same_bits(finished, kind, make, tmp_path, crash_in_sec
 
 def test_company_does_not_matter(finished) -> None:
     task = FinishedRun(finished[0] / "run").task
-    texts = [task.texts(example) for example in task.split("test")]
+    texts = [example.parts for example in task.split("test")]
     together = task.model.predict_texts(texts)
     for text, prediction in zip(texts, together, strict=True):
         (alone,) = task.model.predict_texts([text])

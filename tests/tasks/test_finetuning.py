@@ -23,7 +23,7 @@ from tasks.finetuning import (
     run_finetuning,
 )
 from tasks.model import WEIGHTS_FILE
-from tasks.tagging.model import TaggingModel
+from tasks.tagging import TaggingModel
 
 
 def finetune(settings: FinetuneSettings, resume: bool = False) -> RunResult:
@@ -110,7 +110,7 @@ def test_other_seed_other_initial_and_final_weights(finished, kind, ner_experime
             raise KeyboardInterrupt
 
         with monkeypatch.context() as patch:
-            patch.setattr("tasks.tagging.task.TaggingTask.fit", lambda self, *a, fit=fit, s=seed: fit(self, seed=s))
+            patch.setattr("tasks.tagging.TaggingTask.fit", lambda self, *a, fit=fit, s=seed: fit(self, seed=s))
             with pytest.raises(KeyboardInterrupt):
                 finetune(validate(FinetuneSettings, values))
     assert not torch.equal(initial[0]["projection.weight"], initial[1]["projection.weight"])

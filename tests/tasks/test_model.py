@@ -22,7 +22,7 @@ def task(request, labelled_settings, embedder, tmp_path):
 
 
 def read(task, split: str = "test"):
-    return task.model.read([task.texts(example) for example in task.split(split)])
+    return task.model.read([example.parts for example in task.split(split)])
 
 
 def test_predictions_keep_the_order_of_the_examples(task) -> None:

@@ -6,7 +6,7 @@ import pytest
 from elmo_xlstm.config import validate
 from elmo_xlstm.errors import UserError
 from tasks.baselines import TfidfLabels
-from tasks.baselines.overlap import NAMES, overlaps
+from tasks.baselines.tfidf import OVERLAPS, overlaps
 
 SAID = {"pos": "enak sekali", "neg": "buruk benar", "none": "biasa saja"}
 TEXTS = [(f"makanan nomor {number} {said}".split(),) for number in range(8) for said in SAID.values()]
@@ -81,7 +81,7 @@ def test_pairs_are_compared(train) -> None:
     ]
     targets = [("same",)] * len(sentences) + [("other",)] * len(sentences)
     predictor = train(settings(c=[100.0]), ("same", "other"), pairs, targets)
-    assert predictor.features(pairs).shape[1] == 2 * sum(map(len, predictor.vocabulary().values())) + len(NAMES)
+    assert predictor.features(pairs).shape[1] == 2 * sum(map(len, predictor.vocabulary().values())) + len(OVERLAPS)
     right = [p.labels[0] == t[0] for p, t in zip(predictor.predict_texts(pairs), targets, strict=True)]
     assert all(right)
 
@@ -96,7 +96,7 @@ def test_overlaps() -> None:
         [vectors[0], vectors[0]],
     )
     np.testing.assert_allclose(found, [[0.5, 1, 1 / 3, 1, 0.5, 1, 0], [0, 0, 0, 0, 0.5, 1, 0.6]])
-    assert found.shape[1] == len(NAMES)
+    assert found.shape[1] == len(OVERLAPS)
 
 
 def test_texts_with_nothing_in_common(train) -> None:

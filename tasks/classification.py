@@ -1,0 +1,158 @@
+"""Classification: a label for a text, as in sentiment and emotion."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from torch import nn
+
+from elmo_xlstm.embedding import ElmoEmbedder
+from elmo_xlstm.evaluation.bootstrap import bootstrap_interval
+from elmo_xlstm.evaluation.classification import (
+    count_labels,
+    label_accuracy,
+    label_macro_f1,
+    label_weighted_f1,
+    score_labels,
+)
+from elmo_xlstm.evaluation.results import Confusion, TypeScore
+from elmo_xlstm.heads import LabelCollator, LabelledBatch, LabelledExample, Sentence
+from tasks.data import LabelledText, classification_datasets
+from tasks.data.readers.new_text import read_texts
+from tasks.heads import label_heads
+from tasks.model import TaskModel
+from tasks.predictor import Prediction
+from tasks.registry import tasks
+from tasks.task import Comparison, Labels, Task
+
+MOST_CONFUSED = 50
+"""A table of confusions between more labels than this can be neither kept nor read."""
+
+
+class LabelModel(TaskModel):
+    """From a text, or two, to a label, or one for each aspect."""
+
+    progress_label = "classify"
+
+    def build_head(self, config: Any, layers: tuple[int, int] | None, initialise: bool) -> nn.Module:
+        """The module of the settings; it gives (B, A, K) probabilities."""
+        words, characters = self.vocabularies
+        aspects = {"num_aspects": len(self.space.aspects)} if self.space.aspects else {}
+        head: nn.Module = config.build(self.space.labels, layers, characters, words, initialise, **aspects)
+        return head
+
+    def build_collator(self) -> LabelCollator:
+        """Pads texts and encodes labels."""
+        return LabelCollator(self.space.labels, *self.vocabularies)
+
+    def example(self, texts: tuple[Sentence, ...], target: Sequence[str] | None) -> LabelledExample:
+        """Texts with their labels."""
+        return LabelledExample(texts, target)
+
+    def texts(self, example: LabelledExample) -> tuple[Sentence, ...]:
+        """The texts."""
+        return example.texts
+
+    def predict_batch(self, batch: LabelledBatch) -> list[Prediction]:
+        """The most probable labels, and the probabilities of all."""
+        probabilities = self.head.probabilities(batch)  # (B, A, K)
+        best = probabilities.argmax(dim=-1).tolist()
+        return [
+            Prediction([self.space.labels[index] for index in indices], rows)
+            for indices, rows in zip(best, probabilities.tolist(), strict=True)
+        ]
+
+
+class LabelTask(Task[LabelledText]):
+    """Base of tasks whose examples have labels as a whole; see :class:`~tasks.task.Task`."""
+
+    model_class = LabelModel
+
+    class Config(Task.Config):
+        """Settings of tasks whose examples have labels as a whole."""
+
+        main_metric: Literal["macro_f1", "weighted_f1", "micro_f1", "accuracy", "exact_match"] = "macro_f1"
+        """The score that chooses the epoch and stands in the leaderboard: F1 as the mean over labels, unweighted or
+        weighted by how often each occurs; F1 over all decisions, which is accuracy; or the share of examples of which
+        all aspects are right."""
+
+    def __init__(self, config: Config, embedder: ElmoEmbedder | None) -> None:
+        super().__init__(config, embedder)
+        self.main_metric = config.main_metric
+
+    def metrics(self, gold: Sequence[Labels], predicted: Sequence[Labels]) -> dict[str, float]:
+        """Macro F1 and others, over all labels of all examples together."""
+        return score_labels(gold, predicted).metrics()
+
+    def compare(self, gold: Sequence[Labels], predicted: Sequence[Labels]) -> Comparison:
+        """Scores over all labels of all examples together.
+
+        Raises:
+            ValueError: there are no gold labels, or other ones than the task's.
+        """
+        scores = score_labels(gold, predicted)
+        counts = count_labels(gold, predicted, self.built().space.labels)
+        statistics = counts.statistics()
+        metrics = {"macro_f1": label_macro_f1, "accuracy": label_accuracy}
+        further = {"weighted_f1": label_weighted_f1, "micro_f1": label_accuracy}
+        if self.main_metric in further:
+            metrics[self.main_metric] = further[self.main_metric]
+        intervals = {name: bootstrap_interval(statistics, metric) for name, metric in metrics.items()}
+        confusion = Confusion(labels=list(counts.labels), counts=counts.confusion().tolist())
+        return Comparison(
+            metrics=scores.metrics(),
+            intervals={name: (interval.low, interval.high) for name, interval in intervals.items()},
+            types={
+                name: TypeScore(precision=s.precision, recall=s.recall, f1=s.f1, support=s.support)
+                for name, s in scores.labels.items()
+            },
+            kind="labels",
+            statistics=statistics,
+            confusion=confusion if len(counts.labels) <= MOST_CONFUSED else None,
+        )
+
+    def read_gold(self, path: Path) -> Sequence[LabelledText]:
+        """Labelled examples of a further file of the data set's form."""
+        examples: Sequence[LabelledText] = self.config.dataset.reader().read(path, self.built().space.labels).examples
+        return examples
+
+    def read_input(self, path: Path) -> Iterator[LabelledText]:
+        """Texts of a text or JSON-lines file."""
+        return read_texts(path)
+
+    def inputs(self, example: LabelledText) -> dict[str, Any]:
+        """The text."""
+        return {"text": example.texts[0]}
+
+    def outputs(self, example: LabelledText, prediction: Prediction) -> dict[str, Any]:
+        """The label, and the probability of every label if the head gives any."""
+        labels = self.built().space.labels
+        rows = [dict(zip(labels, row, strict=True)) for row in prediction.probabilities]
+        return {"label": prediction.labels[0], **({"probabilities": rows[0]} if rows else {})}
+
+    def shown(self, labels: Labels) -> Any:
+        """The label."""
+        return labels[0]
+
+
+class ClassificationTask(LabelTask):
+    """Reads, trains, scores and predicts a data set of texts with a label each.
+
+    Args:
+        config: see :class:`Config`.
+        embedder: of the experiment, if there is one.
+    """
+
+    @tasks.register("classification")
+    class Config(LabelTask.Config):
+        """A classification task."""
+
+        type: Literal["classification"] = "classification"
+        dataset: Annotated[Any, classification_datasets]
+        head: Annotated[Any, label_heads]
+
+        def build(self, embedder: ElmoEmbedder | None) -> ClassificationTask:
+            """Make the task."""
+            return ClassificationTask(self, embedder)

@@ -1,0 +1,25 @@
+"""The heads that an experiment can name, one registry for each kind of task.
+
+A head of your own is a :class:`~elmo_xlstm.config.Settings` with a field ``type`` that is registered here. It builds a
+module as those in :mod:`elmo_xlstm.heads` do; or it names another ``predictor_class``, as :mod:`tasks.baselines` does.
+"""
+
+from __future__ import annotations
+
+from elmo_xlstm.config import Registry
+from elmo_xlstm.heads import Classifier, PairClassifier, Tagger
+from tasks.question.tagger import QuestionTagger
+
+tagging_heads = Registry("tagging head", default="neural")
+"""Their settings have a ``scheme``."""
+tagging_heads.register("neural")(Tagger.Config)
+
+label_heads = Registry("classification head", default="neural")
+"""For texts that have a label, or one for each aspect."""
+label_heads.register("neural")(Classifier.Config)
+
+pair_heads = Registry("pair head", default="neural")
+pair_heads.register("neural")(PairClassifier.Config)
+
+question_heads = Registry("question answering head", default="neural")
+question_heads.register("neural")(QuestionTagger.Config)
