@@ -29,7 +29,8 @@ from elmo_xlstm.plain_json import to_json
 from elmo_xlstm.progress import Progress
 from elmo_xlstm.run_directory import CONFIG_FILE, MARKER_FILE, RunSettings, differences
 from elmo_xlstm.training import Trainer, seed_everything
-from tasks.model import CHARACTERS_FILE, LABELS_FILE, WEIGHTS_FILE, WORDS_FILE
+from tasks.model import CHARACTERS_FILE, WORDS_FILE
+from tasks.predictor import LABELS_FILE, WEIGHTS_FILE
 from tasks.registry import tasks
 from tasks.task import Scores, Task
 
@@ -125,7 +126,7 @@ def refuse_another_row(settings: FinetuneSettings) -> None:
 
 
 def changed_settings(before: Mapping[str, Any], settings: FinetuneSettings) -> str:
-    """What is different now from the settings that something was made with; empty if nothing is."""
+    """The settings that differ from those that something was made with, in words; empty if none do."""
     try:  # settings that were added since have their defaults
         old = validate(FinetuneSettings, dict(before)).model_dump(mode="json")
     except ConfigError as error:
@@ -298,7 +299,7 @@ def other_model(directory: Path, settings: FinetuneSettings, difference: str) ->
 
 
 def _files(directory: Path) -> dict[str, tuple[int, int]]:
-    """What tells, of each file directly in a directory, whether it has been written since."""
+    """Inode and time of each file directly in a directory, which change when it is written."""
     found = ((path.name, path.stat()) for path in directory.iterdir() if path.is_file())
     return {name: (state.st_ino, state.st_mtime_ns) for name, state in found}
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -22,7 +21,15 @@ from elmo_xlstm.heads import Sentence, Vocabularies, Vocabulary
 from elmo_xlstm.progress import NullProgress, Progress
 from elmo_xlstm.training import History
 from tasks.data.examples import Texts, Words
-from tasks.predictor import LABELS_FILE, WEIGHTS_FILE, FitContext, LabelSpace, Prediction, Predictor
+from tasks.predictor import (
+    WEIGHTS_FILE,
+    FitContext,
+    LabelSpace,
+    Prediction,
+    Predictor,
+    lower_cased,
+    no_trained_head,
+)
 
 WORDS_FILE = "words.vocabulary"
 CHARACTERS_FILE = "characters.vocabulary"
@@ -96,7 +103,7 @@ class TaskModel(Predictor):
         cls, config: Any, space: LabelSpace, texts: Sequence[Texts], embedder: ElmoEmbedder | None, lower_case: bool
     ) -> Self:
         """A fresh model whose vocabularies come from training texts."""
-        sentences = [_lower(words) if lower_case else words for parts in texts for words in parts]
+        sentences = [words for parts in (lower_cased(texts) if lower_case else texts) for words in parts]
         return cls(config, space, embedder, config.vocabularies(sentences), lower_case)
 
     def fit(
@@ -151,7 +158,7 @@ class TaskModel(Predictor):
             progress: shows the embedding.
         """
         if self.lower_case:
-            texts = [tuple(_lower(words) for words in parts) for parts in texts]
+            texts = lower_cased(texts)
         sentences = [words for parts in texts for words in parts]
         read = iter(self._sentences(sentences, store, progress))
         known = targets if targets is not None else [None] * len(texts)
@@ -243,8 +250,7 @@ class TaskModel(Predictor):
         """Write weights, labels and vocabularies; a frozen language model is written by itself."""
         weights = {name: tensor.detach().cpu().contiguous() for name, tensor in self.head.state_dict().items()}
         save_file(weights, directory / WEIGHTS_FILE)
-        space = {"labels": self.space.labels, "aspects": self.space.aspects}
-        (directory / LABELS_FILE).write_text(json.dumps(space, ensure_ascii=False) + "\n", encoding="utf-8")
+        self.space.save(directory)
         for vocabulary, name in zip(self.vocabularies, (WORDS_FILE, CHARACTERS_FILE), strict=True):
             if vocabulary is not None:
                 vocabulary.save(directory / name)
@@ -257,13 +263,10 @@ class TaskModel(Predictor):
             UserError: a file is missing or damaged, or the weights are another head's.
         """
         try:
-            values = json.loads((directory / LABELS_FILE).read_text(encoding="utf-8"))
-            space = LabelSpace(tuple(values["labels"]), tuple(values["aspects"]))
+            space = LabelSpace.load(directory)
             weights = load_file(directory / WEIGHTS_FILE)
         except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
-            raise UserError(
-                f"{directory}: no trained head there ({error}); finish its training with --resume"
-            ) from None
+            raise no_trained_head(directory, error) from None
         vocabularies = Vocabularies(
             Vocabulary.load(directory / WORDS_FILE) if config.words else None,
             Vocabulary.load(directory / CHARACTERS_FILE) if config.characters else None,
@@ -274,7 +277,3 @@ class TaskModel(Predictor):
         except RuntimeError as error:
             raise UserError(f"{directory / WEIGHTS_FILE}: not the weights of this run's head ({error})") from None
         return model
-
-
-def _lower(words: Words) -> list[str]:
-    return [word.lower() for word in words]

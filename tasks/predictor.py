@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,7 +11,9 @@ from typing import Any
 
 from typing_extensions import Self
 
+from elmo_xlstm.atomic import write_text_atomically
 from elmo_xlstm.embedding import ElmoEmbedder, FeatureStore
+from elmo_xlstm.errors import UserError
 from elmo_xlstm.evaluation.results import MixWeights
 from elmo_xlstm.progress import Progress
 from elmo_xlstm.training import History, Trainer
@@ -31,6 +34,20 @@ class LabelSpace:
 
     labels: tuple[str, ...]
     aspects: tuple[str, ...] = ()
+
+    def save(self, directory: Path) -> None:
+        """Write both into a run directory."""
+        write_text_atomically(directory / LABELS_FILE, json.dumps(vars(self), ensure_ascii=False) + "\n")
+
+    @classmethod
+    def load(cls, directory: Path) -> LabelSpace:
+        """Read the file of :meth:`save`.
+
+        Raises:
+            OSError, ValueError, KeyError, TypeError: it is missing or damaged.
+        """
+        values = json.loads((directory / LABELS_FILE).read_text(encoding="utf-8"))
+        return cls(tuple(values["labels"]), tuple(values["aspects"]))
 
 
 @dataclass(frozen=True)
@@ -145,3 +162,13 @@ class Predictor(ABC):
 
 PredictorClass = type[Predictor]
 """For settings that have a field ``type``, which hides the built-in."""
+
+
+def no_trained_head(directory: Path, error: Exception) -> UserError:
+    """The error that a run directory lacks a file of its head, or has a damaged one."""
+    return UserError(f"{directory}: no trained head there ({error}); finish its training with --resume")
+
+
+def lower_cased(texts: Sequence[Texts]) -> list[Texts]:
+    """The texts with all of their words lower-cased."""
+    return [tuple([word.lower() for word in words] for words in parts) for parts in texts]

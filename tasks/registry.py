@@ -24,7 +24,7 @@ def register_tasks(modules: Sequence[str] = ()) -> None:
         UserError: one of them cannot be imported.
     """
     for name in MODULES:
-        importlib.import_module(f"tasks.{name}")
+        importlib.import_module(f"{__package__}.{name}")
     for name in modules:
         try:
             importlib.import_module(name)

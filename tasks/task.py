@@ -166,7 +166,7 @@ class Task(ABC, Generic[ExampleT]):
 
     @property
     def skipped(self) -> dict[str, int]:
-        """How many rows were left out because they are bad, by what was read; only where there were any."""
+        """Number of bad rows left out, by the file or part they were read from; only where there were any."""
         return dict(self.data.skipped)
 
     def split(self, name: str) -> Sequence[ExampleT]:

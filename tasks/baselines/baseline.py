@@ -18,8 +18,8 @@ from elmo_xlstm.embedding import ElmoEmbedder, FeatureStore
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.progress import Progress
 from elmo_xlstm.training import History
-from tasks.data.examples import Texts, Words
-from tasks.predictor import LABELS_FILE, WEIGHTS_FILE, FitContext, LabelSpace, Prediction, Predictor
+from tasks.data.examples import Texts
+from tasks.predictor import WEIGHTS_FILE, FitContext, LabelSpace, Prediction, Predictor, lower_cased, no_trained_head
 
 VOCABULARY_FILE = "vocabulary.json"
 
@@ -109,31 +109,20 @@ class Baseline(Predictor):
         save_file(
             {name: np.ascontiguousarray(tensor) for name, tensor in self.tensors().items()}, directory / WEIGHTS_FILE
         )
-        for name, values in (
-            (LABELS_FILE, {"labels": self.space.labels, "aspects": self.space.aspects}),
-            (VOCABULARY_FILE, self.vocabulary()),
-        ):
-            write_text_atomically(directory / name, json.dumps(values, ensure_ascii=False) + "\n")
+        self.space.save(directory)
+        vocabulary = json.dumps(self.vocabulary(), ensure_ascii=False)
+        write_text_atomically(directory / VOCABULARY_FILE, vocabulary + "\n")
 
     @classmethod
     def load(cls, directory: Path, config: Any, embedder: ElmoEmbedder | None, lower_case: bool) -> Self:
         """See :class:`~tasks.predictor.Predictor`."""
         try:
-            values = json.loads((directory / LABELS_FILE).read_text(encoding="utf-8"))
-            baseline = cls(config, LabelSpace(tuple(values["labels"]), tuple(values["aspects"])), lower_case)
+            baseline = cls(config, LabelSpace.load(directory), lower_case)
             strings = json.loads((directory / VOCABULARY_FILE).read_text(encoding="utf-8"))
             baseline.restore(load_file(directory / WEIGHTS_FILE), strings)
         except (OSError, ValueError, KeyError, TypeError, IndexError, SafetensorError, UserError) as error:
-            raise UserError(
-                f"{directory}: no trained head there ({error}); finish its training with --resume"
-            ) from None
+            raise no_trained_head(directory, error) from None
         return baseline
 
     def _cased(self, texts: Sequence[Texts]) -> Sequence[Texts]:
-        if not self.lower_case:
-            return texts
-        return [tuple(_lower(words) for words in parts) for parts in texts]
-
-
-def _lower(words: Words) -> list[str]:
-    return [word.lower() for word in words]
+        return lower_cased(texts) if self.lower_case else texts

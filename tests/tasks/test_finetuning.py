@@ -22,7 +22,7 @@ from tasks.finetuning import (
     describe_finetuning,
     run_finetuning,
 )
-from tasks.model import WEIGHTS_FILE
+from tasks.predictor import WEIGHTS_FILE
 from tasks.tagging import TaggingModel
 
 

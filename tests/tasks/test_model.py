@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from elmo_xlstm.errors import UserError
-from tasks.model import LABELS_FILE, WEIGHTS_FILE, LabelSpace
+from tasks.predictor import LABELS_FILE, WEIGHTS_FILE, LabelSpace
 
 KINDS = ["classification", "aspects", "pairs"]
 

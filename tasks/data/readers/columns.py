@@ -61,7 +61,7 @@ def split_columns(line: str, separator: str | None) -> list[str]:
 
 
 def shown_separator(separator: str | None) -> str:
-    """What stands between columns, for messages."""
+    """The separator of columns, for messages."""
     return {"\t": "tabs", None: "spaces or tabs"}.get(separator, repr(separator))
 
 

@@ -38,7 +38,7 @@ class ConllReader:
         tag_column: int | None = 1
         """Column of the tags, counted from 0; -1 is the last; null reads unlabelled text."""
         separator: Annotated[str, Field(min_length=1)] | None = "\t"
-        """What stands between columns: a tab only, unless set, because words may hold spaces; null takes any run of
+        """Separator of columns: a tab only, unless set, because words may hold spaces; null takes any run of
         spaces and tabs; other blanks, such as a no-break space, are part of a word then."""
         columns: int | None = Field(default=None, ge=1)
         """How many columns each line must have; null takes the number that most lines have."""
@@ -177,7 +177,7 @@ class ConllReader:
         return -len(values) <= place < len(values) and RANGE.fullmatch(values[place]) is not None
 
     def _parse(self, values: list[str], columns: int, known: frozenset[str] | None) -> tuple[list[str], str, str]:
-        """What is wrong with a line's values, its word and its tag."""
+        """Problems of a line's values, its word and its tag."""
         if len(values) != columns:
             count = "1 column" if len(values) == 1 else f"{len(values)} columns"
             between = shown_separator(self.config.separator)

@@ -131,6 +131,6 @@ def _text(value: Any, where: str) -> str:
 
 
 def kind_of(value: Any) -> str:
-    """What kind of JSON value something is, in words."""
+    """The kind of a JSON value, in words."""
     kinds = {dict: "an object", list: "a list", str: "a text", bool: "true or false", type(None): "nothing"}
     return kinds.get(type(value), "a number" if isinstance(value, int | float) else f"a {type(value).__name__}")
