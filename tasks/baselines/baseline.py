@@ -31,40 +31,36 @@ Vocabulary = dict[str, list[str]]
 class Baseline(Predictor):
     """A predictor that is trained at once.
 
-    It learns numbers (:meth:`tensors`), which are kept as safetensors, and strings (:meth:`vocabulary`), kept as JSON.
-
     Args:
         config: of the head.
         space: of labels.
         lower_case: lower-case words before anything reads them.
+
+    Attributes:
+        tensors: learned numbers, kept as safetensors; empty before training.
+        vocabulary: learned strings, kept as JSON.
     """
 
     def __init__(self, config: Any, space: LabelSpace, lower_case: bool) -> None:
         self.config = config
         self.space = space
         self.lower_case = lower_case
+        self.tensors: Tensors = {}
+        self.vocabulary: Vocabulary = {}
 
     @abstractmethod
     def learn(
         self, train: Sequence[Texts], targets: Sequence[Sequence[str]], valid: Sequence[Texts], context: FitContext
     ) -> None:
-        """See :meth:`fit`; words have their final case."""
+        """Set :attr:`tensors` and :attr:`vocabulary`; words have their final case. See :meth:`fit`."""
 
     @abstractmethod
     def predict(self, texts: Sequence[Texts]) -> list[Prediction]:
         """A prediction for each; words have their final case."""
 
     @abstractmethod
-    def tensors(self) -> Tensors:
-        """Learned numbers."""
-
-    @abstractmethod
-    def vocabulary(self) -> Vocabulary:
-        """Learned strings."""
-
-    @abstractmethod
-    def restore(self, tensors: Tensors, vocabulary: Vocabulary) -> None:
-        """Undo :meth:`tensors` and :meth:`vocabulary`.
+    def restore(self) -> None:
+        """Make ready for prediction from :attr:`tensors` and :attr:`vocabulary`.
 
         Raises:
             KeyError, ValueError: they do not fit.
@@ -91,6 +87,7 @@ class Baseline(Predictor):
         if not train:
             raise UserError("there are no training examples; check the task's data")
         self.learn(self._cased(train), targets, self._cased(valid), context)
+        self.restore()
         metrics = context.evaluate(self.predict_texts(valid))
         return History(context.monitor, best_value=metrics[context.monitor])
 
@@ -102,15 +99,17 @@ class Baseline(Predictor):
         progress: Progress | None = None,
     ) -> list[Prediction]:
         """See :class:`~tasks.predictor.Predictor`."""
+        if texts and not self.tensors:
+            raise RuntimeError("fit() or load() comes first")
         return self.predict(self._cased(texts)) if texts else []
 
     def save(self, directory: Path) -> None:
         """Write numbers, strings and labels."""
         save_file(
-            {name: np.ascontiguousarray(tensor) for name, tensor in self.tensors().items()}, directory / WEIGHTS_FILE
+            {name: np.ascontiguousarray(tensor) for name, tensor in self.tensors.items()}, directory / WEIGHTS_FILE
         )
         self.space.save(directory)
-        vocabulary = json.dumps(self.vocabulary(), ensure_ascii=False)
+        vocabulary = json.dumps(self.vocabulary, ensure_ascii=False)
         write_text_atomically(directory / VOCABULARY_FILE, vocabulary + "\n")
 
     @classmethod
@@ -118,8 +117,9 @@ class Baseline(Predictor):
         """See :class:`~tasks.predictor.Predictor`."""
         try:
             baseline = cls(config, LabelSpace.load(directory), lower_case)
-            strings = json.loads((directory / VOCABULARY_FILE).read_text(encoding="utf-8"))
-            baseline.restore(load_file(directory / WEIGHTS_FILE), strings)
+            baseline.vocabulary = json.loads((directory / VOCABULARY_FILE).read_text(encoding="utf-8"))
+            baseline.tensors = load_file(directory / WEIGHTS_FILE)
+            baseline.restore()
         except (OSError, ValueError, KeyError, TypeError, IndexError, SafetensorError, UserError) as error:
             raise no_trained_head(directory, error) from None
         return baseline

@@ -14,7 +14,7 @@ from typing_extensions import Self
 
 from elmo_xlstm.config import Settings
 from elmo_xlstm.progress import NullProgress
-from tasks.baselines.baseline import Baseline, Tensors, Vocabulary
+from tasks.baselines.baseline import Baseline, Tensors
 from tasks.data.examples import Texts
 from tasks.predictor import FitContext, LabelSpace, Prediction
 
@@ -120,9 +120,6 @@ class LinearBaseline(Baseline):
         config: see :class:`Config`.
         space: of labels.
         lower_case: lower-case words before anything reads them.
-
-    Attributes:
-        chosen: the penalty that was best on the validation data; None before training.
     """
 
     class Config(Settings):
@@ -137,7 +134,6 @@ class LinearBaseline(Baseline):
 
     def __init__(self, config: Any, space: LabelSpace, lower_case: bool) -> None:
         super().__init__(config, space, lower_case)
-        self.chosen: float | None = None
         self._classifiers: list[LinearClassifier] = []
 
     @abstractmethod
@@ -164,32 +160,27 @@ class LinearBaseline(Baseline):
         ids = {label: index for index, label in enumerate(self.space.labels)}
         labels = [np.array([ids[label] for label in column]) for column in self.columns(targets)]
         features, known = self.features(train), self.features(valid)
-        best, shown = -np.inf, NullProgress() if context.progress is None else context.progress
-        with shown.task("fit", len(self.config.c)) as work:
+        best = -np.inf
+        with (context.progress or NullProgress()).task("fit", len(self.config.c)) as work:
             for c in self.config.c:
                 fitted = [LinearClassifier.fit(features, column, self.config.classifier, c) for column in labels]
                 score = context.evaluate(self._decide(valid, known, fitted))[context.monitor]
                 logger.info("C = %g: %s %.4f", c, context.monitor, score)
                 if score > best:
-                    best, self.chosen, self._classifiers = score, c, fitted
+                    best = score
+                    self.tensors |= {"c": np.array([c])}
+                    for index, classifier in enumerate(fitted):
+                        self.tensors |= classifier.tensors(f"classifiers.{index}")
                 work.advance(score=f"{score:.4f}")
 
     def predict(self, texts: Sequence[Texts]) -> list[Prediction]:
         """The labels with the best scores."""
         return self._decide(texts, self.features(texts), self._classifiers)
 
-    def tensors(self) -> Tensors:
-        """The classifiers and the chosen penalty."""
-        tensors: Tensors = {"c": np.array([self.chosen])}
-        for index, classifier in enumerate(self._classifiers):
-            tensors |= classifier.tensors(f"classifiers.{index}")
-        return tensors
-
-    def restore(self, tensors: Tensors, vocabulary: Vocabulary) -> None:
+    def restore(self) -> None:
         """See :class:`~tasks.baselines.baseline.Baseline`."""
-        self.chosen = tensors["c"].item()
         count = max(1, len(self.space.aspects))
-        self._classifiers = [LinearClassifier.restore(tensors, f"classifiers.{index}") for index in range(count)]
+        self._classifiers = [LinearClassifier.restore(self.tensors, f"classifiers.{index}") for index in range(count)]
         if any(classifier.seen.max() >= len(self.space.labels) for classifier in self._classifiers):
             raise ValueError("the weights are of other labels")
 

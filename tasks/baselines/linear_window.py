@@ -13,7 +13,6 @@ from pydantic import Field
 
 from elmo_xlstm.heads import CRF, TagScheme
 from elmo_xlstm.heads.tag_scheme import SchemeName
-from tasks.baselines.baseline import Tensors, Vocabulary
 from tasks.baselines.linear import ClassifierName, LinearBaseline
 from tasks.baselines.window import Key, KeyFeatures, describe, shape, window_keys
 from tasks.data.examples import Texts
@@ -61,6 +60,7 @@ class WindowTagger(LinearBaseline):
         """Number the features."""
         rows = (row for parts in texts for row in self.keys(parts))
         self._features = KeyFeatures.collect(rows, self.config.min_count, self.describe)
+        self.vocabulary["features"] = self._features.names
 
     def features(self, texts: Sequence[Texts]) -> csr_matrix:
         """(N, F) for N words of all texts together."""
@@ -84,15 +84,11 @@ class WindowTagger(LinearBaseline):
         (path,) = self._path.decode(scores.unsqueeze(0), torch.ones(1, len(scores), dtype=torch.bool))
         return path
 
-    def vocabulary(self) -> Vocabulary:
-        """The features, in the order of their columns."""
-        return {"features": [] if self._features is None else self._features.names}
-
-    def restore(self, tensors: Tensors, vocabulary: Vocabulary) -> None:
+    def restore(self) -> None:
         """See :class:`~tasks.baselines.baseline.Baseline`."""
-        super().restore(tensors, vocabulary)
-        self._features = KeyFeatures(vocabulary["features"], self.describe)
-        if self._classifiers[0].weights.shape[1] != len(vocabulary["features"]):
+        super().restore()
+        self._features = KeyFeatures(self.vocabulary["features"], self.describe)
+        if self._classifiers[0].weights.shape[1] != len(self.vocabulary["features"]):
             raise ValueError("the weights are of other features")
 
 
@@ -146,20 +142,20 @@ class LinearWindowAnswers(WindowTagger):
 
     def __init__(self, config: Any, space: LabelSpace, lower_case: bool) -> None:
         super().__init__(config, space, lower_case)
-        self._asked: list[str] = []
         self._begins = torch.tensor([label.startswith("B") for label in space.labels])  # (K,)
 
     def learn_features(self, texts: Sequence[Texts]) -> None:
         """Find the words that questions often have, and number the features."""
         counts = Counter(word for question, _ in texts for word in {word.lower() for word in question})
-        self._asked = sorted(word for word, count in counts.items() if count >= FREQUENT_SHARE * len(texts))
+        frequent = sorted(word for word, count in counts.items() if count >= FREQUENT_SHARE * len(texts))
+        self.vocabulary = {"features": [], "asked": frequent}
         super().learn_features(texts)
 
     def keys(self, parts: Texts) -> list[list[Key]]:
         """Those of the window in the passage, and of what the question has to do with them."""
         question, passage = parts
         held = {word.lower() for word in question}
-        asked = sorted(held.intersection(self._asked))
+        asked = sorted(held.intersection(self.vocabulary["asked"]))
         matches = ["", *("yes" if word.lower() in held else "no" for word in passage), ""]
         rows = window_keys(passage)
         for row, word, *near in zip(rows, passage, matches, matches[1:], matches[2:], strict=False):
@@ -187,12 +183,3 @@ class LinearWindowAnswers(WindowTagger):
         scores = scores.clone()
         scores[position, ~self._begins] = UNSEEN
         return super().path(scores)
-
-    def vocabulary(self) -> Vocabulary:
-        """The features and the frequent words of questions."""
-        return super().vocabulary() | {"asked": self._asked}
-
-    def restore(self, tensors: Tensors, vocabulary: Vocabulary) -> None:
-        """See :class:`~tasks.baselines.baseline.Baseline`."""
-        super().restore(tensors, vocabulary)
-        self._asked = list(vocabulary["asked"])

@@ -9,7 +9,6 @@ import numpy as np
 from pydantic import Field
 
 from elmo_xlstm.errors import UserError
-from tasks.baselines.baseline import Tensors, Vocabulary
 from tasks.baselines.linear import LinearBaseline
 from tasks.data.examples import Texts, Words
 from tasks.heads import label_heads, pair_heads
@@ -71,6 +70,8 @@ class TfidfLabels(LinearBaseline):
                 vectorizer.fit(single)
             except ValueError as error:  # nothing is left
                 raise UserError(f"no {part} to learn from in {len(single)} texts ({error}); lower min_texts") from None
+            self.tensors[f"idf.{part}"] = vectorizer.idf_
+            self.vocabulary[part] = vectorizer.get_feature_names_out().tolist()
 
     def features(self, texts: Sequence[Texts]) -> csr_matrix:
         """(N, F) for N texts or pairs."""
@@ -98,20 +99,12 @@ class TfidfLabels(LinearBaseline):
         shares /= shares.sum(axis=-1, keepdims=True)
         return [Prediction(row, rows) for row, rows in zip(labels, shares.tolist(), strict=True)]
 
-    def tensors(self) -> Tensors:
-        """Classifiers and IDF."""
-        return super().tensors() | {f"idf.{part}": v.idf_ for part, v in self._vectorizers.items()}
-
-    def vocabulary(self) -> Vocabulary:
-        """The n-grams, in the order of their columns."""
-        return {part: v.get_feature_names_out().tolist() for part, v in self._vectorizers.items()}
-
-    def restore(self, tensors: Tensors, vocabulary: Vocabulary) -> None:
+    def restore(self) -> None:
         """See :class:`~tasks.baselines.baseline.Baseline`."""
-        super().restore(tensors, vocabulary)
-        self._vectorizers = {part: self._vectorizer(part, vocabulary[part]) for part in PARTS}
+        super().restore()
+        self._vectorizers = {part: self._vectorizer(part, self.vocabulary[part]) for part in PARTS}
         for part, vectorizer in self._vectorizers.items():
-            vectorizer.idf_ = tensors[f"idf.{part}"]
+            vectorizer.idf_ = self.tensors[f"idf.{part}"]
 
     def _vectorizer(self, part: str, ngrams: Sequence[str] | None = None) -> Any:
         """An unfitted vectorizer, or one that knows its n-grams."""

@@ -6,13 +6,13 @@ import pytest
 
 from elmo_xlstm.errors import UserError
 from tasks.data.user_data.hub import HubSplit, read_hub_split
-from tasks.data.user_data.settings import HubData
+from tasks.data.user_data.tagged import TaggedHub
 
 datasets = pytest.importorskip("datasets")
 
 
-def config(**values) -> HubData:
-    return HubData(**{"name": "someone/reviews", "valid": "validation", "test": "test", **values})
+def config(**values) -> TaggedHub:
+    return TaggedHub(**{"name": "someone/reviews", "valid": "validation", "test": "test", **values})
 
 
 def test_settings_reach_the_library(monkeypatch, caplog) -> None:

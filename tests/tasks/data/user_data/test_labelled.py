@@ -7,9 +7,6 @@ from typing import Annotated, Any
 
 import pytest
 
-import tasks.aspects
-import tasks.classification
-import tasks.pairs  # noqa: F401 (the kinds register their data sets)
 from elmo_xlstm.config import ConfigError, Settings, validate
 from elmo_xlstm.errors import UserError
 from tasks.data.registries import aspect_datasets, classification_datasets, pair_datasets
