@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
-import shutil
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,8 +12,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field, model_validator
 
 from elmo_xlstm.atomic import write_atomically
-from elmo_xlstm.checkpoints import publish_directory
-from elmo_xlstm.checksums import CHECKSUMS_FILE, find_damage, write_checksums
+from elmo_xlstm.checksums import CHECKSUMS_FILE, write_checksums
 from elmo_xlstm.config import ConfigError, validate
 from elmo_xlstm.device import default_device
 from elmo_xlstm.embedding import ElmoEmbedder, EmbedderSettings
@@ -23,8 +20,6 @@ from elmo_xlstm.errors import UserError
 from elmo_xlstm.evaluation.environment import git_commit, hardware, installed_versions
 from elmo_xlstm.evaluation.outcomes import Outcomes, encode_outcomes
 from elmo_xlstm.evaluation.results import PLACES, EpochScore, Name, ParameterCounts, RunResult, now, read_result
-from elmo_xlstm.lm.model_files import WEIGHTS_FILE as MODEL_WEIGHTS_FILE
-from elmo_xlstm.lm.model_files import find_model
 from elmo_xlstm.plain_json import to_json
 from elmo_xlstm.progress import Progress
 from elmo_xlstm.run_directory import CONFIG_FILE, MARKER_FILE, RunSettings, differences
@@ -32,14 +27,13 @@ from elmo_xlstm.training import Trainer, seed_everything
 from tasks.model import CHARACTERS_FILE, WORDS_FILE
 from tasks.predictor import LABELS_FILE, WEIGHTS_FILE
 from tasks.registry import tasks
+from tasks.run_contents import DATA_FILE, EMBEDDER_DIRECTORY, keep_checksums, keep_model, kept_embedder
 from tasks.task import Scores, Task
 
 logger = logging.getLogger(__name__)
 
-EMBEDDER_DIRECTORY = "embedder"
 RESULT_FILE = "result.json"
 HISTORY_FILE = "history.json"
-DATA_FILE = "data.json"
 PREDICTIONS_FILE = "predictions-test.jsonl"
 LOG_FILE = "log.txt"
 SHOWN_CHANGES = 4
@@ -168,13 +162,13 @@ def run_finetuning(
     started, clock = now(), time.monotonic()
     before = _files(directory)
     if settings.embedder is not None:
-        _keep_model(settings.embedder.model, directory / EMBEDDER_DIRECTORY)
-    embedder = kept_embedder(settings, directory)
+        keep_model(settings.embedder.model, directory / EMBEDDER_DIRECTORY)
+    embedder = kept_embedder(settings.embedder, directory)
     store = settings.embedder.open_store(embedder) if settings.embedder and embedder else None
     seed_everything(settings.seed)  # initial weights are drawn in prepare()
     task: Task[Any] = settings.task.build(embedder)
     task.prepare()
-    _keep_checksums(directory, task.checksums)
+    keep_checksums(directory, task.checksums)
     history = task.fit(settings.trainer.build(), store, directory, settings.seed, resume, progress)
     write_atomically(directory / HISTORY_FILE, _json(history.to_dict()))
     test = task.split("test")
@@ -213,89 +207,6 @@ def run_finetuning(
     write_checksums(directory, written - LIVE)
     result.write(Path(settings.results))
     return result
-
-
-def _keep_model(name: str, target: Path) -> None:
-    """Keep the language model with the run: as hard links where the file system allows, which cost no space."""
-    if (target / MODEL_WEIGHTS_FILE).is_file():
-        return
-    source = find_model(name)
-    with publish_directory(target) as directory:
-        for path in source.iterdir():
-            if path.is_file():
-                try:
-                    os.link(path.resolve(), directory / path.name)  # the hub's cache holds symbolic links
-                except OSError:
-                    shutil.copyfile(path, directory / path.name)
-        write_checksums(directory)  # of its own: links change with what they are links of
-
-
-def read_checksums(directory: Path) -> dict[str, str]:
-    """SHA-256 of the data files that a run began with, by name; empty if it has not come that far.
-
-    Raises:
-        UserError: what was written down is damaged.
-    """
-    path = directory / DATA_FILE
-    if not path.is_file():
-        return {}
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError:
-        values = None
-    if not isinstance(values, dict) or not all(isinstance(checksum, str) for checksum in values.values()):
-        raise UserError(f"{path}: damaged; begin anew with --force, which deletes the run")
-    return values
-
-
-def _keep_checksums(directory: Path, found: Mapping[str, str]) -> None:
-    """Write down what the run's data files are, or see that they are still those that it began with.
-
-    Raises:
-        UserError: they are not: epochs on two sets of examples are a score of neither.
-    """
-    began = read_checksums(directory)
-    if not began:
-        write_atomically(directory / DATA_FILE, _json(dict(found)))
-        return
-    refuse_changed_data(directory, began, found, "begin anew with --force, which deletes the run")
-
-
-def refuse_changed_data(directory: Path, before: Mapping[str, str], now: Mapping[str, str], remedy: str) -> None:
-    """Compare checksums of data files.
-
-    Raises:
-        UserError: they differ; the message ends with the remedy.
-    """
-    changed = sorted(name for name in {*before, *now} if before.get(name) != now.get(name))
-    if changed:
-        raise UserError(
-            f"{directory}: the data have changed since the run began: {', '.join(changed)}. Put back what was there, "
-            f"or {remedy}"
-        )
-
-
-def kept_embedder(settings: FinetuneSettings, directory: Path) -> ElmoEmbedder | None:
-    """The language model that the run keeps: the one named may have changed or gone since the run began.
-
-    One that is fine-tuned begins with these weights; what became of them is among the head's.
-    """
-    if settings.embedder is None:
-        return None
-    kept = directory / EMBEDDER_DIRECTORY
-    if (kept / CHECKSUMS_FILE).is_file() and (damage := find_damage(kept)):
-        raise other_model(directory, settings, "; ".join(damage))
-    return settings.embedder.build(kept)
-
-
-def other_model(directory: Path, settings: FinetuneSettings, difference: str) -> UserError:
-    """The error that the language model beside the run has changed."""
-    assert settings.embedder is not None
-    return UserError(
-        f"{directory / EMBEDDER_DIRECTORY}: is not the language model that the run began with: {difference}. Its files "
-        f"may be shared with {settings.embedder.model}, which may have changed since: put back what was there; or "
-        "begin anew with finetune --force, which deletes the run"
-    )
 
 
 def _files(directory: Path) -> dict[str, tuple[int, int]]:

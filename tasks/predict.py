@@ -13,7 +13,8 @@ from elmo_xlstm.evaluation.results import RunResult, read_result
 from elmo_xlstm.progress import NullProgress, Progress
 from elmo_xlstm.run_directory import CONFIG_FILE, read_config
 from tasks.data.examples import ExampleT
-from tasks.finetuning import RESULT_FILE, FinetuneSettings, kept_embedder, other_model, refuse_changed_data
+from tasks.finetuning import RESULT_FILE, FinetuneSettings
+from tasks.run_contents import kept_embedder, other_model, refuse_changed_data
 from tasks.task import Task
 
 LONGEST_TEXT = 50_000
@@ -44,9 +45,10 @@ class FinishedRun:
             )
         self._directory = directory
         self._result = _own_result(directory)
-        embedder = kept_embedder(self.settings, directory)
-        if self._result is not None and embedder is not None and embedder.fingerprint != self._result.checkpoint:
-            raise other_model(directory, self.settings, "its fingerprint differs")
+        embedder = kept_embedder(self.settings.embedder, directory)
+        if embedder is not None and self._result is not None and embedder.fingerprint != self._result.checkpoint:
+            assert self.settings.embedder is not None
+            raise other_model(directory, self.settings.embedder, "its fingerprint differs")
         self.task: Task[Any] = self.settings.task.build(embedder)
         self.task.load(directory)
 

@@ -19,7 +19,8 @@ from elmo_xlstm.lm.model_files import find_model, is_on_the_hub
 from elmo_xlstm.run_directory import CONFIG_FILE, read_config
 from tasks.data.repository import SPLITS
 from tasks.data.user_data.files import checksums
-from tasks.finetuning import DATA_FILE, EMBEDDER_DIRECTORY, FinetuneSettings, changed_settings, read_checksums
+from tasks.finetuning import FinetuneSettings, changed_settings
+from tasks.run_contents import DATA_FILE, EMBEDDER_DIRECTORY, read_checksums
 from tasks.suite.estimates import estimate_seconds
 from tasks.suite.settings import Suite
 

@@ -15,14 +15,13 @@ from elmo_xlstm.evaluation.results import RunResult, load_results
 from elmo_xlstm.lm.model_files import save_model
 from elmo_xlstm.run_directory import open_run
 from tasks.finetuning import (
-    DATA_FILE,
-    EMBEDDER_DIRECTORY,
     FinetuneSettings,
     FinishedRun,
     describe_finetuning,
     run_finetuning,
 )
 from tasks.predictor import WEIGHTS_FILE
+from tasks.run_contents import DATA_FILE, EMBEDDER_DIRECTORY
 from tasks.tagging import TaggingModel
 
 

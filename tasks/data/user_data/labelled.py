@@ -24,7 +24,16 @@ FORMATS: dict[str, Format] = {".csv": "csv", ".tsv": "tsv", ".tab": "tsv", ".jso
 SEPARATORS = {"csv": ",", "tsv": "\t"}
 
 
-class TextColumns(UserData):
+class LabelledData(UserData):
+    """Texts with labels; kinds of task name the columns."""
+
+    @property
+    def columns(self) -> tuple[tuple[Column, ...], tuple[Column, ...]]:
+        """Columns of texts and of labels."""
+        raise NotImplementedError
+
+
+class TextColumns(LabelledData):
     """One text and its label."""
 
     text: Column = "text"
@@ -38,7 +47,7 @@ class TextColumns(UserData):
         return (self.text,), (self.label,)
 
 
-class PairColumns(UserData):
+class PairColumns(LabelledData):
     """Two texts and their label."""
 
     first: Column = "first"
@@ -54,7 +63,7 @@ class PairColumns(UserData):
         return (self.first, self.second), (self.label,)
 
 
-class AspectColumns(UserData):
+class AspectColumns(LabelledData):
     """One text and a label for each aspect."""
 
     text: Column = "text"
@@ -79,7 +88,7 @@ class AspectColumns(UserData):
         return self
 
 
-class LabelledFiles(UserFiles):
+class LabelledFiles(LabelledData, UserFiles):
     """CSV, TSV or JSON-lines files; kinds of task say which columns there are."""
 
     format: Format | None = None
@@ -117,7 +126,7 @@ class LabelledFileReader:
         kind = config.format or _format_of(path)
         if kind == "jsonl":
             return _json_reader(config).read(path, labels)
-        texts, targets = _columns(config)
+        texts, targets = config.columns
         table = TableReader(
             text_columns=texts,
             label_columns=targets,
@@ -130,13 +139,13 @@ class LabelledFileReader:
         return table.read(path, labels)
 
 
-class LabelledHub(HubData):
+class LabelledHub(LabelledData, HubData):
     """A Hugging Face data set; kinds of task say which columns there are."""
 
     @property
     def read_columns(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Columns of texts and of labels."""
-        texts, targets = _columns(self)
+        texts, targets = self.columns
         return tuple(map(str, texts)), tuple(map(str, targets))
 
     def example(self, row: Any, origin: str, labels: Collection[str] | None) -> LabelledText:
@@ -191,14 +200,8 @@ class PairsHub(PairColumns, LabelledHub):
     type: Literal["huggingface"] = "huggingface"
 
 
-def _columns(config: Any) -> tuple[tuple[Column, ...], tuple[Column, ...]]:
-    """Columns of texts and of labels, of settings that have one of the classes of columns above."""
-    columns: tuple[tuple[Column, ...], tuple[Column, ...]] = config.columns
-    return columns
-
-
-def _json_reader(config: UserData) -> LabelledJsonReader:
-    texts, targets = (tuple(map(str, columns)) for columns in _columns(config))
+def _json_reader(config: LabelledData) -> LabelledJsonReader:
+    texts, targets = (tuple(map(str, columns)) for columns in config.columns)
     return LabelledJsonReader(text_keys=texts, label_keys=targets, label_names=config.label_names, strict=config.strict)
 
 
