@@ -231,7 +231,7 @@ def suite(
     jobs = jobs or default_jobs(len(plan))
     if dry_run:
         console.print(plan_table(plan, jobs))
-        typer.echo("".join(f"{line}\n" for line in problem_lines(plan)), nl=False)
+        typer.echo("".join(f"{printable(line)}\n" for line in problem_lines(plan)), nl=False)
         return
     failures = run_suite(plan, jobs, include_package or (), terminal_progress())
     console.print(summary_table(results_of(plan)))
@@ -324,7 +324,8 @@ def perplexity(
     from elmo_xlstm.lm.scoring import score_files
     from elmo_xlstm.plain_json import to_json
 
-    scores = {path: score.as_dict() for path, score in score_files(model, files, every=every).items()}
+    found = score_files(model, files, every=every)
+    scores = {path: {**score.as_dict(), "comparable": score.comparable} for path, score in found.items()}
     typer.echo(to_json(scores, indent=2))
 
 
@@ -494,10 +495,9 @@ def _names(options: list[str] | None) -> list[str]:
 
 
 def _include(modules: list[str] | None) -> None:
-    """Register all tasks, and what the modules register, which may lie in the working directory."""
+    """Register all tasks, and what the modules register."""
     from tasks.registry import register_tasks
 
-    sys.path.insert(0, str(Path.cwd()))
     register_tasks(modules or ())
 
 
@@ -533,6 +533,7 @@ def main() -> None:
     global _run_began
     _run_began = False
     set_up_logging()
+    os.environ["PYTHONSAFEPATH"] = "1"  # for processes that Python starts by itself: the working directory is no module
     try:
         _refuse_broken_text(sys.argv[1:])
         with terminable():

@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.bundled import measure_bundled
+from benchmarks.busy import measure_busy
 from benchmarks.cost import assumed_speed, costs, exchanges, measured_speed, told_exchanges
 from benchmarks.cost import told as told_costs
 from benchmarks.crf import measure_crf
@@ -139,6 +140,7 @@ _add("training-length", measure_training_lengths, "Optimizer steps by length of 
 _add("memory-length", measure_memory_lengths, "Peak memory of a step by length of the windows.")
 _add("length", measure_lengths, "Encoding by length of the input; in bf16 on a GPU.")
 _add("preparation", measure_preparation, "Corpus preparation by one process and by one a core.")
+_add("busy", measure_busy, "An optimizer step beside a process that takes a core: threads that sleep, or spin.")
 _add("crf", measure_crf, "The CRF against pytorch-crf.")
 
 

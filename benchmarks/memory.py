@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from dataclasses import replace
 
 import torch
 
 from benchmarks.contenders import CONTENDERS, OUR_TRAINING, PACKAGE, PACKAGE_TUNED, Contenders
-from benchmarks.process import benchmark_environment, highest_resident, resident
+from benchmarks.process import highest_resident, in_own_process, resident
 from benchmarks.results import Measurement, Result, make_result
 from benchmarks.session import Session
 from benchmarks.shapes import CHOSEN, Shape, by_length, fitting_contenders
 from benchmarks.sizes import SIZES
 from elmo_xlstm.allocator import keep_freed_memory
-from elmo_xlstm.errors import UserError
 
 STEPS = 2  # the first one also allocates the optimizer's state
 
 
 def measure_memory(session: Session) -> Result:
-    """Peak of each contender above what its process held after imports and model building."""
+    """Peak of each contender above what its process held after imports and model building.
+
+    Raises:
+        UserError: a process failed, for example because memory ran out.
+    """
     return _measure(session, "memory", CONTENDERS, [({}, session.size)])
 
 
@@ -38,35 +40,16 @@ def _measure(session: Session, command: str, contenders: tuple[str, ...], shapes
         names, missing = fitting_contenders(shaped, contenders, case)
         notes += missing
         for name in names:
-            found = [in_own_process(shaped, name) for _ in range(session.repeats)]
+            arguments = [size.name, size.batch, size.length, name, str(session.device), session.threads]
+            found = [in_own_process(__name__, arguments, f"memory of {name!r}") for _ in range(session.repeats)]
             values = [peak - built for peak, built in found]
             work = {"tokens": float(size.batch * size.length)}
             measurements.append(Measurement(contender=name, case=case, work=work, values=values, unit="bytes"))
     return make_result(session, command, PACKAGE, measurements, notes)
 
 
-def in_own_process(session: Session, contender: str) -> tuple[float, float]:
-    """Bytes that a fresh process holds at most, and after building the model.
-
-    Raises:
-        UserError: the process failed, for example because memory ran out.
-    """
-    size = session.size
-    arguments = json.dumps([size.name, size.batch, size.length, contender, str(session.device), session.threads])
-    command = [sys.executable, "-m", "benchmarks.memory", arguments]
-    done = subprocess.run(command, capture_output=True, text=True, env=benchmark_environment())
-    if done.returncode:
-        last = done.stderr.strip().splitlines()[-1:] or ["no message"]
-        raise UserError(
-            f"memory of {contender!r}: its process ended with status {done.returncode} ({last[0]}); "
-            "status -9 means that memory ran out: choose a smaller --size, or contenders with --only"
-        )
-    peak, built = json.loads(done.stdout.splitlines()[-1])
-    return peak, built
-
-
 def in_this_process(session: Session, contender: str) -> tuple[float, float]:
-    """As :func:`in_own_process`, in this one."""
+    """Bytes that this process holds at most, and after building the model."""
     if contender in (*OUR_TRAINING, PACKAGE_TUNED) and session.device.type == "cpu":
         keep_freed_memory()  # as our pretraining does
     [built] = Contenders(session).build((contender,))

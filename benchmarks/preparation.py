@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import random
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks.process import benchmark_environment
+from benchmarks.process import in_own_process
 from benchmarks.results import Measurement, Result, make_result
 from benchmarks.sentences import SAMPLE, make_tokenizer
 from benchmarks.session import Session
-from elmo_xlstm.errors import UserError
 
 LINES = 8  # of a document
 PEAK_MEMORY = "peak MiB of a process"
+PROCESS = "benchmarks.preparation_process"
 ONE_CORE = "1 process on 1 core"
 
 
@@ -60,7 +57,9 @@ def measure_preparation(session: Session) -> Result:
             found: dict[str, list[tuple[float, float]]] = {contender: [] for contender in contenders}
             for _ in range(session.repeats):
                 for contender, (workers, environment) in contenders.items():
-                    found[contender].append(_in_own_process(text, tokenizer, workers, environment))
+                    arguments = [str(text), str(tokenizer), workers]
+                    what = f"preparing {text.name} with workers={workers}"
+                    found[contender].append(in_own_process(PROCESS, arguments, what, environment))
             measurements += [
                 Measurement(
                     contender=contender,
@@ -72,14 +71,3 @@ def measure_preparation(session: Session) -> Result:
                 for contender, runs in found.items()
             ]
     return make_result(session, "preparation", ONE_CORE, measurements)
-
-
-def _in_own_process(text: Path, tokenizer: Path, workers: int, environment: dict[str, str]) -> tuple[float, float]:
-    arguments = json.dumps([str(text), str(tokenizer), workers])
-    command = [sys.executable, "-m", "benchmarks.preparation_process", arguments]
-    done = subprocess.run(command, capture_output=True, text=True, env={**benchmark_environment(), **environment})
-    if done.returncode:
-        last = done.stderr.strip().splitlines()[-1:] or ["no message"]
-        raise UserError(f"preparing {text.name} with workers={workers} failed: {last[0]}")
-    seconds, peak = json.loads(done.stdout.splitlines()[-1])
-    return seconds, peak

@@ -2,16 +2,49 @@
 
 from __future__ import annotations
 
+import json
 import os
 import resource
+import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
+
+from elmo_xlstm.errors import UserError
 
 
 def benchmark_environment() -> dict[str, str]:
     """For a process that imports this checkout."""
     root = str(Path(__file__).parents[1])
     return {**os.environ, "PYTHONPATH": os.pathsep.join([root, os.environ.get("PYTHONPATH", "")])}
+
+
+def in_own_process(
+    module: str, arguments: list[object], what: str, environment: Mapping[str, str] | None = None
+) -> Any:
+    """What a module prints as JSON in its last line, run in a fresh process with ``arguments`` as JSON.
+
+    Args:
+        module: is run with ``python -m``.
+        arguments: of it.
+        what: it measures, for messages.
+        environment: variables that differ from this process's.
+
+    Raises:
+        UserError: the process failed, for example because memory ran out.
+    """
+    command = [sys.executable, "-m", module, json.dumps(arguments)]
+    done = subprocess.run(
+        command, capture_output=True, text=True, env={**benchmark_environment(), **(environment or {})}
+    )
+    if done.returncode:
+        last = done.stderr.strip().splitlines()[-1:] or ["no message"]
+        raise UserError(
+            f"{what}: its process ended with status {done.returncode} ({last[0]}); "
+            "status -9 means that memory ran out: choose a smaller --size, or contenders with --only"
+        )
+    return json.loads(done.stdout.splitlines()[-1])
 
 
 def resident() -> float:

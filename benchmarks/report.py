@@ -34,6 +34,7 @@ commit says that the tree was not that commit's alone.
 | `length` | encoding by length of the input |
 | `crf` | the CRF against pytorch-crf |
 | `preparation` | cleaning and tokenising text by one process and by one a core, and its memory by size of the text |
+| `busy` | the optimizer step beside a busy process, with threads that sleep while they wait, and that spin |
 | `store` | the feature store against embedding afresh; epochs of fine-tuning |
 | `cost` | what tokens cost at the measured speed: the tables of [scaling.md](scaling.md), nothing is stored |
 | `soak` | memory and open files over long work; nothing is stored |
@@ -100,6 +101,9 @@ METHOD = """\
   processes counts. A single process has the threads of the tokenizers library, one a core, which cut the text while
   Python cleans it on one; *on 1 core* it has one thread. Worker processes start from 32 MB of text on. Memory is the
   highest resident memory of the process that held most.
+- **Waiting threads** sleep (`elmo_xlstm/threads.py`). By default those of OpenMP spin, as they did in tables older than
+  that of `busy`: beside other work, this takes the core that another thread needs. `busy` times the second step of a
+  fresh process for each value, with one process beside it that computes without a pause, and without.
 - **Inputs** are random pieces, as unevenly frequent as words; weights are random. bf16 is measured only where the
   processor multiplies bf16 in hardware, as autocast over fp32 weights.
 """
@@ -318,6 +322,7 @@ TITLES = {
     "crf": "CRF",
     "store": "Feature store",
     "preparation": "Corpus preparation",
+    "busy": "Beside other work",
     "gpu": "Training on an accelerator",
 }
 FINDINGS: dict[str, Callable[[Result], list[str]]] = {

@@ -1,12 +1,15 @@
 """Bidirectional mLSTM language models, the ELMo way: pretraining, word vectors, task heads.
 
-Public names are imported on first use, because torch and transformers take seconds.
+Public names are imported on first use, because torch and transformers take seconds. Imported before torch, the package
+sets how torch's threads wait for each other and how many they are (``elmo_xlstm.threads``).
 """
 
 from __future__ import annotations
 
 import importlib
 from typing import TYPE_CHECKING, Any
+
+from elmo_xlstm.threads import share_the_machine
 
 if TYPE_CHECKING:
     from elmo_xlstm.config import Registry, Settings
@@ -46,6 +49,8 @@ __all__ = [
     "Trainer",
     "UserError",
 ]
+
+share_the_machine()
 
 
 def __getattr__(name: str) -> Any:

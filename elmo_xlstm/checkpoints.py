@@ -22,6 +22,7 @@ from elmo_xlstm.atomic import PARTIAL, replace_directory, restore_directory
 from elmo_xlstm.checksums import CHECKSUMS_FILE, find_damage, written_files
 from elmo_xlstm.disk import writing
 from elmo_xlstm.errors import UserError
+from elmo_xlstm.files import read_json
 
 logger = logging.getLogger(__name__)
 
@@ -123,7 +124,7 @@ def save_optimizer(optimizer: torch.optim.Optimizer, directory: Path, state: Map
 
 def load_optimizer(optimizer: torch.optim.Optimizer, directory: Path) -> None:
     """Read what :func:`save_optimizer` wrote into an optimizer over the same parameters, sharded or not."""
-    plain = json.loads((directory / "optimizer.json").read_text())
+    plain = read_json(directory / "optimizer.json")
     state: dict[int, dict[str, Any]] = {int(parameter): entries for parameter, entries in plain["state"].items()}
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     for key, value in load_file(directory / "optimizer.safetensors").items():

@@ -16,6 +16,7 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from elmo_xlstm.atomic import write_text_atomically
+from elmo_xlstm.files import check_file, read_json, reading
 
 CHECKSUMS_FILE = "checksums.json"
 SEAL = "sha256"
@@ -41,6 +42,8 @@ def _files(directory: Path) -> list[Path]:
     found = []
     for path in sorted(directory.iterdir()):
         if path.is_dir():
+            if path.is_symlink():
+                continue  # it may lead here again
             listed = path / CHECKSUMS_FILE
             found += [listed] if listed.is_file() else _files(path)
         elif path.name != CHECKSUMS_FILE:
@@ -66,25 +69,37 @@ def find_damage(directory: Path) -> list[str]:
 
     A directory without a list, written before lists were, has its JSON and safetensors files opened instead, which
     finds those that were cut.
+
+    Raises:
+        UnreadableError: a file cannot be read just now, so that nobody knows.
     """
     listed = directory / CHECKSUMS_FILE
     if not listed.is_file():
-        return [line for path in _files(directory) if (line := _unreadable(path))]
+        with reading(directory):
+            paths = _files(directory)
+        return [line for path in paths if (line := _unreadable(path))]
     try:
-        files: dict[str, dict[str, Any]] = json.loads(listed.read_text(encoding="utf-8"))["files"]
-        lines = [line for name, entry in files.items() if (line := _difference(directory / name, entry))]
+        files: dict[str, dict[str, Any]] = read_json(listed)["files"]
+        differences = {directory / name: _difference(directory, name, entry) for name, entry in files.items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         return [f"{listed}: damaged ({type(error).__name__}: {error})"]
-    for name in files:
-        inner = directory / name
-        if inner.name == CHECKSUMS_FILE and inner.is_file():
-            lines += find_damage(inner.parent)
+    lines = [line for line in differences.values() if line]
+    for path, line in differences.items():
+        if path.name == CHECKSUMS_FILE and not line:  # no list can hold its own checksum: this ends
+            lines += find_damage(path.parent)
     return lines
 
 
-def _difference(path: Path, entry: Mapping[str, Any]) -> str:
-    if not path.is_file():
+def _difference(directory: Path, name: str, entry: Mapping[str, Any]) -> str:
+    path = directory / name
+    if path.parent.resolve() != directory.resolve() / Path(name).parent:
+        return f"{path}: is not in the directory itself"
+    try:
+        check_file(path, within=directory)
+    except OSError:
         return f"{path}: is missing"
+    except ValueError as error:
+        return f"{path}: {error}"
     size = path.stat().st_size
     if size != entry["bytes"]:
         return f"{path}: has {size} bytes instead of {entry['bytes']}"
@@ -94,9 +109,10 @@ def _difference(path: Path, entry: Mapping[str, Any]) -> str:
 def _unreadable(path: Path) -> str:
     try:
         if path.suffix == ".json":
-            json.loads(path.read_text(encoding="utf-8"))
+            read_json(path)
         elif path.suffix == ".safetensors":
-            with safetensors.safe_open(path, framework="pt"):
+            check_file(path)
+            with reading(path), safetensors.safe_open(path, framework="pt"):
                 pass
     except (OSError, ValueError, SafetensorError) as error:
         return f"{path}: cannot be read ({error})"
@@ -105,7 +121,7 @@ def _unreadable(path: Path) -> str:
 
 def _hash(path: Path) -> str:
     digest = hashlib.sha256()
-    with open(path, "rb") as file:
+    with reading(path), open(path, "rb") as file:
         while chunk := file.read(_CHUNK):
             digest.update(chunk)
     return digest.hexdigest()
@@ -125,7 +141,8 @@ def open_sealed(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         SafetensorError: it is cut or no safetensors file.
         ValueError: its content is not what was written.
     """
-    with safetensors.safe_open(path, framework="pt") as file:
+    check_file(path)
+    with reading(path), safetensors.safe_open(path, framework="pt") as file:
         metadata = dict(file.metadata() or {})
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
     expected = metadata.pop(SEAL, None)

@@ -17,6 +17,7 @@ from elmo_xlstm.checksums import CHECKSUMS_FILE, written_files
 from elmo_xlstm.config import Settings, validate
 from elmo_xlstm.disk import writing
 from elmo_xlstm.errors import UserError
+from elmo_xlstm.files import read_json
 
 logger = logging.getLogger(__name__)
 
@@ -97,7 +98,7 @@ def read_config(directory: Path) -> dict[str, Any]:
     """
     stored = directory / CONFIG_FILE
     try:
-        values = json.loads(stored.read_text(encoding="utf-8"))
+        values = read_json(stored)
         if not isinstance(values, dict):
             raise ValueError("no JSON object")
     except (OSError, ValueError, RecursionError) as error:

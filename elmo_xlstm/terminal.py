@@ -8,6 +8,7 @@ import os
 from rich.console import Console
 from rich.logging import RichHandler
 
+from elmo_xlstm.crash_report import printable
 from elmo_xlstm.progress import Progress, make_progress
 
 console = Console()
@@ -23,14 +24,22 @@ if not console.is_terminal and "COLUMNS" not in os.environ:
     console.width = LOG_WIDTH
 
 
+class PrintableFormatter(logging.Formatter):
+    """Spells out control characters, which come from data."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """See :func:`~elmo_xlstm.crash_report.printable`."""
+        return printable(super().format(record))
+
+
 def set_up_logging() -> None:
     """Log to standard error: beside the bars on a terminal, with the time elsewhere."""
     if messages.is_terminal:
         handler: logging.Handler = RichHandler(console=messages, show_path=False, show_level=False)
-        handler.setFormatter(logging.Formatter("%(message)s"))
+        handler.setFormatter(PrintableFormatter("%(message)s"))
     else:
         handler = logging.StreamHandler()
-        handler.setFormatter(logging.Formatter("%(asctime)s  %(message)s", "%H:%M:%S"))
+        handler.setFormatter(PrintableFormatter("%(asctime)s  %(message)s", "%H:%M:%S"))
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
     for name in LOGGERS:
         logging.getLogger(name).setLevel(logging.INFO)

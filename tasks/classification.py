@@ -17,18 +17,17 @@ from elmo_xlstm.evaluation.classification import (
     label_weighted_f1,
     score_labels,
 )
-from elmo_xlstm.evaluation.results import Confusion, TypeScore
+from elmo_xlstm.evaluation.results import MOST_CONFUSED, Confusion, TypeScore
 from elmo_xlstm.heads import LabelCollator, LabelledBatch, LabelledExample, Sentence
 from tasks.data import LabelledText, classification_datasets
+from tasks.data.examples import Texts
 from tasks.data.readers.new_text import read_texts
+from tasks.data.words import ALL, Whole, split_words
 from tasks.heads import label_heads
 from tasks.model import TaskModel
 from tasks.predictor import Prediction
 from tasks.registry import tasks
 from tasks.task import Comparison, Labels, Task
-
-MOST_CONFUSED = 50
-"""A table of confusions between more labels than this can be neither kept nor read."""
 
 
 class LabelModel(TaskModel):
@@ -77,10 +76,20 @@ class LabelTask(Task[LabelledText]):
         """The score that chooses the epoch and stands in the leaderboard: F1 as the mean over labels, unweighted or
         weighted by how often each occurs; F1 over all decisions, which is accuracy; or the share of examples of which
         all aspects are right."""
+        keep_whole: tuple[Whole, ...] | None = None
+        """What is one word, though it holds punctuation, when texts are split: url, email, mention (@name), hashtag,
+        amount (Rp50.000), emoticon. By default all of them; of the benchmark's texts none, as when its published
+        results were made."""
 
     def __init__(self, config: Config, embedder: ElmoEmbedder | None) -> None:
         super().__init__(config, embedder)
         self.main_metric = config.main_metric
+        of_benchmark = config.dataset.type == "indonlu"  # type: ignore[attr-defined]
+        self._keep_whole = (() if of_benchmark else ALL) if config.keep_whole is None else config.keep_whole
+
+    def texts(self, example: LabelledText) -> Texts:
+        """The words of each text."""
+        return tuple(tuple(split_words(text, self._keep_whole)) for text in example.texts)
 
     def metrics(self, gold: Sequence[Labels], predicted: Sequence[Labels]) -> dict[str, float]:
         """Macro F1 and others, over all labels of all examples together."""
@@ -100,7 +109,6 @@ class LabelTask(Task[LabelledText]):
         if self.main_metric in further:
             metrics[self.main_metric] = further[self.main_metric]
         intervals = {name: bootstrap_interval(statistics, metric) for name, metric in metrics.items()}
-        confusion = Confusion(labels=list(counts.labels), counts=counts.confusion().tolist())
         return Comparison(
             metrics=scores.metrics(),
             intervals={name: (interval.low, interval.high) for name, interval in intervals.items()},
@@ -110,7 +118,9 @@ class LabelTask(Task[LabelledText]):
             },
             kind="labels",
             statistics=statistics,
-            confusion=confusion if len(counts.labels) <= MOST_CONFUSED else None,
+            confusion=Confusion(labels=list(counts.labels), counts=counts.confusion().tolist())
+            if len(counts.labels) <= MOST_CONFUSED
+            else None,
         )
 
     def read_gold(self, path: Path) -> Sequence[LabelledText]:

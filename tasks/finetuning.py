@@ -199,6 +199,7 @@ def run_finetuning(
         seconds=time.monotonic() - clock,
         hardware=hardware(str(default_device())),
         checkpoint=embedder.fingerprint if embedder is not None else None,
+        fix_unicode=embedder.tokenizer.fix_unicode if embedder is not None else None,
         command=command,
     )
     write_atomically(directory / RESULT_FILE, _json(result.model_dump(mode="json")))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -17,6 +17,8 @@ from elmo_xlstm.device import default_device
 from elmo_xlstm.embedding import ElmoEmbedder, FeatureStore
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.evaluation.results import MixWeights
+from elmo_xlstm.files import check_file
+from elmo_xlstm.finite import require_finite
 from elmo_xlstm.heads import Sentence, Vocabularies, Vocabulary
 from elmo_xlstm.progress import NullProgress, Progress
 from elmo_xlstm.training import History
@@ -46,7 +48,11 @@ class TaskModel(Predictor):
         embedder: needed if the head mixes its layers; a copy of one that is to be fine-tuned becomes part of the head.
         vocabularies: of word vectors and character CNN, if the head has them.
         lower_case: lower-case words before anything reads them.
-        initialise: read files of pretrained word vectors; not wanted when weights are loaded next.
+        weights: that are loaded next, so that files of pretrained word vectors are not read; a head of other sizes is
+            refused before it takes memory.
+
+    Raises:
+        ValueError: the weights are not those of the head.
     """
 
     progress_label: ClassVar[str] = "predict"
@@ -59,19 +65,33 @@ class TaskModel(Predictor):
         embedder: ElmoEmbedder | None,
         vocabularies: Vocabularies,
         lower_case: bool,
-        initialise: bool = True,
+        weights: Mapping[str, torch.Tensor] | None = None,
     ) -> None:
         layers = (embedder.num_layers, embedder.dim) if embedder is not None else None
         self.space = space
         self.embedder = embedder
         self.vocabularies = vocabularies
         self.lower_case = lower_case
-        head: Any = self.build_head(config, layers, initialise)
+        if weights is not None:
+            self._compare_shapes(config, layers, weights)
+        head: Any = self.build_head(config, layers, initialise=weights is None)
         self.tuned = embedder.trainable_layers() if embedder is not None else None
         if self.tuned is not None:
             head.features.compute_layers(self.tuned)
         self.head: Any = head.to(default_device())
         self.collate = self.build_collator()
+
+    def _compare_shapes(self, config: Any, layers: tuple[int, int] | None, weights: Mapping[str, torch.Tensor]) -> None:
+        """Refuse weights of another head, or a head of any size that a stranger's settings ask for."""
+        try:
+            with torch.device("meta"):  # takes no memory
+                expected = self.build_head(config, layers, initialise=False).state_dict()
+        except RuntimeError as error:  # torch cannot count so far
+            raise ValueError(f"its settings give no sizes ({error})") from None
+        for name, tensor in expected.items():
+            found = tuple(weights[name].shape) if name in weights else "missing"
+            if found != tuple(tensor.shape):
+                raise ValueError(f"{name} is {found}, its settings give {tuple(tensor.shape)}")
 
     @abstractmethod
     def build_head(self, config: Any, layers: tuple[int, int] | None, initialise: bool) -> torch.nn.Module:
@@ -260,18 +280,23 @@ class TaskModel(Predictor):
         """Read the files of :meth:`save`.
 
         Raises:
-            UserError: a file is missing or damaged, or the weights are another head's.
+            UserError: a file is missing or damaged, or the weights are another head's or not finite.
         """
         try:
             space = LabelSpace.load(directory)
+            check_file(directory / WEIGHTS_FILE)
             weights = load_file(directory / WEIGHTS_FILE)
         except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
             raise no_trained_head(directory, error) from None
+        require_finite(weights, directory / WEIGHTS_FILE)
         vocabularies = Vocabularies(
             Vocabulary.load(directory / WORDS_FILE) if config.words else None,
             Vocabulary.load(directory / CHARACTERS_FILE) if config.characters else None,
         )
-        model = cls(config, space, embedder, vocabularies, lower_case, initialise=False)
+        try:
+            model = cls(config, space, embedder, vocabularies, lower_case, weights)
+        except ValueError as error:
+            raise UserError(f"{directory}: no head as its {WEIGHTS_FILE} has it: {error}; restore the run") from None
         try:
             model.head.load_state_dict(weights)
         except RuntimeError as error:

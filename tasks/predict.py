@@ -102,7 +102,7 @@ def predict_file(task: Task[ExampleT], path: Path, progress: Progress | None = N
 def _examples(task: Task[ExampleT], path: Path) -> Iterator[tuple[ExampleT, int]]:
     """The examples of a file, each with the number of its words."""
     for example in task.read_input(path):
-        words = sum(map(len, example.parts))
+        words = sum(map(len, task.texts(example)))
         if words > LONGEST_TEXT:
             raise UserError(
                 f"{example.origin}: {words:,} words; at most {LONGEST_TEXT:,} can be read at once: break the text into "

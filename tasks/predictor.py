@@ -15,6 +15,7 @@ from elmo_xlstm.atomic import write_text_atomically
 from elmo_xlstm.embedding import ElmoEmbedder, FeatureStore
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.evaluation.results import MixWeights
+from elmo_xlstm.files import read_json
 from elmo_xlstm.progress import Progress
 from elmo_xlstm.training import History, Trainer
 from tasks.data.examples import Texts
@@ -46,7 +47,7 @@ class LabelSpace:
         Raises:
             OSError, ValueError, KeyError, TypeError: it is missing or damaged.
         """
-        values = json.loads((directory / LABELS_FILE).read_text(encoding="utf-8"))
+        values = read_json(directory / LABELS_FILE)
         return cls(tuple(values["labels"]), tuple(values["aspects"]))
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import sys
 import traceback
 from collections.abc import Sequence
+from pathlib import Path
 
 from elmo_xlstm.config import Registry
 from elmo_xlstm.errors import UserError
@@ -18,13 +20,16 @@ def register_tasks(modules: Sequence[str] = ()) -> None:
     """Import all kinds of task, with their data sets and heads, and the user's own modules.
 
     Args:
-        modules: names of further modules.
+        modules: names of further modules; for them alone the working directory is looked in, after all other places, so
+            that no file there is taken for a library's.
 
     Raises:
         UserError: one of them cannot be imported.
     """
     for name in MODULES:
         importlib.import_module(f"{__package__}.{name}")
+    if modules:
+        sys.path.append(str(Path.cwd()))
     for name in modules:
         try:
             importlib.import_module(name)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from collections.abc import Mapping
@@ -13,6 +12,7 @@ from elmo_xlstm.checkpoints import publish_directory
 from elmo_xlstm.checksums import CHECKSUMS_FILE, find_damage, write_checksums
 from elmo_xlstm.embedding import ElmoEmbedder, EmbedderSettings
 from elmo_xlstm.errors import UserError
+from elmo_xlstm.files import read_json
 from elmo_xlstm.lm.model_files import WEIGHTS_FILE as MODEL_WEIGHTS_FILE
 from elmo_xlstm.lm.model_files import find_model
 from elmo_xlstm.plain_json import to_json
@@ -46,7 +46,7 @@ def read_checksums(directory: Path) -> dict[str, str]:
     if not path.is_file():
         return {}
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = read_json(path)
     except ValueError:
         values = None
     if not isinstance(values, dict) or not all(isinstance(checksum, str) for checksum in values.values()):

@@ -25,7 +25,7 @@ from elmo_xlstm.evaluation.outcomes import Kind
 from elmo_xlstm.evaluation.results import Confusion, MixWeights, Name, TypeScore
 from elmo_xlstm.progress import Progress
 from elmo_xlstm.training import History, Trainer
-from tasks.data.examples import Example, ExampleT, Splits
+from tasks.data.examples import Example, ExampleT, Splits, Texts
 from tasks.predictor import FitContext, LabelSpace, Prediction, Predictor
 
 logger = logging.getLogger(__name__)
@@ -142,6 +142,10 @@ class Task(ABC, Generic[ExampleT]):
         """Labels as a JSON value, for the file of test predictions."""
         return list(labels)
 
+    def texts(self, example: ExampleT) -> Texts:
+        """The words that the model reads of an example."""
+        return example.parts
+
     @property
     def data(self) -> Splits[ExampleT]:
         """The three splits, read on first use."""
@@ -182,7 +186,7 @@ class Task(ABC, Generic[ExampleT]):
         """
         self._train = self._fraction(self.split("train"))
         self._targets = self.targets(self._train)
-        texts = [example.parts for example in self._train]
+        texts = [self.texts(example) for example in self._train]
         self.model = self.predictor_class.for_training(
             self.config.head, self.space, texts, self.embedder, self.config.lower_case
         )
@@ -214,9 +218,9 @@ class Task(ABC, Generic[ExampleT]):
             return self.metrics(gold, [prediction.labels for prediction in predictions])
 
         history = model.fit(
-            [example.parts for example in self._train],
+            [self.texts(example) for example in self._train],
             self._targets,
-            [example.parts for example in valid],
+            [self.texts(example) for example in valid],
             FitContext(
                 evaluate,
                 self.targets(valid),
@@ -258,7 +262,7 @@ class Task(ABC, Generic[ExampleT]):
         self, examples: Sequence[ExampleT], store: FeatureStore | None = None, progress: Progress | None = None
     ) -> list[Prediction]:
         """A prediction of the model for each example."""
-        texts = [example.parts for example in examples]
+        texts = [self.texts(example) for example in examples]
         return self.built().predict_texts(texts, self.config.batch_size, store, progress)
 
     def write_predictions(self, path: Path, examples: Sequence[ExampleT], scores: Scores) -> None:
@@ -321,7 +325,7 @@ class Task(ABC, Generic[ExampleT]):
         if count == len(examples):
             return examples
         keys = [
-            (hashlib.sha256(json.dumps([e.parts, labels_of(e)]).encode(errors="surrogatepass")).digest(), index)
+            (hashlib.sha256(json.dumps([self.texts(e), labels_of(e)]).encode(errors="surrogatepass")).digest(), index)
             for index, e in enumerate(examples)
         ]
         return [examples[index] for index in sorted(index for _, index in sorted(keys)[:count])]

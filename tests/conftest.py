@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import resource
 import string
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
@@ -34,6 +37,22 @@ def random_model(tokenizer: Tokenizer, seed: int) -> BiXLSTM:
         for parameter in model.parameters():
             parameter.data.add_(torch.randn_like(parameter), alpha=0.3)
     return model
+
+
+@pytest.fixture
+def no_more_files() -> Callable[[], AbstractContextManager[None]]:
+    """A context in which the process has as many files open as it may."""
+
+    @contextmanager
+    def exhausted() -> Iterator[None]:
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+    return exhausted
 
 
 @pytest.fixture

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -10,6 +12,7 @@ from hypothesis import strategies as st
 from safetensors import SafetensorError
 
 from elmo_xlstm.checksums import CHECKSUMS_FILE, find_damage, open_sealed, seal, write_checksums
+from elmo_xlstm.files import UnreadableError
 
 
 @pytest.fixture
@@ -58,6 +61,42 @@ def test_without_a_list_what_was_cut_is_found(tmp_path: Path) -> None:
         str(tmp_path / "a.json"),
         str(tmp_path / "b.safetensors"),
     ]
+
+
+def test_lists_that_lead_in_a_circle_or_out_end(tmp_path: Path) -> None:
+    """However deep and wide: a list that lists itself, links to its own directory, files elsewhere."""
+    (tmp_path / "secret").write_text("x")
+    directory = tmp_path / "run"
+    directory.mkdir()
+    names = [f"again{number}" for number in range(20)]
+    for name in names:
+        (directory / name).symlink_to(directory)
+    assert find_damage(directory) == []
+    lists = ["checksums.json", *(f"{name}/checksums.json" for name in names)]
+    others = ["../secret", str(tmp_path / "secret"), "again0/../../secret"]
+    entries = {name: {"bytes": 1, "sha256": "0"} for name in (*lists, *others)}
+    (directory / CHECKSUMS_FILE).write_text(json.dumps({"format": 1, "files": entries}))
+    found = find_damage(directory)
+    assert len(found) == len(entries)
+    assert sum("is not in the directory itself" in line or "leads out" in line for line in found) == len(entries) - 1
+
+
+@pytest.mark.parametrize("name", ["state.json", "model/weights", "checksums.json"])
+def test_what_is_no_plain_file_is_damage(directory: Path, name: str) -> None:
+    (directory / name).unlink()
+    (directory / name).symlink_to("/dev/zero")
+    found = find_damage(directory)
+    assert found == ([] if name == CHECKSUMS_FILE else [f"{directory / name}: is no regular file"])
+
+
+def test_what_cannot_be_read_just_now_is_not_damaged(directory: Path, no_more_files: Callable[[], Any]) -> None:
+    (directory / "f.safetensors").write_bytes(SEALED)
+    for look in (lambda: find_damage(directory), lambda: open_sealed(directory / "f.safetensors")):
+        with no_more_files(), pytest.raises(UnreadableError, match="too many open files"):
+            look()
+    (directory / CHECKSUMS_FILE).unlink()
+    with no_more_files(), pytest.raises(UnreadableError, match="too many open files"):
+        find_damage(directory)
 
 
 TENSORS = {"a": torch.arange(6.0).view(2, 3), "b": torch.tensor(True), "c": torch.zeros(0, 4), "d": torch.tensor([7])}

@@ -227,6 +227,7 @@ class TestTheWholeWay:
         assert list(scores) == [str(path) for path in texts]
         assert scores[str(texts[0])] == scores[str(texts[1])]
         assert scores[str(texts[0])]["forward_perplexity"] > 1
+        assert scores[str(texts[0])]["comparable"] is (scores[str(texts[0])]["unknown_characters"] <= 0.01)
         assert "missing.txt" in fail("perplexity", "pretrained", "missing.txt")
 
     def test_recipes(self, workspace, tmp_path) -> None:

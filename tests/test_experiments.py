@@ -183,22 +183,18 @@ def test_recipes_change_what_they_are_named_for_and_nothing_else(name: str) -> N
     assert training.max_steps % training.validate_every == training.validate_every % training.log_every == 0
 
 
-def test_recipes_read_a_sample_of_the_released_text_and_vocabularies_of_it() -> None:
-    release = load(ROOT / "experiments/release/pretrain_small.jsonnet").corpus
+def test_recipes_read_one_text_and_vocabularies_of_it() -> None:
     series = load(RECIPES / "all.jsonnet")
     made = {}
     for name in series.tokenizers:
         tokenizer = load(RECIPES / f"{name}.jsonnet")
         made[tokenizer.output] = tokenizer.wordpiece.lower_case
-        assert tokenizer.cleaning == release.cleaning
+        cleaning = tokenizer.cleaning
     for name in series.names():
         recipe = load(RECIPES / f"{name}.jsonnet")
         assert made[recipe.tokenizer.name] == recipe.tokenizer.lower_case
-        assert recipe.corpus.cleaning == release.cleaning
+        assert recipe.corpus.cleaning == cleaning
         assert (recipe.corpus.sources == tokenizer.sources) == (not name.startswith("mix_"))
-    for sampled, whole in zip(tokenizer.sources, release.sources, strict=True):
-        assert differences(whole.model_dump(), sampled.model_dump()) == {"share"}
-        assert sampled.share == pytest.approx(0.15 * whole.share)
     for name, many in {"mix_plain": 18, "mix_target": 12, "mix_everyday": 18}.items():
         assert len(load(RECIPES / f"{name}.jsonnet").corpus.sources) == many
 

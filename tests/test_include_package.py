@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from elmo_xlstm.evaluation.results import load_results
 
 ROOT = Path(__file__).parents[1]
@@ -65,3 +67,58 @@ def test_own_data_set(tmp_path) -> None:
     assert "run: run\n" in done.stdout and '"support": 1' in done.stdout
     (result,) = load_results(tmp_path / "runs" / "results")
     assert result.config["task"]["dataset"] == {"type": "made_up", "place": "Bogor"}
+
+
+LIBRARIES = ("pandas", "seqeval", "tasks", "elmo_xlstm", "torch", "numpy", "json", "own_data")
+
+
+@pytest.fixture
+def hostile_directory(tmp_path: Path) -> Path:
+    """Modules that have the names of libraries, and end the process that imports them."""
+    for name in LIBRARIES:
+        (tmp_path / f"{name}.py").write_text("import os\nos.write(2, b'RAN')\nos._exit(99)\n")
+    return tmp_path
+
+
+def start(command: list[str], directory: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    variables = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")} | environment
+    reads, writes = os.pipe()  # a run of a suite ends when this does
+    try:
+        return subprocess.run(
+            command, cwd=directory, env=variables, stdin=reads, capture_output=True, text=True, timeout=300
+        )
+    finally:
+        os.close(reads)
+        os.close(writes)
+
+
+def test_modules_of_the_working_directory_do_not_run(hostile_directory: Path) -> None:
+    done = start([sys.executable, str(ROOT / "cli.py"), "schema", "finetune"], hostile_directory)
+    assert done.returncode == 0 and "RAN" not in done.stderr, done.stderr
+    (hostile_directory / "own_data.py").write_text("import pandas, seqeval, json\n")  # still the libraries
+    options = ["--include-package", "own_data"]
+    done = start([sys.executable, str(ROOT / "cli.py"), "schema", "finetune", *options], hostile_directory)
+    assert done.returncode == 0 and "RAN" not in done.stderr, done.stderr
+
+
+@pytest.mark.parametrize("safe_path", ["", "1"])
+def test_nor_in_the_processes_of_a_suite(hostile_directory: Path, safe_path: str) -> None:
+    from tasks.suite.running import PACKAGE_ROOT, START
+
+    command = [sys.executable, "-c", START, str(PACKAGE_ROOT), "no run", "python cli.py suite"]
+    done = start(command, hostile_directory, PYTHONSAFEPATH=safe_path)
+    assert done.returncode == 1 and "no run" in done.stdout and "RAN" not in done.stderr, done.stderr
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="Python has no such setting")
+def test_nor_in_processes_that_python_starts_itself(monkeypatch: pytest.MonkeyPatch, hostile_directory: Path) -> None:
+    import cli
+
+    monkeypatch.setenv("PYTHONSAFEPATH", "")
+    monkeypatch.setattr(sys, "argv", ["cli.py", "schema", "nothing"])
+    monkeypatch.setattr(cli, "set_up_logging", lambda: None)
+    with pytest.raises(SystemExit):
+        cli.main()
+    safe = os.environ["PYTHONSAFEPATH"]
+    assert start([sys.executable, "-c", "import json"], hostile_directory).returncode == 99
+    assert start([sys.executable, "-c", "import json"], hostile_directory, PYTHONSAFEPATH=safe).returncode == 0

@@ -5,12 +5,23 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from elmo_xlstm import interruption
 from elmo_xlstm.interruption import Interrupted, finishing_step, stop_requested, terminable
+
+
+@pytest.fixture(autouse=True)
+def _handled_as_in_a_terminal() -> Iterator[None]:
+    """Whoever started the tests may have had signals ignored: a shell does so with Ctrl-C for what ends in ``&``."""
+    usual = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
+    before = {number: signal.signal(number, handler) for number, handler in usual.items()}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -108,4 +108,4 @@ def test_nothing_is_shown_by_default(capsys: pytest.CaptureFixture[str], caplog:
 
 def test_bars_on_a_terminal_and_lines_elsewhere() -> None:
     assert isinstance(make_progress(Console(file=io.StringIO(), force_terminal=True)), TerminalProgress)
-    assert isinstance(make_progress(Console(file=io.StringIO())), LogProgress)
+    assert isinstance(make_progress(Console(file=io.StringIO(), force_terminal=False)), LogProgress)

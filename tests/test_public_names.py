@@ -24,6 +24,7 @@ FOR_ALL = {
     "device",
     "disk",
     "errors",
+    "finite",
     "interruption",
     "output_file",
     "pretrained",
@@ -32,6 +33,7 @@ FOR_ALL = {
     "progress",
     "run_directory",
     "terminal",
+    "threads",
 }
 
 

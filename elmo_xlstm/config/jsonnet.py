@@ -8,15 +8,18 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 from elmo_xlstm.config import jsonnet_process
 from elmo_xlstm.config.errors import ConfigError
 from elmo_xlstm.config.plain_values import parse_values
+from elmo_xlstm.crash_report import printable
 
 LIMITS = {
     "SIGXCPU": f"takes more than {jsonnet_process.CPU_SECONDS} seconds; check for a function that never ends",
     "SIGKILL": f"takes more than {jsonnet_process.CPU_SECONDS} seconds, or the system is short of memory",
+    "SIGXFSZ": f"says more than {jsonnet_process.LARGEST >> 20} MiB by std.trace; take that out",
     "SIGABRT": "takes too much memory; check for values that grow without end",
     "SIGSEGV": "is nested too deeply, or an expression in it is too long, for the evaluator; write it shorter",
 }
@@ -69,19 +72,23 @@ class _ProcessEndedError(Exception):
 
 def _ask(**request: Any) -> dict[str, str]:
     """What the evaluator answers."""
-    done = subprocess.run(
-        [sys.executable, jsonnet_process.__file__],
-        input=json.dumps(request).encode(),
-        capture_output=True,
-        check=False,
-    )
+    with TemporaryFile() as said_file:  # the limits of the process hold for a file, not for a pipe
+        done = subprocess.run(
+            [sys.executable, jsonnet_process.__file__],
+            input=json.dumps(request).encode(),
+            stdout=subprocess.PIPE,
+            stderr=said_file,
+            check=False,
+        )
+        said_file.seek(0)
+        said = said_file.read().decode(errors="replace")
     try:
         answer: dict[str, str] = json.loads(done.stdout)
     except ValueError:
         name = signal.Signals(-done.returncode).name if done.returncode < 0 else f"exit status {done.returncode}"
-        if "MemoryError" in (said := done.stderr.decode(errors="replace")) or "bad_alloc" in said:
+        if "MemoryError" in said or "bad_alloc" in said:
             name = "SIGABRT"
         reason = (said.strip().splitlines() or ["no reason given"])[-1]
         raise _ProcessEndedError(LIMITS.get(name, f"the evaluator ended with {name} ({reason})")) from None
-    sys.stderr.write(done.stderr.decode(errors="replace"))  # std.trace
+    sys.stderr.write(printable(said))  # std.trace
     return answer

@@ -7,6 +7,7 @@ run as a script and imports nothing of the package, so that it starts in a few h
 from __future__ import annotations
 
 import json
+import signal
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import Any
 CPU_SECONDS = 20
 MEMORY_BYTES = 2**31
 LARGEST = 2**24
-"""Bytes of an imported file, and characters of the values that come out."""
+"""Bytes of an imported file and of what ``std.trace`` says, and characters of the values that come out."""
 
 
 def answer(path: str, roots: Sequence[str], variables: Mapping[str, str]) -> dict[str, str]:
@@ -82,7 +83,9 @@ def main() -> None:
     else:
         resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS + 1))
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (LARGEST, LARGEST))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        signal.signal(signal.SIGXFSZ, signal.SIG_DFL)  # Python ignores it, and would go on without writing
     request: dict[str, Any] = json.loads(sys.stdin.buffer.read())
     sys.stdout.buffer.write(json.dumps(answer(**request)).encode())
 

@@ -40,8 +40,8 @@ NO_TEXT = re.compile("[\0\ud800-\udfff]")
 NOT_WHOLE = "holds a text with a NUL or half a character (a lone surrogate), which no file name can; write it as UTF-8"
 
 
-def find_problem(values: Any) -> str | None:
-    """What no setting can take: too many levels, too large a whole number, a text that cannot be written."""
+def find_problem(values: Any, texts: bool = True) -> str | None:
+    """What no setting can take: too many levels, too large a whole number, a text that no file can hold."""
     level = [values]
     for _ in range(DEEPEST + 1):
         if not level:
@@ -55,7 +55,7 @@ def find_problem(values: Any) -> str | None:
                 below.extend(value)
             elif isinstance(value, int) and abs(value) > LARGEST:
                 return TOO_LARGE
-            elif isinstance(value, str) and NO_TEXT.search(value):
+            elif texts and isinstance(value, str) and NO_TEXT.search(value):
                 return NOT_WHOLE
         level = below
     return TOO_DEEP

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +13,7 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
-from elmo_xlstm.device import default_device
+from elmo_xlstm.device import usable_device
 from elmo_xlstm.embedding.frozen_model import FrozenModel
 from elmo_xlstm.embedding.parallel import map_on_cores
 from elmo_xlstm.embedding.pieces import PieceBatch, sentence_pieces
@@ -52,6 +53,7 @@ class ElmoEmbedder(nn.Module):
         dim: width of a layer, both directions.
 
     Raises:
+        ValueError: there is no such pooling or precision.
         UserError: tokenizer and model do not belong together.
     """
 
@@ -59,6 +61,7 @@ class ElmoEmbedder(nn.Module):
         self, model: BiXLSTM, tokenizer: Tokenizer, pooling: Pooling = "boundary", precision: Precision = "fp32"
     ) -> None:
         super().__init__()
+        _check_options(pooling, precision)
         if tokenizer.vocab_size != model.config.vocab_size:
             raise UserError(
                 f"tokenizer and model do not belong together: {tokenizer.vocab_size} pieces, "
@@ -96,8 +99,12 @@ class ElmoEmbedder(nn.Module):
                 that were learnt: the baseline that shows what pretraining gives.
 
         Raises:
-            UserError: there is no such model, its files are damaged, or the device has no such precision.
+            ValueError: there is no such pooling or precision.
+            UserError: there is no such model, its files are damaged, or there is no such device, or none with such a
+                precision.
         """
+        _check_options(pooling, precision)
+        device = usable_device(device)
         directory = find_model(name_or_path)
         try:
             if random_seed is None:
@@ -108,11 +115,11 @@ class ElmoEmbedder(nn.Module):
                     model = BiXLSTM(read_architecture(directory, BiXLSTM))
         except (OSError, SafetensorError) as error:
             raise UserError(f"{directory}: the model cannot be read ({error}); restore its files") from None
-        embedder = cls(model, Tokenizer.load(directory), pooling, precision).to(device or default_device())
+        embedder = cls(model, Tokenizer.load(directory), pooling, precision).to(device)
         embedder._check_device()
         return embedder
 
-    def save(self, directory: Path) -> None:
+    def save(self, directory: str | Path) -> None:
         """Write model and tokenizer as one model directory."""
         save_model(self.model, self.tokenizer, directory)
 
@@ -122,7 +129,10 @@ class ElmoEmbedder(nn.Module):
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 (hex) of weights, architecture, tokenizer, pooling and precision: equal ones give equal vectors."""
+        """SHA-256 (hex) of all that vectors depend on: equal ones give equal vectors.
+
+        That is weights, architecture, tokenizer, how words are cleaned, pooling and precision.
+        """
         digest = hashlib.sha256()
         for name, tensor in sorted(self.model.state_dict().items()):
             digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
@@ -130,6 +140,8 @@ class ElmoEmbedder(nn.Module):
         config = self.model.config
         digest.update(f"{config.num_heads} {config.qkv_proj_blocksize}".encode())
         digest.update(f"{self.tokenizer.fingerprint} {self.pooling}".encode())
+        if self.tokenizer.fix_unicode is not None:  # the fingerprints of models that do not clean words are older
+            digest.update(f" fix_unicode={self.tokenizer.fix_unicode}".encode())
         if self.precision != "fp32":  # whose fingerprints are older than other precisions
             digest.update(f" {self.precision}".encode())
         return digest.hexdigest()
@@ -150,11 +162,12 @@ class ElmoEmbedder(nn.Module):
 
         Returns:
             For each sentence (words, layers, dim).
+
+        Raises:
+            TypeError: a text stands where words are expected, or something else than a text for a word.
         """
-        found: list[npt.NDArray[np.float32] | None] = [None] * len(sentences)
-        for index, layers in self.stream(sentences):
-            found[index] = layers
-        return [layers for layers in found if layers is not None]
+        found = dict(self.stream(sentences))
+        return [found[index] for index in range(len(found))]
 
     @torch.inference_mode()
     def stream(self, sentences: Sequence[Sequence[str]]) -> Iterator[tuple[int, npt.NDArray[np.float32]]]:
@@ -165,6 +178,9 @@ class ElmoEmbedder(nn.Module):
 
         Yields:
             The index of a sentence and its (words, layers, dim).
+
+        Raises:
+            TypeError: see :meth:`forward`.
         """
         pieces = sentence_pieces(sentences, self.tokenizer)
         on_cpu = self.model.device.type == "cpu"
@@ -210,6 +226,12 @@ class ElmoEmbedder(nn.Module):
                 f"embedder precision int8 is for CPUs, but the model is on {self.model.device}; choose bf16 or fp32 "
                 "there, or the device cpu"
             )
+
+
+def _check_options(pooling: str, precision: str) -> None:
+    for name, value, known in (("pooling", pooling, Pooling), ("precision", precision, Precision)):
+        if value not in get_args(known):
+            raise ValueError(f"{name} is one of {', '.join(get_args(known))}, not {value!r}")
 
 
 def token_budget_batches(lengths: Sequence[int], budget: int) -> list[list[int]]:

@@ -97,6 +97,7 @@ def export_model(
     _refuse_target(target, force)
     record = read_record(run, step)
     model, tokenizer = BiXLSTM.from_pretrained(record.model), Tokenizer.load(record.model)
+    tokenizer.fix_unicode = record.recipe["corpus"]["cleaning"]["fix_unicode"]  # runs did not always write it down
     weights = encoder_weights(model)
     stored = {key: part for name, tensor in weights.items() for key, part in _stored(name, tensor, storage).items()}
     with publish_directory(target) as directory:

@@ -19,8 +19,10 @@ import numpy.typing as npt
 
 from elmo_xlstm.disk import writing
 from elmo_xlstm.embedding.embedder import ElmoEmbedder
+from elmo_xlstm.files import LARGEST_LIST, read_json, reading
 from elmo_xlstm.interruption import Interrupted, finishing_step, stop_requested
 from elmo_xlstm.progress import NullProgress, Progress
+from elmo_xlstm.text.tokenizer import check_sentences
 
 try:
     import fcntl
@@ -61,10 +63,10 @@ class FeatureStore:
         embedder: what fills it.
     """
 
-    def __init__(self, directory: Path, embedder: ElmoEmbedder) -> None:
+    def __init__(self, directory: str | Path, embedder: ElmoEmbedder) -> None:
         self._embedder = embedder
         self._shape = (embedder.num_layers, embedder.dim)
-        self._directory = directory / embedder.fingerprint[:32]
+        self._directory = Path(directory) / embedder.fingerprint[:32]
         with writing(self._directory):
             self._directory.mkdir(parents=True, exist_ok=True)
         self._places: dict[str, _Place] = {}
@@ -83,9 +85,12 @@ class FeatureStore:
             For each sentence (words, layers, dim), a view into a memory map.
 
         Raises:
+            TypeError: a sentence is no list of words.
             DiskError: the disk is full; what was stored before is all there.
+            UnreadableError: a segment cannot be read just now; it stays.
             Interrupted: SIGTERM or Ctrl-C; what was computed so far was stored first.
         """
+        check_sentences(sentences)  # the letters of a text may be stored as words
         keys = [sentence_key(sentence) for sentence in sentences]
         if any(key not in self._places for key in keys):
             self._find_segments()  # what other processes have embedded since
@@ -185,9 +190,10 @@ class FeatureStore:
     def _open(self, index: Path) -> None:
         data = index.with_suffix(".bin")
         try:
-            header = json.loads(index.read_text())
-            segment = self._map(data, header)
-        except (OSError, ValueError, KeyError, TypeError) as problem:
+            header = read_json(index, LARGEST_LIST)
+            with reading(data):
+                segment = self._map(data, header)
+        except (FileNotFoundError, ValueError, KeyError, TypeError) as problem:  # not what cannot be read just now
             logger.warning("feature store: %s is damaged (%s); its sentences are embedded again", data, problem)
             index.unlink(missing_ok=True)
             data.unlink(missing_ok=True)

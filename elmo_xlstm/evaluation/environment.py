@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import subprocess
-import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from elmo_xlstm.config import Settings
+from elmo_xlstm.threads import usable_cores
 
 PACKAGES = ("torch", "transformers", "tokenizers", "numpy", "seqeval", "scikit-learn")
 
@@ -70,7 +69,7 @@ def hardware(device: str) -> Hardware:
     import torch
 
     threads = torch.get_num_threads()
-    return Hardware(cpu=_cpu_name(), cores=_cores(), device=_device_name(device), threads=threads)
+    return Hardware(cpu=_cpu_name(), cores=usable_cores(), device=_device_name(device), threads=threads)
 
 
 def _device_name(device: str) -> str:
@@ -79,12 +78,6 @@ def _device_name(device: str) -> str:
     import torch
 
     return torch.cuda.get_device_name(torch.device(device)) if torch.cuda.is_available() else device
-
-
-def _cores() -> int:
-    if sys.platform == "linux":
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _cpu_name() -> str:

@@ -22,8 +22,10 @@ Kind = Literal["spans", "labels"]
 HEADER = struct.Struct("<BBII")
 """Version, bytes per count, examples, counts of an example; the compressed counts follow."""
 VERSION = 1
-LARGEST = 1 << 26
+LARGEST = 1 << 24
 """Bytes that the counts may take uncompressed. What claims more is refused before it is unpacked."""
+MOST_EXAMPLES = 1 << 18
+"""Resampling draws each of them a thousand times, which takes half a minute for so many."""
 WIDTHS = {1: "<u1", 2: "<u2", 4: "<u4"}
 
 
@@ -44,7 +46,7 @@ def encode_outcomes(kind: Kind, statistics: NDArray[Any]) -> Outcomes:
         statistics: (S, K) whole numbers from 0 up, a row for each of S examples.
 
     Raises:
-        ValueError: these are no such counts, or they take more than 64 MiB unpacked.
+        ValueError: these are no such counts, they take more than 16 MiB unpacked, or are of more than 262,144 examples.
     """
     counts = np.asarray(statistics)
     if counts.ndim != 2 or 0 in counts.shape:
@@ -54,12 +56,14 @@ def encode_outcomes(kind: Kind, statistics: NDArray[Any]) -> Outcomes:
     width = next(width for width in WIDTHS if counts.max() < 1 << (8 * width))
     if counts.size * width > LARGEST:
         raise ValueError(f"{counts.size} counts of {width} bytes are more than the {LARGEST} bytes that can be kept")
+    if len(counts) > MOST_EXAMPLES:
+        raise ValueError(f"{len(counts)} examples are more than the {MOST_EXAMPLES} whose counts can be kept")
     packed = zlib.compress(np.ascontiguousarray(counts, WIDTHS[width]).tobytes(), level=9)
     return Outcomes(kind=kind, data=base64.b64encode(HEADER.pack(VERSION, width, *counts.shape) + packed).decode())
 
 
 def decode_outcomes(outcomes: Outcomes) -> NDArray[np.int64]:
-    """Undo :func:`encode_outcomes`; never unpacks more than the header says, nor more than 64 MiB.
+    """Undo :func:`encode_outcomes`; never unpacks more than the header says, nor more than 16 MiB.
 
     Returns:
         (S, K) counts.
@@ -81,6 +85,8 @@ def decode_outcomes(outcomes: Outcomes) -> NDArray[np.int64]:
     size = width * examples * columns
     if size > LARGEST:
         raise ValueError(f"outcomes claim {size} bytes, more than the {LARGEST} that are unpacked")
+    if examples > MOST_EXAMPLES:
+        raise ValueError(f"outcomes claim {examples} examples, more than the {MOST_EXAMPLES} that are resampled")
     unpacking = zlib.decompressobj()
     try:
         counts = unpacking.decompress(data[HEADER.size :], size + 1)

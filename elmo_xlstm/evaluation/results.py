@@ -17,6 +17,7 @@ from elmo_xlstm.config import ConfigError, Settings, validate
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.evaluation.environment import Hardware
 from elmo_xlstm.evaluation.outcomes import Outcomes
+from elmo_xlstm.files import read_json
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$", max_length=100)]
 """A name that is also a file name on every system."""
@@ -27,6 +28,10 @@ Metric = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f-\x9f]+$", m
 DECIMALS = 6
 SHOWN = 20
 LONGEST = 2000
+MOST_BYTES = 2**24
+"""Of a result file; a benchmark's have some 20 kB."""
+MOST_CONFUSED = 50
+"""A table of confusions between more labels than this can be neither kept nor read."""
 CHECKSUM = "sha256"
 PLACES = frozenset({"output", "results", "embedder.store"})
 """Dotted settings of a run that say where things lie, which does not change what is measured."""
@@ -71,7 +76,7 @@ class MixWeights(Settings):
 class Confusion(Settings):
     """How often each label was given for each other one."""
 
-    labels: Annotated[list[str], Field(min_length=1)]
+    labels: Annotated[list[str], Field(min_length=1, max_length=MOST_CONFUSED)]
     counts: list[list[Count]]
     """Rows are gold labels, columns predicted ones, both in the order of ``labels``."""
 
@@ -126,15 +131,15 @@ class RunResult(Settings):
     """The leaderboard shows test only."""
     main_metric: Metric
     """Which of ``metrics`` is the task's main score."""
-    metrics: dict[Metric, Share]
+    metrics: Annotated[dict[Metric, Share], Field(max_length=1000)]
     intervals: dict[str, tuple[Share, Share]] = {}
     """95 % bootstrap intervals over sentences, by metric."""
     types: dict[str, TypeScore] = {}
-    mix: dict[str, MixWeights] = {}
+    mix: Annotated[dict[str, MixWeights], Field(max_length=100)] = {}
     """Learned layer weights, by the name of the mix; empty without a language model."""
     confusion: Confusion | None = None
     """Of labels; null where they are too many, or the task has none."""
-    curve: list[EpochScore] = []
+    curve: Annotated[list[EpochScore], Field(max_length=100_000)] = []
     """Training, epoch by epoch; empty if nothing was trained in epochs."""
     outcomes: Outcomes | None = None
     """Counts of each example, from which intervals over seeds and tests of significance are made."""
@@ -152,6 +157,9 @@ class RunResult(Settings):
     hardware: Hardware
     checkpoint: str | None
     """Fingerprint of the language model; null without one."""
+    fix_unicode: bool | None = None
+    """How the language model's words are cleaned, as the cleaning of its corpus has it; null if they are not, as those
+    of the bundled model."""
     command: str
 
     @model_validator(mode="after")
@@ -250,24 +258,21 @@ def _different(one: Any, other: Any, path: str = "") -> list[str]:
     return [] if one == other else [path]
 
 
-def read_result(path: Path) -> RunResult:
-    """Read a result file; one without a checksum is older and believed.
+def read_result(path: Path, within: Path | None = None) -> RunResult:
+    """Read a result file, in the tree ``within`` if given; one without a checksum is older and believed.
 
     Raises:
-        OSError: it cannot be read.
-        ValueError: it is no JSON, or not what was written.
+        OSError: it is not there.
+        UnreadableError: it cannot be read just now.
+        ValueError: it is no JSON or too large, lies elsewhere, or is not what was written.
         ConfigError: it is no result.
     """
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = read_json(path, MOST_BYTES, within)
     except UnicodeDecodeError:
         raise ValueError("not UTF-8") from None
     except json.JSONDecodeError as error:
         raise ValueError(f"no valid JSON ({error.msg} at line {error.lineno})") from None
-    except RecursionError:
-        raise ValueError("nested too deeply") from None
-    except ValueError:  # Python reads no whole number of more than 4,300 digits
-        raise ValueError("holds a number of thousands of digits") from None
     expected = values.pop(CHECKSUM, None) if isinstance(values, dict) else None
     result = validate(RunResult, values, origin=str(path))
     if expected is not None and _checksum(values) != expected:
@@ -276,7 +281,7 @@ def read_result(path: Path) -> RunResult:
 
 
 def _load(path: Path, directory: Path) -> RunResult:
-    result = read_result(path)
+    result = read_result(path, directory)
     if result.path(directory) != path:
         raise ValueError(f"belongs at {result.path(directory)}")
     return result

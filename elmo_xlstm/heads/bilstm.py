@@ -48,7 +48,7 @@ class BiLSTM(nn.Module):
 
         hidden_size: int = Field(default=256, gt=0)
         """Width of each direction."""
-        num_layers: int = Field(default=1, gt=0)
+        num_layers: int = Field(default=1, gt=0, le=100)
         """Layers on top of each other."""
         input_dropout: float = Field(default=0.0, ge=0.0, lt=1.0)
         """Dropout before the first layer."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Literal
 
@@ -19,6 +20,8 @@ _FOLLOWERS = {
 _STARTS = {"bio": "OB", "bioes": "OBS"}
 _ENDS = {"bio": "OBI", "bioes": "OES"}
 _ALONE = {"bio": "OB", "bioes": "OS"}
+MOST_LABELS = 2_000
+"""Who may follow whom is kept for all pairs; the largest tag sets in use have some hundred."""
 
 
 class TagScheme:
@@ -43,7 +46,12 @@ class TagScheme:
     def __init__(self, labels: Sequence[str], name: SchemeName) -> None:
         if not labels:
             raise UserError("the label list is empty; declare every tag of the task")
-        repeated = sorted({label for label in labels if list(labels).count(label) > 1})
+        if len(labels) > MOST_LABELS:
+            raise UserError(
+                f"{len(labels):,} tags, more than the {MOST_LABELS:,} of which all pairs are kept; check which column "
+                "holds the tags"
+            )
+        repeated = sorted(label for label, count in Counter(labels).items() if count > 1)
         if repeated:
             raise UserError(f"the label list repeats {', '.join(repeated)}; each tag is declared once")
         self.labels = tuple(labels)
@@ -117,8 +125,9 @@ class TagScheme:
                 f"no label of {', '.join(self.labels)} may stand on a lone word in scheme '{self.name}'; "
                 f"declare one with prefix {' or '.join(_ALONE[self.name])}"
             )
+        known = set(parts)
         for prefix, kind in parts:
-            if prefix in "IE" and ("B", kind) not in parts:
+            if prefix in "IE" and ("B", kind) not in known:
                 span = f"-{kind}" if kind else ""
                 raise UserError(f"label '{prefix}{span}' can never be used: 'B{span}' is not declared")
 

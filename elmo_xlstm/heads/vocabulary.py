@@ -9,6 +9,7 @@ from pathlib import Path
 
 from elmo_xlstm.atomic import write_atomically
 from elmo_xlstm.errors import UserError
+from elmo_xlstm.files import LARGEST_LIST, read_file
 
 
 class Vocabulary:
@@ -86,14 +87,19 @@ class Vocabulary:
         Raises:
             UserError: the file is missing or is not a whole vocabulary.
         """
-        if not path.is_file():
-            raise UserError(f"{path}: no such vocabulary; it is written beside the weights when a head is trained")
-        lines = path.read_text(encoding="utf-8").splitlines()
+        try:
+            lines = read_file(path, LARGEST_LIST).decode().splitlines()
+        except FileNotFoundError:
+            raise UserError(
+                f"{path}: no such vocabulary; it is written beside the weights when a head is trained"
+            ) from None
+        except (OSError, ValueError) as error:
+            raise UserError(f"{path}: no vocabulary ({error}); restore the file") from None
         values = []
         for number, line in enumerate(lines, start=1):
             try:
                 values.append(json.loads(line))
-            except ValueError:
+            except (ValueError, RecursionError):
                 raise UserError(f"{path}:{number}: expected one JSON value a line; restore the file") from None
             if number > 1 and not isinstance(values[-1], str):
                 raise UserError(f"{path}:{number}: expected a token as a JSON string; restore the file")

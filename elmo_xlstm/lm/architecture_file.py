@@ -12,9 +12,9 @@ from pydantic import Field
 from safetensors import SafetensorError, safe_open
 from torch import nn
 
-from elmo_xlstm.config import ConfigError, Settings, validate
-from elmo_xlstm.config.plain_values import parse_values
+from elmo_xlstm.config import Settings, validate
 from elmo_xlstm.errors import UserError
+from elmo_xlstm.files import check_file, read_json
 from elmo_xlstm.lm.configuration import BiXLSTMConfig
 
 CONFIG_FILE = "config.json"
@@ -55,19 +55,18 @@ def read_architecture(directory: Path, build: Callable[[BiXLSTMConfig], nn.Modul
     """
     path, weights = directory / CONFIG_FILE, directory / WEIGHTS_FILE
     try:
-        values = parse_values(path.read_text(encoding="utf-8"), str(path))
+        values = read_json(path)
         if not isinstance(values, dict):
             raise ValueError("no JSON object")
-    except ConfigError:
-        raise
     except (OSError, ValueError) as error:
         raise UserError(f"{path}: no configuration of a model ({error}); restore it from its source") from None
     known = {name: value for name, value in values.items() if name in _Architecture.model_fields}
     sizes = validate(_Architecture, known, origin=str(path)).model_dump(exclude={"model_type"})
     try:
+        check_file(weights)
         with safe_open(weights, framework="pt") as file:
             there = sum(math.prod(file.get_slice(name).get_shape()) for name in file.keys())
-    except (OSError, SafetensorError) as error:
+    except (OSError, ValueError, SafetensorError) as error:
         raise UserError(f"{weights}: the weights cannot be read ({error}); restore the file") from None
     try:
         config = BiXLSTMConfig(**sizes)

@@ -53,6 +53,7 @@ class BiXLSTMConfig(PretrainedConfig):
         **kwargs: Any,
     ) -> None:
         kwargs.setdefault("tie_word_embeddings", False)  # our own `softmax` says what is tied
+        kwargs["pad_token_id"] = pad_token_id  # transformers 4.57 sets it to None where it is not among these
         self.vocab_size = vocab_size
         self.embedding_dim = embedding_dim
         self.num_blocks = num_blocks
@@ -68,7 +69,6 @@ class BiXLSTMConfig(PretrainedConfig):
                 raise ValueError("softmax_clusters are given, but softmax is 'none'")
             check_cutoffs(softmax_clusters, vocab_size)
         self.softmax_clusters = softmax_clusters
-        self.pad_token_id = pad_token_id
         super().__init__(**kwargs)
 
     @property

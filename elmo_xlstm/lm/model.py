@@ -19,6 +19,7 @@ from transformers.utils import ModelOutput
 from transformers.utils import logging as transformers_logging
 
 from elmo_xlstm.errors import UserError
+from elmo_xlstm.finite import require_finite
 from elmo_xlstm.lm.architecture_file import WEIGHTS_FILE, read_architecture
 from elmo_xlstm.lm.configuration import BiXLSTMConfig
 from elmo_xlstm.lm.initialization import initialize
@@ -115,9 +116,10 @@ class BiXLSTM(PreTrainedModel):
         Weights are converted to float32, in whatever precision they are stored; another: ``dtype=``.
 
         Raises:
-            UserError: config.json is no architecture, the weights are not its own, or a file is not what its checksum
-                says.
+            UserError: config.json is no architecture, the weights are not its own or not finite, or a file is not what
+                its checksum says.
         """
+        source = pretrained_model_name_or_path
         if isinstance(pretrained_model_name_or_path, str | PathLike):
             directory = Path(pretrained_model_name_or_path)
             verify_files(directory)
@@ -125,16 +127,14 @@ class BiXLSTM(PreTrainedModel):
                 kwargs["config"] = read_architecture(directory, cls)
                 weights = load_file(directory / WEIGHTS_FILE)
                 if any(name.endswith(SCALE) for name in weights):
-                    kwargs["state_dict"], pretrained_model_name_or_path = from_int8_rows(weights), None
+                    kwargs["state_dict"], source = from_int8_rows(weights), None
         if "torch_dtype" not in kwargs:
             kwargs.setdefault("dtype", torch.float32)
         wants_report = kwargs.pop("output_loading_info", False)
         kwargs["use_safetensors"] = True  # never a pickle, even where there is nothing else
         kwargs["ignore_mismatched_sizes"] = True  # to be reported below, with the keys, like every other difference
         with _without_progress_bars():
-            loaded: Any = super().from_pretrained(
-                pretrained_model_name_or_path, *args, output_loading_info=True, **kwargs
-            )
+            loaded: Any = super().from_pretrained(source, *args, output_loading_info=True, **kwargs)
         model, report = loaded
         for problem in ("missing_keys", "unexpected_keys", "mismatched_keys"):
             if report[problem]:
@@ -145,6 +145,7 @@ class BiXLSTM(PreTrainedModel):
                     + (f" and {len(keys) - 5} more" if keys[5:] else "")
                     + "; restore both files from the same source"
                 )
+        require_finite(model.state_dict(), pretrained_model_name_or_path)
         return loaded if wants_report else model
 
     def save_pretrained(self, *args: Any, **kwargs: Any) -> None:

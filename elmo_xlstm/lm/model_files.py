@@ -9,6 +9,7 @@ from torch import Tensor
 
 from elmo_xlstm.checksums import CHECKSUMS_FILE
 from elmo_xlstm.errors import UserError
+from elmo_xlstm.files import check_directory
 from elmo_xlstm.lm.model import BiXLSTM
 from elmo_xlstm.pretrained import BUNDLED, DEFAULT_MODEL, PROVENANCE_FILE, bundled_model
 from elmo_xlstm.text import Tokenizer
@@ -17,7 +18,9 @@ MODEL_DIRECTORY = "model"
 WEIGHTS_FILE = "model.safetensors"
 
 
-def save_model(model: BiXLSTM, tokenizer: Tokenizer, directory: Path, stored: dict[str, Tensor] | None = None) -> None:
+def save_model(
+    model: BiXLSTM, tokenizer: Tokenizer, directory: str | Path, stored: dict[str, Tensor] | None = None
+) -> None:
     """Write a model and its tokenizer into ``directory``; what another model there said of itself goes.
 
     Args:
@@ -26,7 +29,10 @@ def save_model(model: BiXLSTM, tokenizer: Tokenizer, directory: Path, stored: di
         directory: is there already.
         stored: the weights as they are to be stored, in place of the model's own.
     """
-    for name in (CHECKSUMS_FILE, PROVENANCE_FILE):
+    directory = Path(directory)
+    # Before version 0.8, safetensors writes into a file that is there: into weights that a model of this process may
+    # have mapped into its memory, or that have other names (links).
+    for name in (CHECKSUMS_FILE, PROVENANCE_FILE, WEIGHTS_FILE):
         (directory / name).unlink(missing_ok=True)
     model.save_pretrained(directory)
     if stored is not None:
@@ -44,13 +50,14 @@ def find_model(name_or_path: str | Path) -> Path:
             the Hugging Face hub.
 
     Raises:
-        UserError: there is no such model here, and the hub does not give it.
+        UserError: there is no such model here, and the hub does not give it; or it holds what no model is made of.
     """
     if str(name_or_path) in BUNDLED:
         return bundled_model(str(name_or_path))
     path = Path(name_or_path)
     for directory in (path, path / MODEL_DIRECTORY):
         if (directory / WEIGHTS_FILE).is_file():
+            check_directory(directory)
             return directory
     if not is_on_the_hub(name_or_path):
         raise UserError(

@@ -73,6 +73,7 @@ def _set_up(settings: PretrainSettings, directory: Path, progress: Progress | No
     processes = Processes()
     with processes.together():
         tokenizer = settings.tokenizer.build()
+        tokenizer.fix_unicode = settings.corpus.cleaning.fix_unicode  # the model will read words as it does its corpus
         settings.architecture(tokenizer)  # what does not suit the vocabulary is said before the corpus is prepared
     corpora = Path(settings.corpus_directory)
     place = processes.run_on_main(lambda: prepare_corpus(settings.corpus, tokenizer, corpora, progress).directory)

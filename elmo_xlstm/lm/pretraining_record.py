@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import math
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import Any
 from elmo_xlstm.checkpoints import CheckpointDirectory
 from elmo_xlstm.config import validate
 from elmo_xlstm.errors import UserError
+from elmo_xlstm.files import read_json
 from elmo_xlstm.lm.model_files import MODEL_DIRECTORY, WEIGHTS_FILE
 from elmo_xlstm.lm.pretraining_settings import PretrainSettings
 from elmo_xlstm.lm.training_log import METRICS_FILE, read_metrics
@@ -53,7 +53,7 @@ def read_record(run: Path, step: int | None = None) -> PretrainingRecord:
     """
     stored = run / CONFIG_FILE
     try:
-        values = json.loads(stored.read_text(encoding="utf-8"))
+        values = read_json(stored)
         is_run = "training" in values
     except (OSError, ValueError, TypeError):
         is_run = False
@@ -110,7 +110,10 @@ def _find_corpus(settings: PretrainSettings, tokenizer: Tokenizer) -> dict[str, 
     wanted = [(source.shown, source.share, source.repeat) for source in settings.corpus.sources]
     found = []
     for path in sorted(Path(settings.corpus_directory).glob(f"*/{MANIFEST_FILE}")):
-        manifest = json.loads(path.read_text(encoding="utf-8"))
+        try:
+            manifest = read_json(path)
+        except ValueError:
+            continue  # damaged, so that training would build another one
         sources = [(s.get("label"), s.get("share"), s.get("repeat")) for s in manifest["sources"]]
         cleaning = {**settings.corpus.cleaning.model_dump(), "exclude": manifest["cleaning"].get("exclude")}
         if (

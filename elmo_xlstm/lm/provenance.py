@@ -10,6 +10,7 @@ from typing import Any
 from elmo_xlstm.atomic import write_text_atomically
 from elmo_xlstm.checksums import CHECKSUMS_FILE, find_damage
 from elmo_xlstm.errors import UserError
+from elmo_xlstm.files import read_json
 from elmo_xlstm.pretrained import PROVENANCE_FILE
 
 FORMAT_VERSION = 1
@@ -29,7 +30,7 @@ def read_provenance(directory: Path) -> dict[str, Any] | None:
     """
     path = directory / PROVENANCE_FILE
     try:
-        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        content: dict[str, Any] = read_json(path)
         version = content["format_version"]
     except (FileNotFoundError, NotADirectoryError):
         return None

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -16,6 +18,9 @@ from elmo_xlstm.lm.validation import Validation, validate_model
 from elmo_xlstm.text import Cleaner, Tokenizer
 from elmo_xlstm.text.shards import TokenStream
 from elmo_xlstm.text.sources import LocalSource
+from elmo_xlstm.text.tokenizer import check_texts
+
+logger = logging.getLogger(__name__)
 
 BATCH_WINDOWS = 16
 
@@ -28,6 +33,10 @@ class _TextStream(TokenStream):
         self._tokens = np.concatenate([np.array(ids, dtype=np.int64) for ids in pieces])
         self.characters = sum(map(len, texts))
         self.documents = len(texts)
+        unknown = int((self._tokens == tokenizer.unk_id).sum())
+        self.unknown_pieces = unknown / max(1, len(self) - 2 * len(texts))
+        partly = (text for text, ids in zip(texts, pieces, strict=True) if unknown and tokenizer.unk_id in ids)
+        self.unknown_characters = sum(map(tokenizer.unknown_characters, partly)) / self.characters
 
     def __len__(self) -> int:
         return len(self._tokens)
@@ -71,7 +80,15 @@ def score_paths(
     scores = {}
     for path in paths:
         lines = LocalSource.Config(paths=[str(path)], documents="line").build()
-        scores[str(path)] = score_texts(network, tokenizer, islice(cleaner.clean_documents(lines), 0, None, every))
+        found = score_texts(network, tokenizer, islice(cleaner.clean_documents(lines), 0, None, every))
+        if not found.comparable:
+            logger.warning(
+                "%s: %.3g %% of its characters are unknown to the model's vocabulary and so not predicted; its scores "
+                "cannot be compared with those of other models or texts",
+                path,
+                100 * (found.unknown_characters or 0),
+            )
+        scores[str(path)] = found
     return scores
 
 
@@ -79,7 +96,7 @@ def score_texts(model: BiXLSTM, tokenizer: Tokenizer, texts: Iterable[str]) -> V
     """Perplexity and bits per character of a model on texts of one's own, measured as pretraining's validation is.
 
     The texts stand one after another in windows of the model's context length; bits per character are comparable
-    between models of different vocabularies and between kinds of text.
+    between models of different vocabularies and between kinds of text, as long as hardly any character is unknown.
 
     Args:
         model: where and in what precision it computes stays as it is.
@@ -87,10 +104,14 @@ def score_texts(model: BiXLSTM, tokenizer: Tokenizer, texts: Iterable[str]) -> V
         texts: cleaned running text, a document each; empty ones are left out.
 
     Raises:
+        TypeError: ``texts`` is one text.
         UserError: there is no text.
     """
+    check_texts(texts)
     found = [text for text in texts if text]
     if not found:
         raise UserError("no text to score: the files hold none")
     accelerator = Accelerator(cpu=model.device.type == "cpu")
-    return validate_model(model, _TextStream(found, tokenizer), BATCH_WINDOWS, None, accelerator)
+    stream = _TextStream(found, tokenizer)
+    scores = validate_model(model, stream, BATCH_WINDOWS, None, accelerator)
+    return replace(scores, unknown_pieces=stream.unknown_pieces, unknown_characters=stream.unknown_characters)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import math
 from dataclasses import asdict, dataclass
@@ -26,6 +25,7 @@ from elmo_xlstm.checkpoints import (
 )
 from elmo_xlstm.checksums import find_damage, write_checksums
 from elmo_xlstm.errors import UserError
+from elmo_xlstm.files import read_json
 from elmo_xlstm.lm.distributed import Processes
 from elmo_xlstm.lm.model import BiXLSTM
 from elmo_xlstm.lm.model_files import MODEL_DIRECTORY, save_model
@@ -221,7 +221,7 @@ class TrainingCheckpoints:
 
 
 def _state(directory: Path) -> dict[str, Any]:
-    state: dict[str, Any] = json.loads((directory / STATE_FILE).read_text())
+    state: dict[str, Any] = read_json(directory / STATE_FILE)
     return state
 
 

@@ -9,6 +9,8 @@ from typing import Any
 
 from elmo_xlstm.atomic import write_text_atomically
 from elmo_xlstm.disk import writing
+from elmo_xlstm.errors import UserError
+from elmo_xlstm.files import LARGEST_LIST, read_file
 from elmo_xlstm.plain_json import to_json
 
 logger = logging.getLogger(__name__)
@@ -45,7 +47,7 @@ class TrainingLog:
         """Remove what was written after a step, and a line that a killed process left unfinished."""
         if not self._writes or not self._path.exists():
             return
-        lines = [line for line in self._path.read_text().splitlines() if line.endswith("}")]
+        lines = [line for line in read_file(self._path, LARGEST_LIST).decode().splitlines() if line.endswith("}")]
         kept = [line for line in lines if json.loads(line)["step"] <= step]
         write_text_atomically(self._path, "".join(line + "\n" for line in kept))
 
@@ -53,10 +55,11 @@ class TrainingLog:
 def read_metrics(path: Path) -> list[dict[str, Any]]:
     """The lines of a run's metrics, in order; none without a file. What a killed process cut short is left out."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        return [json.loads(line) for line in read_file(path, LARGEST_LIST).decode().splitlines() if line.endswith("}")]
     except FileNotFoundError:
         return []
-    return [json.loads(line) for line in lines if line.endswith("}")]
+    except (OSError, ValueError, RecursionError) as error:
+        raise UserError(f"{path}: no metrics of a run ({error}); restore the file") from None
 
 
 def _shown(value: Any) -> str:

@@ -13,6 +13,9 @@ from elmo_xlstm.lm.windows import validation_windows
 from elmo_xlstm.products import fast_products
 from elmo_xlstm.text.shards import TokenStream
 
+MOST_UNKNOWN = 0.01
+"""Share of characters. As many that are not predicted can change bits per character by as much as vocabularies do."""
+
 
 @dataclass(frozen=True)
 class Validation:
@@ -25,6 +28,9 @@ class Validation:
         forward_bits_per_character: of the cleaned text, document boundaries' cost included; comparable across
             vocabularies.
         backward_bits_per_character: likewise.
+        unknown_pieces: share of the text's pieces that are unknown; None where it was not measured.
+        unknown_characters: share of its characters that these stand for. None of them is predicted: a line in a script
+            that the vocabulary lacks may be one piece, and look easy.
     """
 
     loss: float
@@ -32,10 +38,17 @@ class Validation:
     backward_perplexity: float
     forward_bits_per_character: float
     backward_bits_per_character: float
+    unknown_pieces: float | None = None
+    unknown_characters: float | None = None
+
+    @property
+    def comparable(self) -> bool:
+        """Whether so little of the text is unknown that other models and texts can be compared with."""
+        return (self.unknown_characters or 0) <= MOST_UNKNOWN
 
     def as_dict(self) -> dict[str, float]:
-        """Names and values."""
-        return asdict(self)
+        """Names and values of what was measured."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
 
 
 @torch.no_grad()  # not inference mode, whose tensors a sharded model may not keep

@@ -3,34 +3,20 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-import ftfy
-from ftfy.badness import is_bad
 from pydantic import Field, field_validator
 
 from elmo_xlstm.config import Settings
+from elmo_xlstm.text.characters import clean_characters
 from elmo_xlstm.text.document import Document
-from elmo_xlstm.text.marks import limit_marks
 from elmo_xlstm.text.markup import strip_markup
 from elmo_xlstm.text.overlap import Exclusion
 from elmo_xlstm.text.wikitext import strip_wikitext
-
-# Controls, soft hyphens, zero-width and direction marks, replacement and private characters, lone surrogates.
-_INVISIBLE = re.compile(
-    "[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f"
-    "\u202a-\u202e\u2060-\u206f\ud800-\udfff\ue000-\uf8ff\ufdd0-\ufdef\ufe00-\ufe0f\ufeff\ufff0-\uffff"
-    "\U000e0000-\U000e0fff\U000f0000-\U0010ffff]"
-)
-_LIGATURES_OR_WIDE = re.compile("[\u0132\u0133\u0149\u01f1-\u01f3\u01c4-\u01cc\ufb00-\ufb06\uff01-\uffee\u3000]")
-# Mendable text always holds other characters: the first byte of a character in UTF-8 never reads as one of these.
-_HARMLESS = frozenset(map(chr, [*range(0x80), 0xA0, *range(0x2010, 0x2028), *range(0x2030, 0x205F)]))
-_FTFY = ftfy.TextFixerConfig(unescape_html=False, uncurl_quotes=False, remove_terminal_escapes=True, explain=False)
 
 
 class DropReason(Enum):
@@ -89,9 +75,9 @@ class CleaningReport:
 class Cleaner:
     """Turns raw text into one line of running text, casing kept.
 
-    Markup remains are stripped (:func:`elmo_xlstm.text.markup.strip_markup`), broken Unicode is
-    mended by ftfy and composed (NFC), boilerplate and excluded lines go as do control and zero-width
-    characters, and each run of white space, paragraph breaks included, becomes one space.
+    Characters are made those of every text that a model reads (:func:`elmo_xlstm.text.characters.clean_characters`),
+    markup remains are stripped (:func:`elmo_xlstm.text.markup.strip_markup`), boilerplate and excluded lines go, and
+    each run of white space, paragraph breaks included, becomes one space.
     """
 
     class Config(Settings):
@@ -102,7 +88,8 @@ class Cleaner:
         strip_markup: bool = True
         """Strip HTML tags and entities and wiki templates, tables, links, emphasis and headings."""
         fix_unicode: bool = True
-        """Mend text that was decoded with a wrong encoding, and compose characters (NFC)."""
+        """Mend text that was decoded with a wrong encoding, and compose characters (NFC). Models trained on the text
+        read words in the same way."""
         remove: list[str] = []
         """Regular expressions whose matches become spaces, one after another, before lines are joined: boilerplate.
         ``^`` and ``$`` are a line's begin and end; ``(?i)`` in front ignores case."""
@@ -136,8 +123,6 @@ class Cleaner:
             if report is not None:
                 report.excluded_lines += dropped_lines
         text = " ".join(text.split())
-        if self.config.fix_unicode and not unicodedata.is_normalized("NFC", text):
-            text = unicodedata.normalize("NFC", text)
         if text and len(text) >= self.config.min_characters:
             return text
         if dropped_lines:
@@ -146,12 +131,9 @@ class Cleaner:
 
     def clean_lines(self, text: str) -> str:
         """The text with its lines, before any is excluded and they are joined."""
-        text = limit_marks(text.replace("\r\n", "\n").replace("\r", "\n"))
-        if self.config.fix_unicode and not text.isascii():
-            text = _fix_unicode(text)
-        if self.config.strip_markup:
-            text = strip_markup(text)
-        text = _INVISIBLE.sub("", text)  # entities spell them, too
+        text = clean_characters(text.replace("\r\n", "\n").replace("\r", "\n"), self.config.fix_unicode)
+        if self.config.strip_markup and (stripped := strip_markup(text)) != text:
+            text = clean_characters(stripped, self.config.fix_unicode)  # entities spell characters, too
         for pattern in self._remove:
             text = pattern.sub(" ", text)
         return text
@@ -173,15 +155,3 @@ class Cleaner:
             else:
                 report.kept += 1
                 yield cleaned
-
-
-def _fix_unicode(text: str) -> str:
-    """Mend the lines that look broken: ftfy is too slow for all of them."""
-    if _HARMLESS.issuperset(text):
-        return text
-    if not is_bad(text) and not _LIGATURES_OR_WIDE.search(text):
-        return text
-    return "\n".join(
-        ftfy.fix_text(line, _FTFY) if is_bad(line) or _LIGATURES_OR_WIDE.search(line) else line
-        for line in text.split("\n")
-    )

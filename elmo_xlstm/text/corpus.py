@@ -19,6 +19,7 @@ from pydantic import Field
 from elmo_xlstm.config import Settings
 from elmo_xlstm.disk import writing
 from elmo_xlstm.errors import UserError
+from elmo_xlstm.files import read_json, reading
 from elmo_xlstm.progress import NullProgress, Progress
 from elmo_xlstm.text.cleaning import Cleaner
 from elmo_xlstm.text.corpus_building import (
@@ -222,7 +223,7 @@ def _publish(temporary: Path, target: Path) -> None:
 
 def _read_manifest(path: Path) -> dict[str, Any]:
     try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
+        manifest = read_json(path)
         version = manifest["format_version"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CorruptCorpusError(f"{path}: cannot be read as a corpus manifest ({error})") from None
@@ -234,10 +235,11 @@ def _read_manifest(path: Path) -> dict[str, Any]:
 
 
 def _check_file(path: Path, entry: dict[str, Any], verify: bool) -> None:
-    if not path.is_file():
-        raise CorruptCorpusError(f"{path}: is missing from the corpus")
-    size = path.stat().st_size
-    if size != entry["bytes"]:
-        raise CorruptCorpusError(f"{path}: has {size} bytes, expected {entry['bytes']}")
-    if verify and hash_file(path) != entry["sha256"]:
-        raise CorruptCorpusError(f"{path}: its content is not what was written (SHA-256 differs)")
+    with reading(path):
+        if not path.is_file():
+            raise CorruptCorpusError(f"{path}: is missing from the corpus")
+        size = path.stat().st_size
+        if size != entry["bytes"]:
+            raise CorruptCorpusError(f"{path}: has {size} bytes, expected {entry['bytes']}")
+        if verify and hash_file(path) != entry["sha256"]:
+            raise CorruptCorpusError(f"{path}: its content is not what was written (SHA-256 differs)")

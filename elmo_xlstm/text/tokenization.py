@@ -23,6 +23,7 @@ from elmo_xlstm.text.near_duplicates import NearDuplicates
 from elmo_xlstm.text.shards import token_dtype
 from elmo_xlstm.text.sources.settings import SourceSettings
 from elmo_xlstm.text.tokenizer import Tokenizer
+from elmo_xlstm.threads import usable_cores
 
 BATCH_CHARACTERS = 2**18
 BATCH_DOCUMENTS = 2**10
@@ -116,7 +117,7 @@ def tokenize_documents(
     Raises:
         UserError: a source fails, or a worker process dies.
     """
-    workers = workers or _usable_cores()
+    workers = workers or usable_cores()
     batches = _batched(sources)
     first = list(itertools.islice(batches, IN_PROCESS_BATCHES + 1))
     batches = itertools.chain(first, batches)
@@ -145,12 +146,6 @@ def tokenize_documents(
         ) from None
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _usable_cores() -> int:
-    if hasattr(os, "sched_getaffinity"):  # not on macOS
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _batched(sources: Iterable[tuple[SourceSettings, Iterable[Document]]]) -> Iterator[_RawBatch]:

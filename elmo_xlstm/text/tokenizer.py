@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence, Sized
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,10 @@ import tokenizers
 from elmo_xlstm.atomic import write_atomically
 from elmo_xlstm.config import Settings
 from elmo_xlstm.errors import UserError
+from elmo_xlstm.files import read_json
+from elmo_xlstm.text.characters import clean_characters
 from elmo_xlstm.text.tokenizer_casing import set_lower_case
+from elmo_xlstm.text.tokenizer_components import check_components
 from elmo_xlstm.text.tokenizer_loading import read_definition
 
 logger = logging.getLogger(__name__)
@@ -56,6 +60,7 @@ class Tokenizer:
         definition: the content of a ``tokenizer.json``.
         lower_case: whether text is lower-cased before it is split.
         origin: what ``definition`` was read from, for messages.
+        fix_unicode: see the attribute.
 
     Attributes:
         vocab_size: number of ids, special tokens included.
@@ -64,7 +69,9 @@ class Tokenizer:
         bos_id: id of ``[CLS]``, the begin of a document.
         eos_id: id of ``[SEP]``, the end of a document.
         lower_case: whether text is lower-cased.
-        fingerprint: SHA-256 (hex) over the serialised tokenizer and ``lower_case``.
+        fix_unicode: how words are cleaned before they are split: as the texts of a corpus with that setting of its
+            cleaning, or, if None, not at all. Texts are clean already.
+        fingerprint: SHA-256 (hex) over the serialised tokenizer and ``lower_case``, which say what becomes of a text.
 
     Raises:
         UserError: a special token is missing from the vocabulary or ``definition`` is no tokenizer.
@@ -92,9 +99,18 @@ class Tokenizer:
                 Tokenizer.load(saved)  # compares it with its fingerprint
             return Tokenizer(read_definition(self.name, self.revision), self.lower_case, origin=self.name)
 
-    def __init__(self, definition: dict[str, Any], lower_case: bool, origin: str = "tokenizer") -> None:
+    def __init__(
+        self,
+        definition: dict[str, Any],
+        lower_case: bool,
+        origin: str = "tokenizer",
+        fix_unicode: bool | None = None,
+    ) -> None:
         try:
+            check_components(definition)
             definition, source_lower_cases = set_lower_case(definition, lower_case)
+        except ValueError as error:
+            raise UserError(f"{origin}: {error}; a text could take all time or memory, use another tokenizer") from None
         except (AttributeError, KeyError, TypeError, RecursionError):
             raise UserError(
                 f"{origin}: normalizer or pre_tokenizer is not as in a tokenizer.json; restore the file"
@@ -105,37 +121,66 @@ class Tokenizer:
             )
         definition["truncation"] = definition["padding"] = None
         self._serialised = json.dumps(definition, ensure_ascii=False, sort_keys=True)
-        try:
+        self._origin = origin
+        with self._mistakes(Exception):  # the library raises plain Exception
             self._backend = tokenizers.Tokenizer.from_str(self._serialised)
+            self._backend.post_processor = None  # it adds special tokens alone, of which nothing is wanted here
             self._backend.encode("\u2603 zz")  # an unknown piece that is not in the vocabulary shows only here
-        except Exception as error:  # the library raises plain Exception
-            raise UserError(
-                f"{origin}: cannot be read as a tokenizer.json: {str(error)[:500]}; restore the file"
-            ) from None
         # A document that spells out "[SEP]" must not end there.
         self._backend.encode_special_tokens = True
         vocabulary = self._backend.get_vocab(with_added_tokens=True)
         self.vocab_size: int = max(vocabulary.values(), default=-1) + 1
         self.pad_id, self.unk_id, self.bos_id, self.eos_id = _special_ids(vocabulary, origin)
         self.lower_case = lower_case
+        self.fix_unicode = fix_unicode
         self.fingerprint = hashlib.sha256(f"{self._serialised}\nlower_case={lower_case}".encode()).hexdigest()
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Travel to worker processes as text."""
-        return Tokenizer, (json.loads(self._serialised), self.lower_case)
+        return Tokenizer, (json.loads(self._serialised), self.lower_case, "tokenizer", self.fix_unicode)
 
     def encode_texts(self, texts: Sequence[str]) -> list[list[int]]:
-        """The piece ids of each text, without special tokens."""
-        return [encoding.ids for encoding in self._backend.encode_batch_fast(list(texts), add_special_tokens=False)]
+        """The piece ids of each text, without special tokens.
+
+        Raises:
+            TypeError: see :func:`check_texts`.
+            UserError: the tokenizer is damaged in a way that shows in these texts alone.
+        """
+        check_texts(texts)
+        with self._mistakes():
+            return [encoding.ids for encoding in self._backend.encode_batch_fast(list(texts), add_special_tokens=False)]
+
+    @contextmanager
+    def _mistakes(self, *kinds: type[Exception]) -> Iterator[None]:
+        """Say that the definition is damaged where the library raises these, or panics, which is no Exception."""
+        try:
+            yield
+        except BaseException as error:
+            if not isinstance(error, kinds) and type(error).__name__ != "PanicException":
+                raise
+            raise UserError(
+                f"{self._origin}: cannot be read as a tokenizer.json: {str(error)[:500]}; restore the file"
+            ) from None
+
+    def unknown_characters(self, text: str) -> int:
+        """How many characters of a text the unknown piece stands for."""
+        encoding = self._backend.encode(text, add_special_tokens=False)
+        found = zip(encoding.ids, encoding.offsets, strict=True)
+        return sum(stop - start for piece, (start, stop) in found if piece == self.unk_id)
 
     def encode_sentences(self, sentences: Sequence[Sequence[str]]) -> list[WordPieces]:
-        """Split each word of each sentence on its own, and a word that comes again only once.
+        """Clean and split each word of each sentence on its own, and a word that comes again only once.
 
         A word that leaves no piece (empty, or nothing but control characters) becomes the unknown
         piece, so that every word has a first and a last piece.
+
+        Raises:
+            TypeError: see :func:`check_sentences`.
         """
+        check_sentences(sentences)
         distinct = list(dict.fromkeys(word for sentence in sentences for word in sentence))
-        pieces = {word: ids or [self.unk_id] for word, ids in zip(distinct, self.encode_texts(distinct), strict=True)}
+        found_ids = self.encode_texts([self._clean(word) for word in distinct])
+        pieces = {word: ids or [self.unk_id] for word, ids in zip(distinct, found_ids, strict=True)}
         found = []
         for sentence in sentences:
             input_ids: list[int] = []
@@ -147,19 +192,24 @@ class Tokenizer:
             found.append(WordPieces(input_ids, first, last))
         return found
 
+    def _clean(self, word: str) -> str:
+        return word if self.fix_unicode is None else " ".join(clean_characters(word, self.fix_unicode).split())
+
     def encode_words(self, sentence: Sequence[str]) -> WordPieces:
         """The same for one sentence."""
         return self.encode_sentences([sentence])[0]
 
-    def save(self, directory: Path) -> None:
+    def save(self, directory: str | Path) -> None:
         """Write ``tokenizer.json`` and ``tokenizer_settings.json`` into ``directory`` (made if missing)."""
         directory = Path(directory)
-        settings = {"fingerprint": self.fingerprint, "lower_case": self.lower_case}
+        settings: dict[str, Any] = {"fingerprint": self.fingerprint, "lower_case": self.lower_case}
+        if self.fix_unicode is not None:  # older models lack it
+            settings["fix_unicode"] = self.fix_unicode
         write_atomically(directory / TOKENIZER_FILE, self._serialised.encode())
         write_atomically(directory / SETTINGS_FILE, (json.dumps(settings, indent=2) + "\n").encode())
 
     @staticmethod
-    def load(directory: Path) -> Tokenizer:
+    def load(directory: str | Path) -> Tokenizer:
         """Read what :meth:`save` wrote.
 
         Raises:
@@ -168,18 +218,53 @@ class Tokenizer:
         directory = Path(directory)
         settings_path = directory / SETTINGS_FILE
         try:
-            settings = json.loads(settings_path.read_text(encoding="utf-8"))
+            settings = read_json(settings_path)
             lower_case, fingerprint = bool(settings["lower_case"]), settings["fingerprint"]
+            fix_unicode = settings.get("fix_unicode")
+            if fix_unicode not in (None, True, False):
+                raise ValueError("fix_unicode is true, false or not there")
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise UserError(
                 f"{settings_path}: expected the settings of a saved tokenizer ({type(error).__name__}: {error}); "
                 "save the tokenizer again, or name its directory in a configuration with lower_case set"
             ) from None
         path = directory / TOKENIZER_FILE
-        tokenizer = Tokenizer(read_definition(str(path)), lower_case, origin=str(path))
+        tokenizer = Tokenizer(read_definition(str(path)), lower_case, str(path), fix_unicode)
         if tokenizer.fingerprint != fingerprint:
             raise UserError(f"{path}: has changed since it was saved with {SETTINGS_FILE}; restore it from its source")
         return tokenizer
+
+
+def check_texts(texts: Iterable[str]) -> None:
+    """Refuse one text in place of several, whose letters would be read as texts.
+
+    Raises:
+        TypeError: ``texts`` is a text.
+    """
+    if isinstance(texts, str):
+        raise TypeError(f"expected a list of texts, not the text {_shown(texts)}; put it into a list: [text]")
+
+
+def check_sentences(sentences: Sequence[Sequence[str]]) -> None:
+    """Refuse what is no list of sentences in words; a text would be read letter by letter.
+
+    Raises:
+        TypeError: a text stands where words are expected, or something else than a text for a word.
+    """
+    for sentence in sentences if isinstance(sentences, Sized) and not isinstance(sentences, str) else [sentences]:
+        if isinstance(sentence, str) or not isinstance(sentence, Sized):  # a generator can be read once only
+            raise TypeError(
+                f"expected sentences as lists of words, [['Presiden', 'tiba']], but found {_shown(sentence)} "
+                f"({type(sentence).__name__}); split a text into words first: [text.split()]"
+            )
+        for word in sentence:
+            if not isinstance(word, str):
+                raise TypeError(f"a word is a str, not {_shown(word)} ({type(word).__name__})")
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:60]}…"
 
 
 def _special_ids(vocabulary: dict[str, int], origin: str) -> list[int]:

@@ -22,9 +22,9 @@ def set_lower_case(definition: dict[str, Any], lower_case: bool) -> tuple[dict[s
     changed = copy.deepcopy(definition)
     normalizer, said = _without_lower_case(changed.get("normalizer"), lower_case)
     if lower_case and not _has_bert(normalizer):
-        normalizer = LOWERCASE if normalizer is None else _sequence([dict(LOWERCASE), *_steps(normalizer)])
+        normalizer = LOWERCASE if normalizer is None else _sequence([dict(LOWERCASE), *steps(normalizer)])
     changed["normalizer"] = normalizer
-    for step in _steps(changed.get("pre_tokenizer"), "pretokenizers"):
+    for step in steps(changed.get("pre_tokenizer"), "pretokenizers"):
         if step.get("type") == "ByteLevel":
             step["add_prefix_space"] = True
     return changed, said
@@ -36,7 +36,7 @@ def _without_lower_case(normalizer: Any, lower_case: bool) -> tuple[Any, bool | 
         return None, None
     said: bool | None = None
     kept = []
-    for step in _steps(normalizer):
+    for step in steps(normalizer):
         if step.get("type") == "Lowercase":
             said = True
             continue
@@ -47,12 +47,12 @@ def _without_lower_case(normalizer: Any, lower_case: bool) -> tuple[Any, bool | 
     return _sequence(kept), said
 
 
-def _steps(part: Any, key: str = "normalizers") -> list[dict[str, Any]]:
+def steps(part: Any, key: str = "normalizers") -> list[dict[str, Any]]:
     """The steps of a normaliser or pre-tokenizer, nested sequences laid flat."""
     if part is None:
         return []
     if part.get("type") == "Sequence":
-        return [step for inner in part[key] for step in _steps(inner, key)]
+        return [step for inner in part[key] for step in steps(inner, key)]
     return [part]
 
 
@@ -63,4 +63,4 @@ def _sequence(steps: list[dict[str, Any]]) -> dict[str, Any] | None:
 
 
 def _has_bert(normalizer: Any) -> bool:
-    return any(step.get("type") == "BertNormalizer" for step in _steps(normalizer))
+    return any(step.get("type") == "BertNormalizer" for step in steps(normalizer))

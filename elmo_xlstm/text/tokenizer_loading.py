@@ -10,6 +10,7 @@ import tokenizers
 from tokenizers import decoders, models, normalizers, pre_tokenizers
 
 from elmo_xlstm.errors import UserError
+from elmo_xlstm.files import check_directory, read_file
 
 
 def read_definition(name: str, revision: str | None = None) -> dict[str, Any]:
@@ -30,6 +31,7 @@ def read_definition(name: str, revision: str | None = None) -> dict[str, Any]:
         for file_name in ("tokenizer.json", "vocab.txt"):
             if (path / file_name).is_file():
                 return _read_file(path / file_name)
+        check_directory(path)
         return _read_with_transformers(str(path), revision)
     looks_local = name.startswith((".", "/", "~")) or name.endswith((".json", ".txt")) or name.count("/") > 1
     if looks_local:
@@ -42,9 +44,11 @@ def read_definition(name: str, revision: str | None = None) -> dict[str, Any]:
 
 def _read_file(path: Path) -> dict[str, Any]:
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        text = read_file(path, within=Path(path.absolute().anchor)).decode("utf-8-sig")  # the user may name a link
     except UnicodeDecodeError as error:
         raise UserError(f"{path}: is not UTF-8 (byte {error.start}); expected tokenizer.json or vocab.txt") from None
+    except ValueError as error:
+        raise UserError(f"{path}: {error}; expected tokenizer.json or vocab.txt") from None
     if path.suffix == ".json":
         try:
             definition = json.loads(text)

@@ -12,7 +12,7 @@ from tokenizers import models, trainers
 
 from elmo_xlstm.config import Settings
 from elmo_xlstm.errors import UserError
-from elmo_xlstm.text.tokenizer import Tokenizer
+from elmo_xlstm.text.tokenizer import Tokenizer, check_texts
 from elmo_xlstm.text.tokenizer_casing import set_lower_case
 from elmo_xlstm.text.tokenizer_loading import bert_tokenizer
 
@@ -45,8 +45,10 @@ def train_wordpiece(config: WordPieceConfig, texts: Iterable[str]) -> Tokenizer:
         texts: cleaned documents.
 
     Raises:
+        TypeError: ``texts`` is one text.
         UserError: the texts hold no word, or ``vocab_size`` has no room for their characters.
     """
+    check_texts(texts)
     splitter = _splitter(config.lower_case)
     words = _count_words(splitter, texts)
     if not words:

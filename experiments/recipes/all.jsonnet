@@ -1,5 +1,5 @@
 // All recipes, in the order in which they are run and listed; files are beside this one.
-//   python cli.py recipes experiments/recipes/all.jsonnet --allow-imports experiments/release --ext-var corpus=DIRECTORY --ext-var exclude=FILE
+//   python cli.py recipes experiments/recipes/all.jsonnet --ext-var corpus=DIRECTORY --ext-var exclude=FILE
 {
   tokenizers: ['tokenizer_16k', 'tokenizer_8k', 'tokenizer_32k', 'tokenizer_cased'],
   base: 'base',

@@ -1,6 +1,6 @@
 // What all recipes share: the base that each changes in one respect, and the text, of which a sample is enough here.
 //   { sources, tokenizer(name, vocab_size, lower_case), pretrain(name) }
-local release = import '../release/text.libsonnet';
+local release = import 'text.libsonnet';
 function(corpus, exclude)
   local whole = release(corpus, exclude);
   // About 3 M tokens of the released models' text in the same proportions; less than half of them are read.

@@ -16,6 +16,8 @@ from typing_extensions import Self
 from elmo_xlstm.atomic import write_text_atomically
 from elmo_xlstm.embedding import ElmoEmbedder, FeatureStore
 from elmo_xlstm.errors import UserError
+from elmo_xlstm.files import LARGEST_LIST, check_file, read_json
+from elmo_xlstm.finite import require_finite
 from elmo_xlstm.progress import Progress
 from elmo_xlstm.training import History
 from tasks.data.examples import Texts
@@ -117,11 +119,13 @@ class Baseline(Predictor):
         """See :class:`~tasks.predictor.Predictor`."""
         try:
             baseline = cls(config, LabelSpace.load(directory), lower_case)
-            baseline.vocabulary = json.loads((directory / VOCABULARY_FILE).read_text(encoding="utf-8"))
+            baseline.vocabulary = read_json(directory / VOCABULARY_FILE, LARGEST_LIST)
+            check_file(directory / WEIGHTS_FILE)
             baseline.tensors = load_file(directory / WEIGHTS_FILE)
             baseline.restore()
         except (OSError, ValueError, KeyError, TypeError, IndexError, SafetensorError, UserError) as error:
             raise no_trained_head(directory, error) from None
+        require_finite(baseline.tensors, directory / WEIGHTS_FILE)
         return baseline
 
     def _cased(self, texts: Sequence[Texts]) -> Sequence[Texts]:

@@ -26,7 +26,7 @@ class Example(ABC):
     @property
     @abstractmethod
     def parts(self) -> Texts:
-        """The words that a model reads, text by text."""
+        """The words of each text; a task may split them in another way."""
 
     @property
     @abstractmethod
@@ -42,7 +42,7 @@ class TaggedSentence(Example):
     """A sentence with a tag for each word where the tags are known.
 
     Attributes:
-        words: of the sentence; a word may hold spaces.
+        words: of the sentence, at least one; a word may hold spaces.
         tags: as many as words; ``None`` for unlabelled text.
         origin: ``file:line`` of the first word.
     """
@@ -52,7 +52,9 @@ class TaggedSentence(Example):
     origin: str
 
     def __post_init__(self) -> None:
-        """Refuse tags that are not one for each word."""
+        """Refuse a sentence without words, and tags that are not one for each word."""
+        if not self.words:
+            raise ValueError("holds no word")
         if self.tags is not None and len(self.tags) != len(self.words):
             raise ValueError(f"{self.origin}: {len(self.words)} words but {len(self.tags)} tags")
 
@@ -73,7 +75,7 @@ class LabelledText(Example):
 
     Attributes:
         texts: as they stand in the file; two for a pair.
-        words: of each text.
+        words: of each text, none kept whole that holds punctuation.
         labels: the label, or one for each aspect in the data set's order; ``None`` where they are not known.
         origin: ``file:line`` where it begins.
     """
@@ -90,7 +92,7 @@ class LabelledText(Example):
         Raises:
             ValueError: a text has no words.
         """
-        words = tuple(tuple(split_words(text)) for text in texts)
+        words = tuple(tuple(split_words(text, ())) for text in texts)
         if not all(words):
             raise ValueError("empty text")
         return cls(tuple(texts), words, None if labels is None else tuple(labels), origin)

@@ -1,4 +1,4 @@
-"""One run of a suite, in a process of its own: ``python -m tasks.suite.child RUN COMMAND [MODULE ...]``."""
+"""One run of a suite, in a process of its own."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from elmo_xlstm.crash_report import EXIT_STATUS, printable, report_crash
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.progress import LogProgress
 from elmo_xlstm.run_directory import CONFIG_FILE, read_config
+from elmo_xlstm.terminal import PrintableFormatter
 from tasks.registry import register_tasks
 
 TERMINATED = 128 + signal.SIGTERM
@@ -34,7 +35,9 @@ def main(arguments: Sequence[str]) -> int:
     from tasks.finetuning import FinetuneSettings, run_finetuning
 
     directory, command, *modules = arguments
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s  %(message)s", datefmt="%H:%M:%S", stream=sys.stdout)
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(PrintableFormatter("%(asctime)s  %(message)s", "%H:%M:%S"))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
     for name in ("elmo_xlstm", "tasks"):
         logging.getLogger(name).setLevel(logging.INFO)
     try:
@@ -63,7 +66,8 @@ def _stop_with_the_suite() -> None:
     threading.Thread(target=wait, daemon=True).start()
 
 
-if __name__ == "__main__":
+def run() -> None:
+    """Do what the command line says: see :func:`main`."""
     _stop_with_the_suite()
     keep_freed_memory()
     sys.exit(main(sys.argv[1:]))

@@ -222,7 +222,7 @@ def _read_results(directory: Path) -> dict[RunKey, RunResult]:
     results: dict[RunKey, RunResult] = {}
     for path in sorted(directory.glob("*/*/seed-*.json")):
         try:
-            result = read_result(path)
+            result = read_result(path, directory)
         except (OSError, ValueError, ConfigError) as error:
             logger.warning("%s: no valid result (%s); it is measured again", path, str(error).splitlines()[0])
             continue

@@ -16,10 +16,10 @@ from typing import IO
 from elmo_xlstm.device import default_device
 from elmo_xlstm.disk import writing
 from elmo_xlstm.errors import UserError
-from elmo_xlstm.evaluation.environment import hardware
 from elmo_xlstm.interruption import Interrupted, finishing_step, stop_requested
 from elmo_xlstm.progress import NullProgress, Progress, Work
 from elmo_xlstm.run_directory import open_run
+from elmo_xlstm.threads import threads_of_each, usable_cores
 from tasks.finetuning import LOG_FILE, RESULT_FILE
 from tasks.suite.estimates import in_words
 from tasks.suite.planning import PlannedRun, State
@@ -32,6 +32,8 @@ POLL_SECONDS = 0.2
 GRACE_SECONDS = 10.0
 LOCK_SECONDS = 10.0
 PACKAGE_ROOT = Path(__file__).resolve().parents[2]
+# As for a script that lies beside the package: "-m" would first look for modules in the working directory.
+START = "import sys; sys.path[:] = sys.argv.pop(1), *filter(None, sys.path); from tasks.suite.child import run; run()"
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ def default_jobs(runs: int) -> int:
     """One for each core, for large machines fewer with more threads each; one alone if they share a GPU."""
     if default_device().type != "cpu":
         return 1
-    return max(1, min(hardware("cpu").cores, MOST_JOBS, runs))
+    return max(1, min(usable_cores(), MOST_JOBS, runs))
 
 
 def run_suite(
@@ -96,8 +98,7 @@ def run_suite(
     todo = [run for run in plan if run.state is not State.DONE]
     environment = {
         **os.environ,
-        "OMP_NUM_THREADS": str(max(1, hardware("cpu").cores // jobs)),
-        "PYTHONPATH": os.pathsep.join(filter(None, [str(PACKAGE_ROOT), os.environ.get("PYTHONPATH")])),
+        "OMP_NUM_THREADS": threads_of_each(jobs),
         "PYTHONUNBUFFERED": "1",
     }
     shown = NullProgress() if progress is None else progress
@@ -182,7 +183,7 @@ class _Child:
         with opened as lock, self._open_log() as log:
             (self._directory / RESULT_FILE).unlink(missing_ok=True)
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "tasks.suite.child", str(self._directory), run.command, *modules],
+                [sys.executable, "-c", START, str(PACKAGE_ROOT), str(self._directory), run.command, *modules],
                 stdin=subprocess.PIPE,  # closed by the end of this process, which ends the run as well
                 stdout=log,
                 stderr=subprocess.STDOUT,

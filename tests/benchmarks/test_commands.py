@@ -5,6 +5,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -134,9 +135,10 @@ def test_memory_in_its_own_process(tmp_path: Path):
 def test_memory_by_length_gives_each_process_its_windows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     sizes = []
 
-    def held(session: Session, contender: str) -> tuple[float, float]:
-        sizes.append((contender, session.size.batch, session.size.length))
-        return float(session.size.length), 0.0
+    def held(module: str, arguments: list[Any], what: str) -> tuple[float, float]:
+        _, batch, length, contender, *_ = arguments
+        sizes.append((contender, batch, length))
+        return float(length), 0.0
 
     monkeypatch.setattr(memory, "in_own_process", held)
     result = run("memory-length", tmp_path, "--only", OURS, "--only", PACKAGE)
@@ -160,7 +162,7 @@ def test_a_process_that_fails_is_reported_with_its_last_line(
         sys, "executable", str(script(tmp_path / "python", "echo trace >&2; echo no memory >&2; exit 9"))
     )
     with pytest.raises(UserError, match=r"memory of 'ours': its process ended with status 9 \(no memory\)"):
-        memory.in_own_process(session, OURS)
+        memory.measure_memory(replace(session, only=(OURS,)))
 
 
 def test_gpu_on_the_cpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -31,7 +31,7 @@ def test_each_number_of_processes_is_measured(session: Session) -> None:
 
 def test_a_process_that_fails_is_named(session: Session, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(preparation, "write_text", lambda path, megabytes: 0)  # no file is there
-    with pytest.raises(UserError, match=r"preparing .*txt with workers=1 failed"):
+    with pytest.raises(UserError, match=r"preparing .*txt with workers=1: its process ended with status 1"):
         measure_preparation(replace(session, threads=1, repeats=1))
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from elmo_xlstm.config import ConfigError, evaluate_jsonnet
+from elmo_xlstm.crash_report import printable
 
 
 def write(directory: Path, **files: str) -> Path:
@@ -105,3 +106,18 @@ def test_experiment_must_be_an_object(tmp_path: Path, text: str, kind: str) -> N
 @pytest.mark.parametrize("name", ["none.jsonnet", "."])
 def test_missing_file(tmp_path: Path, name: str) -> None:
     assert "no such file" in problem(tmp_path / name)
+
+
+def test_what_a_file_says_cannot_command_the_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = write(tmp_path, a="std.trace('\\u001b[2J\\u009b1m seen', { a: 1 })")
+    assert evaluate_jsonnet(path) == {"a": 1}
+    said = capsys.readouterr().err
+    assert "\\x1b[2J\\x9b1m seen" in said and printable(said) == said
+
+
+def test_a_file_that_says_without_end_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write(
+        tmp_path,
+        a="local x = std.repeat('y', 2000000); { a: std.foldl(function(n, i) std.trace(x, n), std.range(1, 30), 0) }",
+    )
+    assert "by std.trace" in problem(path)

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from elmo_xlstm.embedding import ElmoEmbedder, EmbedderSettings
+from elmo_xlstm.embedding import ElmoEmbedder, EmbedderSettings, FeatureStore
 from elmo_xlstm.embedding import embedder as module
 from elmo_xlstm.embedding.embedder import token_budget_batches
 from elmo_xlstm.errors import UserError
@@ -175,6 +175,51 @@ def test_fingerprint_of_precision_and_random_weights(model_directory) -> None:
     assert fingerprint(precision="fp32") == fingerprint()
     for chosen in options[1:]:
         assert fingerprint(**chosen) == fingerprint(**chosen)
+
+
+def test_cleaning_of_words_is_part_of_the_model(model_directory, embedder, tmp_path) -> None:
+    shutil.copytree(model_directory, tmp_path / "model")
+    tokenizer = Tokenizer.load(tmp_path / "model")
+    tokenizer.fix_unicode = True
+    tokenizer.save(tmp_path / "model")
+    cleaning = ElmoEmbedder.from_pretrained(tmp_path / "model", device="cpu")
+    sentence, spelt = ["Siti", "tiba"], ["Ｓiti", "tiba\ufe0f"]
+    np.testing.assert_array_equal(cleaning([spelt])[0], cleaning([sentence])[0])
+    np.testing.assert_array_equal(cleaning([sentence])[0], embedder([sentence])[0])
+    assert not np.array_equal(embedder([spelt])[0], embedder([sentence])[0])
+    assert cleaning.fingerprint != embedder.fingerprint  # a store of vectors keeps both
+
+
+@pytest.mark.parametrize("sentences", ["Presiden tiba", ["Presiden tiba"], [["Presiden", None]], None])
+def test_a_text_in_place_of_words_is_a_type_error(embedder, sentences, tmp_path) -> None:
+    store = FeatureStore(str(tmp_path), embedder)
+    store.features([list("Presiden tiba"), ["P"]])
+    for call in (embedder, lambda given: list(embedder.stream(given)), store.features):
+        with pytest.raises(TypeError):
+            call(sentences)
+    with pytest.raises(TypeError):
+        embedder.pieces("Presiden tiba")
+
+
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [
+        ({"pooling": "middle"}, ValueError),
+        ({"pooling": None}, ValueError),
+        ({"precision": "fp16"}, ValueError),
+        ({"device": "gpu"}, UserError),
+        ({"device": "cuda:99"}, UserError),
+    ],
+)
+def test_options_are_refused_before_anything_is_read(options, error) -> None:
+    with pytest.raises(error, match=str(*options.values())):
+        ElmoEmbedder.from_pretrained("there is no such model", **options)
+
+
+def test_a_model_is_saved_where_a_str_says(embedder, alone, tmp_path) -> None:
+    embedder.save(f"{tmp_path}/new/model")
+    saved = ElmoEmbedder.from_pretrained(f"{tmp_path}/new/model", device="cpu")
+    np.testing.assert_array_equal(saved([SENTENCES[0]])[0], alone[0])
 
 
 def test_random_weights_are_drawn_by_their_own_seed_alone(model_directory, alone) -> None:

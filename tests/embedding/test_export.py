@@ -86,6 +86,20 @@ def test_gives_the_vectors_of_the_run_without_its_soft_max(run: Path, tmp_path: 
     assert written.bytes == (tmp_path / "out" / "model.safetensors").stat().st_size
 
 
+def test_words_are_cleaned_as_the_corpus_was(run: Path, tmp_path: Path) -> None:
+    older = shutil.copytree(run, tmp_path / "older")
+    settings_file = older / "model" / "tokenizer_settings.json"
+    values = json.loads(settings_file.read_text())
+    assert values.pop("fix_unicode") is True
+    settings_file.write_text(json.dumps(values))  # as runs were before it was written down
+    (older / "model" / "checksums.json").unlink()
+    for number, source in enumerate((run, older)):
+        export_model(source, tmp_path / f"{number}", SENTENCES)
+        loaded = ElmoEmbedder.from_pretrained(tmp_path / f"{number}", device="cpu")
+        np.testing.assert_array_equal(loaded([["ﬂag\ufe0f"]])[0], loaded([["flag"]])[0])
+    assert ElmoEmbedder.from_pretrained(older, device="cpu").tokenizer.fix_unicode is None
+
+
 def test_fp32_keeps_every_bit(run: Path, tmp_path: Path) -> None:
     export_model(run, tmp_path / "out", SENTENCES, "fp32")
     source, loaded = (ElmoEmbedder.from_pretrained(path, device="cpu") for path in (run, tmp_path / "out"))
@@ -260,8 +274,8 @@ def test_the_command(run: Path, tmp_path: Path) -> None:
         assert part in printed
     content = read_provenance(tmp_path / "out")
     assert content is not None and content["versions"]["torch"] == torch.__version__
-    with pytest.raises(UserError, match="--format int8: expected fp16 or fp32"):
-        invoke(str(run), out, "--format", "int8")
+    with pytest.raises(UserError, match="--format int4: expected int8 or fp16 or fp32"):
+        invoke(str(run), out, "--format", "int4")
 
 
 def test_int8_keeps_rows_to_half_a_step(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

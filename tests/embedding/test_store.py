@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import multiprocessing
@@ -13,6 +14,7 @@ import torch
 
 from elmo_xlstm.embedding import ElmoEmbedder, EmbedderSettings, FeatureStore, store
 from elmo_xlstm.embedding.store import sentence_key
+from elmo_xlstm.files import UnreadableError
 from elmo_xlstm.interruption import Interrupted
 
 SENTENCES = [["Siti", "tiba", "di", "Surabaya"], ["Budi"], ["rumah", "tetangga", "."], ["pagi", "hari"] * 5]
@@ -185,6 +187,33 @@ def test_damage_is_noticed_and_mended(damage, embedder, asked, tmp_path, caplog)
     assert_right(FeatureStore(tmp_path, embedder).features(SENTENCES), embedder)
     assert not caplog.records
     assert len(asked) == len(SENTENCES)  # by the comparison alone
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.ENOMEM, errno.EACCES, errno.EIO])
+def test_what_cannot_be_read_just_now_stays(embedder, asked, tmp_path, monkeypatch, number) -> None:
+    FeatureStore(tmp_path, embedder).features(SENTENCES)
+    before = {path: path.read_bytes() for path in files(tmp_path, "*")}
+
+    def refuse(*_, **__):
+        raise OSError(number, os.strerror(number))
+
+    for owner, name in ((store.np, "memmap"), (store, "read_json")):
+        with monkeypatch.context() as patch, pytest.raises((UnreadableError, OSError)):
+            patch.setattr(owner, name, refuse)
+            FeatureStore(tmp_path, embedder)
+        assert {path: path.read_bytes() for path in files(tmp_path, "*")} == before
+    asked.clear()
+    assert_right(FeatureStore(tmp_path, embedder).features(SENTENCES), embedder)
+    assert len(asked) == len(SENTENCES)  # by the comparison alone
+
+
+def test_an_index_that_cannot_be_opened_just_now_stays(embedder, tmp_path, no_more_files) -> None:
+    opened = FeatureStore(tmp_path, embedder)
+    opened.features(SENTENCES)
+    (index,) = files(tmp_path, "*.json")
+    with no_more_files(), pytest.raises(UnreadableError, match="too many open files"):
+        opened._open(index)
+    assert index.exists() and index.with_suffix(".bin").exists()
 
 
 def test_left_overs_are_ignored(embedder, asked, tmp_path, caplog) -> None:

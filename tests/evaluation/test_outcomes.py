@@ -80,7 +80,7 @@ def test_more_than_can_be_unpacked_is_not_packed(monkeypatch):
         (raw(packed=b"nonsense"), "damaged"),
         (raw(packed=zlib.compress(bytes(12))[:-1]), "not the 12 bytes"),
         (raw(packed=zlib.compress(bytes(12)) + b"more"), "not the 12 bytes"),
-        (raw(examples=2**32 - 1, columns=2**32 - 1), "more than the 67108864"),
+        (raw(examples=2**32 - 1, columns=2**32 - 1), "more than the 16777216"),
     ],
 )
 def test_damaged_outcomes_are_told_so(outcomes, message):

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 
 import pytest
 from hypothesis import given, settings
@@ -97,6 +99,45 @@ def test_every_broken_file_is_named_with_all_that_is_wrong(result, tmp_path):
     assert str(good) + ":" not in message
     for part in ("seed: is required", "sed: unknown key", "split: ", f"belongs at {good}", "not UTF-8", "line "):
         assert part in message
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"seed": 10**400}, "whole number beyond"),
+        ({"config": {"deep": [[[[10**400]]]]}}, "whole number beyond"),
+        ({"confusion": {"labels": [str(n) for n in range(51)], "counts": [[1] * 51] * 51}}, "at most 50 items"),
+        ({"metrics": {f"m{n}": 0.5 for n in range(2000)}}, "at most 1000 items"),
+        ({"mix": {f"m{n}": {"weights": [1.0], "gamma": 1.0} for n in range(200)}}, "at most 100 items"),
+        ({"command": "x" * 2**24}, "more than the 16,777,216 that are read"),
+    ],
+)
+def test_what_would_stall_a_leaderboard_is_refused(result, tmp_path, changes, said):
+    path = result().write(tmp_path)
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+    with pytest.raises(ResultError, match=said):
+        load_results(tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["fifo", "device", "link", "linked directory"])
+def test_results_are_plain_files_of_the_directory(result, tmp_path, kind):
+    path = result().write(tmp_path / "results")
+    other = shutil.copytree(path.parent, tmp_path / "other") / path.name
+    path.unlink()
+    match kind:
+        case "fifo":
+            os.mkfifo(path)
+        case "device":
+            path.symlink_to("/dev/zero")
+        case "link":
+            path.symlink_to(other)
+        case "linked directory":
+            path.parent.rmdir()
+            path.parent.symlink_to(other.parent)
+    if kind == "linked directory" and not list((tmp_path / "results").glob("*/*/seed-*.json")):
+        return  # some versions of Python do not look there
+    with pytest.raises(ResultError, match="is no regular file" if kind in ("fifo", "device") else "leads out of"):
+        load_results(tmp_path / "results")
 
 
 def test_other_files_beside_the_results_are_left_alone(result, tmp_path):

@@ -361,6 +361,15 @@ class TestFiles:
         with pytest.raises(UserError, match=r"missing keys: .* and \d+ more"):
             BiXLSTM.from_pretrained(tmp_path)
 
+    @pytest.mark.parametrize("value", [float("nan"), float("inf")])
+    def test_weights_that_are_no_numbers_are_refused(self, value: float, tmp_path: Path) -> None:
+        make_model().save_pretrained(tmp_path)
+        weights = load_file(tmp_path / "model.safetensors")
+        weights["forward_stack.blocks.1.xlstm.learnable_skip"][3] = value
+        save_file(weights, tmp_path / "model.safetensors", metadata={"format": "pt"})
+        with pytest.raises(UserError, match="forward_stack.blocks.1.xlstm.learnable_skip"):
+            BiXLSTM.from_pretrained(tmp_path)
+
     def test_the_loading_report_is_given_if_asked_for(self, tmp_path: Path) -> None:
         make_model().save_pretrained(tmp_path)
         loaded, report = BiXLSTM.from_pretrained(tmp_path, output_loading_info=True)

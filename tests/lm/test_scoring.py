@@ -70,6 +70,29 @@ def test_every_second_document_is_scored(model: BiXLSTM, tokenizer: Tokenizer, t
     assert score_files(tmp_path, [path], every=2) == {str(path): score_texts(model, tokenizer, TEXTS[::2])}
 
 
+def test_what_is_unknown_is_reported_and_marked(
+    model: BiXLSTM, tokenizer: Tokenizer, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    known = score_texts(model, tokenizer, TEXTS)
+    assert (known.unknown_pieces, known.unknown_characters, known.comparable) == (0, 0, True)
+    thai = "ภาษาไทยอ่านยาก" * 20
+    save_model(model, tokenizer, tmp_path / "model")
+    (tmp_path / "thai.txt").write_text(f"{thai}\n{thai}\n")
+    (tmp_path / "mixed.txt").write_text(f"{' '.join(TEXTS)} ไทย")
+    (tmp_path / "known.txt").write_text("\n".join(TEXTS))
+    strange, mixed, same = score_files(tmp_path, [tmp_path / f"{n}.txt" for n in ("thai", "mixed", "known")]).values()
+    assert (strange.unknown_pieces, strange.unknown_characters) == (1, 1) and not strange.comparable
+    pieces = len(tokenizer.encode_texts([" ".join(TEXTS)])[0])
+    assert mixed.unknown_pieces == pytest.approx(1 / (pieces + 1))
+    assert mixed.unknown_characters == pytest.approx(3 / len(f"{' '.join(TEXTS)} ไทย")) and not mixed.comparable
+    assert same == known
+    warned = "".join(record.getMessage() for record in caplog.records)
+    assert "thai.txt" in warned and "mixed.txt" in warned and "known.txt" not in warned
+    assert strange.as_dict()["unknown_characters"] == 1
+
+
 def test_nothing_to_score_is_a_clear_message(model: BiXLSTM, tokenizer: Tokenizer) -> None:
     with pytest.raises(UserError, match="no text to score"):
         score_texts(model, tokenizer, ["", ""])
+    with pytest.raises(TypeError):
+        score_texts(model, tokenizer, TEXTS[0])

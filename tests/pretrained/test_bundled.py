@@ -46,7 +46,7 @@ def test_is_whole_and_small(name: str) -> None:
     listed = json.loads((directory / "checksums.json").read_text(encoding="utf-8"))["files"]
     assert listed.keys() == FILES - {"checksums.json"}
     assert provenance["steps"] > 0 and provenance["recipe"]["training"] and provenance["corpus"]["digest"]
-    assert provenance["weights"]["relative_difference_of_word_vectors"]["largest"] < 0.005
+    assert provenance["weights"]["relative_difference_of_word_vectors"]["largest"] < 0.05
     assert all(path.stat().st_mode & stat.S_IRGRP for path in directory.iterdir())
 
 

@@ -6,10 +6,6 @@ import re
 from pathlib import Path
 from typing import Any
 
-from benchmarks.bundled import BERT_BASE, BERT_BASE_BF16, CHOSEN
-from benchmarks.contenders import OURS
-from benchmarks.embedding import OURS_BF16, OURS_INT8
-from benchmarks.results import read_results
 from elmo_xlstm import BiXLSTM
 from elmo_xlstm.lm.provenance import read_provenance
 from elmo_xlstm.pretrained import bundled_model
@@ -42,18 +38,7 @@ def test_sizes() -> None:
     assert f"({model.token_embedding.weight.numel():,} of them the token embedding)" in CARD
     size = (bundled_model() / "model.safetensors").stat().st_size
     assert f"**On disk:** {size / 1e6:.1f} MB" in CARD
-    assert provenance["weights"]["storage"] == "fp16" and "matrices in fp16" in CARD
-
-
-def test_speeds_are_those_of_the_stored_table() -> None:
-    [table] = [result for result in read_results(ROOT / "benchmarks/results") if result.command == "bundled"]
-    names = (OURS, OURS_BF16, OURS_INT8, BERT_BASE, BERT_BASE_BF16)
-    speeds = [measurement.rate("words") for name in names if (measurement := table.find(name, {"input": CHOSEN}))]
-    ours, bf16, int8, beside, beside_bf16 = (f"{speed:,.0f}" for speed in speeds if speed)
-    assert (
-        f"{ours} words per second on two CPU cores in fp32, {bf16} in bf16, {int8} in int8, where BERT-base has "
-        f"{beside}, and {beside_bf16} in bf16"
-    ) in " ".join(CARD.split())
+    assert provenance["weights"]["storage"] == "int8" and "matrices in int8" in CARD
 
 
 def test_training_text() -> None:
@@ -62,7 +47,7 @@ def test_training_text() -> None:
     corpus = provenance["corpus"]
     train, held_out = corpus["train"], corpus["validation"]
     assert f"{train['tokens']:,} pieces ({train['characters']:,} characters)" in CARD
-    assert f"{held_out['tokens']:,} pieces held out" in CARD
+    assert f"{held_out['tokens']:,} pieces held out" in " ".join(CARD.split())
     rows = re.findall(r"^\| `(\w+)` \|.*\| ([\d.]+) % \|$", CARD, flags=re.MULTILINE)
     assert sorted(name for name, _ in rows) == sorted(source["label"] for source in corpus["sources"])
     assert abs(sum(float(share) for _, share in rows) - 100) < 1

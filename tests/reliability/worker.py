@@ -113,7 +113,7 @@ class ForkedRun:
                 with contextlib.suppress(OSError):
                     os.close(descriptor)
             child = importlib.import_module("tasks.suite.child")
-            _leave(lambda: (child._stop_with_the_suite(), sys.exit(child.main(command[3:]))))
+            _leave(lambda: (child._stop_with_the_suite(), sys.exit(child.main(command[4:]))))
         os.close(reads)
         self.stdin = os.fdopen(writes, "wb")
 

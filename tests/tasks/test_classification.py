@@ -3,9 +3,11 @@ from __future__ import annotations
 import pytest
 import torch
 
+from elmo_xlstm.config import validate
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.evaluation.classification import score_labels
 from elmo_xlstm.heads import Classifier, LabelledExample, PairClassifier, Sentence
+from tasks.classification import ClassificationTask
 from tasks.data.examples import LabelledText
 from tasks.predict import predict_file
 from tasks.predictor import Prediction
@@ -52,6 +54,26 @@ def test_too_many_labels_have_no_table_of_confusions(task, monkeypatch) -> None:
     monkeypatch.setattr("tasks.classification.MOST_CONFUSED", 2)
     predict(monkeypatch, task, PREDICTED)
     assert task.score(examples(GOLD)).confusion is None
+
+
+def test_what_is_kept_whole_is_set(labelled_settings, tmp_path) -> None:
+    example = LabelledText.of_texts(["bagus:) @budi"], ["pos"], "made up:1")
+    for settings, words in (
+        ({}, "bagus :) @budi"),
+        ({"keep_whole": ["mention"]}, "bagus : ) @budi"),
+        ({"keep_whole": []}, "bagus : ) @ budi"),
+    ):
+        task = labelled_settings("classification", tmp_path, bilm=False, **settings).task.build(None)
+        assert task.texts(example) == (tuple(words.split()),)
+
+
+def test_the_benchmarks_texts_keep_nothing_whole_unless_that_is_set() -> None:
+    example = LabelledText.of_texts(["#tag :) ❤\ufe0f"], ["happy"], "made up:1")
+    values = {"type": "classification", "name": "emot", "dataset": {"type": "indonlu", "name": "emot"}}
+    values["head"] = {"words": {}}
+    for settings, words in (({}, "# tag : ) ❤"), ({"keep_whole": ["hashtag"]}, "#tag : ) ❤")):
+        task = validate(ClassificationTask.Config, {**values, **settings}).build(None)
+        assert task.texts(example) == (tuple(words.split()),)
 
 
 def test_probabilities_are_named_by_their_labels(task, monkeypatch, tmp_path) -> None:

@@ -131,7 +131,7 @@ def test_resume_gives_the_same_bits(finished, kind, make, tmp_path, crash_in_sec
 
 def test_company_does_not_matter(finished) -> None:
     task = FinishedRun(finished[0] / "run").task
-    texts = [example.parts for example in task.split("test")]
+    texts = [task.texts(example) for example in task.split("test")]
     together = task.model.predict_texts(texts)
     for text, prediction in zip(texts, together, strict=True):
         (alone,) = task.model.predict_texts([text])

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -209,11 +210,12 @@ def test_moved_run_needs_nothing_else(kind, ner_experiment, ner_files, model_dir
 def test_model_behind_symbolic_links(ner_experiment, model_directory, tmp_path) -> None:
     """As the hub's cache keeps models: relative links into a directory of blobs."""
     blobs = shutil.copytree(model_directory, tmp_path / "blobs")
-    (tmp_path / "snapshot").mkdir()
+    snapshot = tmp_path / "snapshots" / "c0ffee"
+    snapshot.mkdir(parents=True)
     for path in blobs.iterdir():
-        (tmp_path / "snapshot" / path.name).symlink_to(Path("..") / "blobs" / path.name)
+        (snapshot / path.name).symlink_to(Path("..") / ".." / "blobs" / path.name)
     values = ner_experiment(tmp_path)
-    values["embedder"]["model"] = str(tmp_path / "snapshot")
+    values["embedder"]["model"] = str(snapshot)
     values["trainer"]["epochs"] = 1
     finetune(validate(FinetuneSettings, values))
     kept = tmp_path / "run" / EMBEDDER_DIRECTORY
@@ -283,11 +285,88 @@ def test_a_file_that_others_put_into_a_run_is_not_taken_for_its_own(finished, ne
     FinishedRun(run)
 
 
+def test_a_model_with_links_to_files_of_the_user_is_refused(ner_experiment, model_directory, tmp_path) -> None:
+    """They would be kept with the run, which is passed on."""
+    model = shutil.copytree(model_directory, tmp_path / "model")
+    (tmp_path / "key").write_text("secret")
+    (model / "notes.txt").symlink_to(tmp_path / "key")
+    values = ner_experiment(tmp_path)
+    values["embedder"]["model"] = str(model)
+    with pytest.raises(UserError, match=r"notes\.txt: is a link that leads out of"):
+        finetune(validate(FinetuneSettings, values))
+    assert not list(tmp_path.glob("run/**/notes.txt"))
+
+
+def _nested(path: Path) -> None:
+    path.write_text("[" * 100_000 + "]" * 100_000)
+
+
+def _device(path: Path) -> None:
+    path.unlink()
+    path.symlink_to("/dev/zero")
+
+
+def _fifo(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+def _link(path: Path) -> None:
+    path.rename(path.parent.parent / path.name)
+    path.symlink_to(path.parent.parent / path.name)
+
+
+@pytest.mark.parametrize("name", ["config.json", "labels.json", "head.safetensors", "words.vocabulary"])
+@pytest.mark.parametrize("change", [_nested, _device, _fifo, _link])
+def test_a_run_of_others_that_is_made_to_hang(finished, tmp_path, name, change) -> None:
+    run = strange(finished, tmp_path)
+    change(run / name)
+    with pytest.raises(UserError, match=run.name):
+        FinishedRun(run)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"encoder": {"hidden_size": 12_000}}, r"settings give \(48000, "),
+        ({"encoder": {"num_layers": 100_000}}, "num_layers: input should be less than or equal to 100"),
+        ({"encoder": {"num_layers": 2}}, "is missing, its settings give"),
+        ({"words": {"dim": 10**12}}, "settings give"),
+        ({"characters": {"filters": 2**40, "dim": 2**40}}, "settings give"),
+        ({"projection": 2**50}, "settings give"),
+    ],
+)
+def test_a_run_of_others_with_a_head_that_is_too_large(finished, tmp_path, changes, said) -> None:
+    """Refused by its sizes: to build it would take all memory, or days."""
+    run = strange(finished, tmp_path)
+    values = json.loads((run / "config.json").read_text())
+    head = values["task"]["head"]
+    for key, value in changes.items():
+        head[key] = {**head[key], **value} if isinstance(value, dict) else value
+    (run / "config.json").write_text(json.dumps(values))
+    with pytest.raises(UserError, match=said):
+        FinishedRun(run)
+
+
+def test_a_run_of_others_with_any_number_of_labels(finished, tmp_path) -> None:
+    run = strange(finished, tmp_path)
+    (run / "labels.json").write_text(json.dumps({"labels": ["O", *(f"B-{n}" for n in range(60_000))], "aspects": []}))
+    with pytest.raises(UserError, match="60,001 tags"):
+        FinishedRun(run)
+
+
+def strange(finished: tuple[Path, RunResult], directory: Path) -> Path:
+    """A copy of a run, without the checksums that would find any change."""
+    run = shutil.copytree(finished[0] / "run", directory / "strange")
+    (run / "checksums.json").unlink()
+    return run
+
+
 def test_file_systems_without_hard_links(ner_experiment, model_directory, tmp_path, monkeypatch) -> None:
     def link(*_):
         raise OSError("not here")
 
-    monkeypatch.setattr("tasks.finetuning.os.link", link)
+    monkeypatch.setattr("tasks.run_contents.os.link", link)
     values = ner_experiment(tmp_path)
     values["trainer"]["epochs"] = 1
     result = finetune(validate(FinetuneSettings, values))

@@ -6,6 +6,7 @@ import json
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from elmo_xlstm.errors import UserError
 from tasks.predictor import LABELS_FILE, WEIGHTS_FILE, LabelSpace
@@ -22,7 +23,7 @@ def task(request, labelled_settings, embedder, tmp_path):
 
 
 def read(task, split: str = "test"):
-    return task.model.read([example.parts for example in task.split(split)])
+    return task.model.read([task.texts(example) for example in task.split(split)])
 
 
 def test_predictions_keep_the_order_of_the_examples(task) -> None:
@@ -67,6 +68,16 @@ def test_damaged_files(name, content, labelled_settings, embedder, tmp_path) -> 
     (tmp_path / name).write_bytes(content)
     with pytest.raises(UserError, match="no trained head there .* --resume"):
         task.load(tmp_path)
+
+
+def test_weights_that_are_no_numbers_are_refused(task, embedder, tmp_path) -> None:
+    task.model.save(tmp_path)
+    weights = load_file(tmp_path / WEIGHTS_FILE)
+    name = max(weights)
+    weights[name].view(-1)[-1] = float("nan")
+    save_file(weights, tmp_path / WEIGHTS_FILE)
+    with pytest.raises(UserError, match=name):
+        type(task.model).load(tmp_path, task.config.head, embedder, lower_case=False)
 
 
 def test_spaces_compare_by_value() -> None:

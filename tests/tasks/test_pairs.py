@@ -15,7 +15,7 @@ def task(labelled_settings, tmp_path):
 
 def test_both_texts_are_read(task) -> None:
     example = task.split("train")[0]
-    assert len(example.parts) == 2 and example.parts[0] == ("hari", "0")
+    assert len(task.texts(example)) == 2 and task.texts(example)[0] == ("hari", "0")
     assert "enak" in task.model.vocabularies.words and "hari" in task.model.vocabularies.words
 
 

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 
 from elmo_xlstm.config import validate
 from elmo_xlstm.errors import UserError
+from elmo_xlstm.files import UnreadableError
 from elmo_xlstm.text import tokenization
 from elmo_xlstm.text.corpus import Corpus, CorpusConfig, CorruptCorpusError, prepare_corpus
 from elmo_xlstm.text.document import Document
@@ -253,6 +254,13 @@ def test_damaged_corpus_is_named_and_built_anew(
     again = prepare_corpus(config, tokenizer, tmp_path / "corpora")
     assert name in caplog.text and "built anew" in caplog.text
     assert files_of(again.directory) == whole
+
+
+def test_what_cannot_be_read_just_now_is_not_built_anew(tokenizer: Tokenizer, tmp_path: Path, no_more_files) -> None:
+    config = make_config(tmp_path / "a.txt", sample(30))
+    directory = prepare_corpus(config, tokenizer, tmp_path / "corpora").directory
+    with no_more_files(), pytest.raises(UnreadableError, match="too many open files"):
+        Corpus(directory, verify=True)
 
 
 def test_opening_checks_sizes_always_and_content_on_request(tokenizer: Tokenizer, tmp_path: Path) -> None:

@@ -148,6 +148,44 @@ def test_save_and_load_give_the_same_tokenizer(tokenizer: Tokenizer, tmp_path: P
     ]
 
 
+@pytest.mark.parametrize("spelling", ["ma\u00adkan", "makan\ufe0f", "ｍａｋａｎ", "makan\u200d", " makan\u3000"])
+def test_words_are_cleaned_as_a_corpus_where_that_is_said(tokenizer: Tokenizer, tmp_path: Path, spelling: str) -> None:
+    cleaning = pickle.loads(pickle.dumps(tokenizer))
+    cleaning.fix_unicode = True
+    cleaning.save(tmp_path)
+    for copy in (cleaning, Tokenizer.load(tmp_path), pickle.loads(pickle.dumps(cleaning))):
+        assert copy.encode_words([spelling]) == copy.encode_words(["makan"])
+        assert copy.encode_texts([spelling]) == tokenizer.encode_texts([spelling])
+    assert cleaning.fingerprint == tokenizer.fingerprint  # texts, and so corpora, are the same
+    (tmp_path / "tokenizer_settings.json").write_text(
+        json.dumps({"lower_case": False, "fingerprint": tokenizer.fingerprint, "fix_unicode": "yes"})
+    )
+    with pytest.raises(UserError, match="fix_unicode"):
+        Tokenizer.load(tmp_path)
+
+
+def test_words_of_older_tokenizers_stay_as_they_stand(tokenizer: Tokenizer, tmp_path: Path) -> None:
+    tokenizer.save(tmp_path)
+    assert "fix_unicode" not in json.loads((tmp_path / "tokenizer_settings.json").read_text())
+    word = "ma\u0301kan"
+    assert Tokenizer.load(tmp_path).encode_words([word]).input_ids == tokenizer.encode_texts([word])[0]
+
+
+@pytest.mark.parametrize(
+    "sentences", ["ab", ["ab"], [["a"], "b"], [["a", None]], [["a", 1]], [None], None, [b"ab"], [["a"], iter("b")]]
+)
+def test_what_is_no_list_of_words_is_a_type_error(tokenizer: Tokenizer, sentences) -> None:
+    with pytest.raises(TypeError):
+        tokenizer.encode_sentences(sentences)
+
+
+def test_one_text_in_place_of_several_is_a_type_error(tokenizer: Tokenizer) -> None:
+    with pytest.raises(TypeError):
+        tokenizer.encode_texts("saya makan")
+    with pytest.raises(TypeError):
+        tokenizer.encode_words("saya")
+
+
 def test_load_refuses_a_changed_or_incomplete_directory(tokenizer: Tokenizer, tmp_path: Path) -> None:
     tokenizer.save(tmp_path)
     path = tmp_path / "tokenizer.json"

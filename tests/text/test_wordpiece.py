@@ -29,6 +29,11 @@ def test_trains_the_size_asked_for_with_special_tokens_first() -> None:
     assert not any(tokenizer.unk_id in ids for ids in encoded)
 
 
+def test_one_text_in_place_of_several_is_a_type_error() -> None:
+    with pytest.raises(TypeError):
+        train_wordpiece(WordPieceConfig(vocab_size=120, lower_case=False), "saya makan nasi")
+
+
 def test_same_texts_in_any_order_and_any_process_give_the_same_vocabulary() -> None:
     config = WordPieceConfig(vocab_size=150, lower_case=True)
     reference = train_wordpiece(config, sample_texts()).fingerprint

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from elmo_xlstm.errors import UserError
+from elmo_xlstm.files import UnreadableError
 from elmo_xlstm.training.state import CheckpointFiles
 
 
@@ -84,6 +85,15 @@ def test_damage_is_detected(tmp_path: Path, damage) -> None:
         files.peek()
     with pytest.raises(UserError, match="best-1.*cannot be read"):
         files.restore_best(model, 1)
+
+
+def test_what_cannot_be_read_just_now_is_not_damaged(tmp_path: Path, no_more_files) -> None:
+    """A damaged checkpoint is deleted, and all trained again."""
+    files = CheckpointFiles(tmp_path)
+    files.save(*make(), {}, best_epoch=1, new=True)
+    for read in (files.peek, lambda: files.check_best(1)):
+        with no_more_files(), pytest.raises(UnreadableError, match="too many open files"):
+            read()
 
 
 def test_another_model_is_refused(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from elmo_xlstm.evaluation.leaderboard.html_page import render_html
 from elmo_xlstm.evaluation.leaderboard.markdown import render_markdown
 from elmo_xlstm.evaluation.leaderboard.pictures import Picture, pictures
 from elmo_xlstm.evaluation.leaderboard.svg import data_digest, digests_only, is_ours, placeholder
+from elmo_xlstm.files import read_file
 
 PLOTS = "plots"
 PAGE = "leaderboard.html"
@@ -99,8 +100,11 @@ def _abandoned(directory: Path, chosen: Sequence[Picture]) -> list[Path]:
 
 
 def _read(path: Path) -> str | None:
-    """The text of a file; ``None`` if there is none."""
-    return path.read_bytes().decode("utf-8", errors="replace") if path.is_file() else None
+    """The text of a file; ``None`` if there is none of ours."""
+    try:
+        return read_file(path).decode("utf-8", errors="replace")
+    except (OSError, ValueError):
+        return None
 
 
 def _first_difference(path: Path, found: str, expected: str) -> str:

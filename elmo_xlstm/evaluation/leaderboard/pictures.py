@@ -21,7 +21,7 @@ DRAWING = 1
 """Version of the drawing; raised when pictures of the same data are to look different."""
 CURVE_MODELS, BAR_MODELS, CONFUSION_MODELS = 3, 3, 1
 """How many systems a picture shows, the best ones; the chosen row comes beside them."""
-MOST_TYPES, MOST_LABELS, MOST_MIXES = 20, 20, 60
+MOST_TYPES, MOST_LABELS, MOST_MIXES, MOST_LAYERS = 20, 20, 60, 100
 """What is beyond these stands in the tables."""
 LONGEST = 28
 """Characters of a label."""
@@ -160,6 +160,7 @@ def _layer_weights(board: Board) -> Picture | None:
     for column in board.columns:
         for model, runs in board.runs(column).items():
             kinds = sorted({(name, len(mix.weights)) for run in runs for name, mix in run.mix.items()})
+            kinds = [(name, count) for name, count in kinds if count <= MOST_LAYERS]
             for name, count in kinds:
                 having = [run for run in runs if name in run.mix and len(run.mix[name].weights) == count]
                 mixes = [run.mix[name] for run in having if _learns(run, run.mix[name])]

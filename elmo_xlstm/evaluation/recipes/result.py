@@ -9,6 +9,7 @@ from typing import Any
 from elmo_xlstm.atomic import write_text_atomically
 from elmo_xlstm.config import Settings, validate
 from elmo_xlstm.evaluation.environment import Hardware
+from elmo_xlstm.files import read_json
 from elmo_xlstm.lm.validation import Validation
 
 DIGITS = 9
@@ -73,7 +74,7 @@ def read_result(name: str, directory: Path) -> RecipeResult | None:
     if not path.is_file():
         return None
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = read_json(path)
     except ValueError:
         values = None  # is reported as what it is not
     return validate(RecipeResult, values, origin=str(path))

@@ -14,6 +14,8 @@ from elmo_xlstm.output_file import open_output
 BEGIN = "<!-- recipes: made by `python cli.py recipes`, not to be edited -->"
 END = "<!-- end of recipes -->"
 NOTHING = "No recipe has been run yet."
+UNKNOWN = " ‡"
+NOT_COMPARABLE = f"{UNKNOWN.strip()} Of the text more is unknown to the vocabulary than a comparison bears."
 MIX = "corpus.sources."
 # Follow from other settings: how often something is written.
 UNTOLD = ("training.log_every", "training.validate_every")
@@ -44,7 +46,8 @@ def render_table(results: Sequence[RecipeResult], texts: Sequence[str]) -> str:
                 *["–"] * (1 + len(texts) - len(scores)),
             ]
         )
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    table = "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    return f"{table}\n{NOT_COMPARABLE}\n" if UNKNOWN in table else table
 
 
 def _changes(result: RecipeResult) -> str:
@@ -65,7 +68,8 @@ def _shown(value: Any) -> str:
 
 
 def _bits(score: Validation) -> str:
-    return f"{score.forward_bits_per_character:.3f}, {score.backward_bits_per_character:.3f}"
+    bits = f"{score.forward_bits_per_character:.3f}, {score.backward_bits_per_character:.3f}"
+    return bits if score.comparable else bits + UNKNOWN
 
 
 def expected_document(series: SeriesSettings) -> str:

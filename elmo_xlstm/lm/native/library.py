@@ -22,6 +22,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from elmo_xlstm.atomic import write_atomically
 from elmo_xlstm.errors import UserError
 
 OFF = "ELMO_XLSTM_NATIVE"  # "0" in the environment turns the kernels off
@@ -94,14 +95,13 @@ def _load(at_once: int) -> ctypes.CDLL | str:
     source = resources.files(__package__).joinpath("kernels.cpp").read_bytes()
     try:
         options = (*OPTIONS, f"-DELMO_LANES={at_once}")
-        path = _directory() / f"{_key(source, found, options)}.so"
-        if not path.exists():
-            _build(found, options, source, path)
-        library = ctypes.CDLL(str(path))
+        key, directory = _key(source, found, options), _directory()
+        path = next(filter(_is_whole, directory.glob(f"{key}-*.so")), None)
+        library = ctypes.CDLL(str(path or _build(found, options, source, directory, key)))
     except subprocess.CalledProcessError as error:
         lines = error.stderr.strip().splitlines() or [f"status {error.returncode}"]
         return f"{compiler} cannot compile them: {lines[0]}"
-    except OSError as error:
+    except (OSError, UserError) as error:
         return str(error)
     for name, signature in _SIGNATURES.items():
         function = getattr(library, name)
@@ -132,11 +132,22 @@ def _processor() -> str:
     return next((line for line in lines if line.startswith(("flags", "Features"))), "")
 
 
-def _build(compiler: str, options: tuple[str, ...], source: bytes, path: Path) -> None:
-    """Compile beside ``path`` and move there, so that another process never loads half a library."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with tempfile.TemporaryDirectory(dir=path.parent) as scratch:
+def _is_whole(path: Path) -> bool:
+    """Whether a library's content is what its name says; loading one that was cut ends the process."""
+    return path.stem.endswith(hashlib.sha256(path.read_bytes()).hexdigest())
+
+
+def _build(compiler: str, options: tuple[str, ...], source: bytes, directory: Path, key: str) -> Path:
+    """Compile and name the library by its content, in place of damaged ones; another process never sees half of it."""
+    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with tempfile.TemporaryDirectory(dir=directory) as scratch:
         unit, built = Path(scratch) / "kernels.cpp", Path(scratch) / "kernels.so"
         unit.write_bytes(source)
         subprocess.run([compiler, *options, "-o", str(built), str(unit)], capture_output=True, text=True, check=True)
-        os.replace(built, path)
+        content = built.read_bytes()
+    for path in directory.glob(f"{key}-*.so"):
+        if not _is_whole(path):
+            path.unlink(missing_ok=True)
+    path = directory / f"{key}-{hashlib.sha256(content).hexdigest()}.so"
+    write_atomically(path, content)
+    return path

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,15 @@ import pytest
 from elmo_xlstm.config import evaluate_jsonnet, validate
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.evaluation.recipes.series import SeriesSettings
-from elmo_xlstm.evaluation.recipes.table import BEGIN, END, check_table, expected_document, render_table, write_table
+from elmo_xlstm.evaluation.recipes.table import (
+    BEGIN,
+    END,
+    UNKNOWN,
+    check_table,
+    expected_document,
+    render_table,
+    write_table,
+)
 
 ROOT = Path(__file__).parents[3]
 
@@ -47,6 +56,19 @@ def test_rows_are_those_of_runs_that_were_made_in_the_series_order(series, make_
         "| `base` | the base | 16,000 | 9.9 M | 201 | 6,510 | 1.750, 1.812 | 1.750, 1.812 | – |",
         "| `two` | `softmax_loss.type` full | 16,000 | 9.9 M | 201 | 6,510 | 1.750, 1.812 | 1.750, 1.812 | – |",
     ]
+
+
+def test_scores_on_text_that_is_unknown_are_marked(make_result) -> None:
+    result = make_result("base")
+    text = result.texts["News"]
+    texts = {
+        name: text.model_copy(update={"validation": replace(text.validation, unknown_characters=share)})
+        for name, share in (("News", 0.001), ("Thai", 0.4))
+    }
+    table = render_table([result.model_copy(update={"texts": texts})], ["News", "Thai"])
+    row, _, note = table.splitlines()[2:]
+    assert [UNKNOWN in cell for cell in row.split("|")[-3:-1]] == [False, True] and note.startswith(UNKNOWN.strip())
+    assert UNKNOWN not in render_table([result], ["News"])
 
 
 def test_what_differs_is_told_by_its_new_value(make_result) -> None:

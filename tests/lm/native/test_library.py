@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import ctypes
+import hashlib
+import shutil
 import stat
 import sys
 from collections.abc import Iterator
@@ -89,3 +91,45 @@ class _Library:
         function = type("Function", (), {})()
         self.__dict__[name] = function
         return function
+
+
+def test_a_damaged_library_is_built_anew(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Loading one that was cut would end this process."""
+    compiler = fake_compiler(tmp_path / "cc", 'while [ "$1" != -o ]; do shift; done\necho built > "$2"')
+    monkeypatch.setenv("CXX", str(compiler))
+    monkeypatch.setattr(library.ctypes, "CDLL", lambda path: _Library(Path(path)))
+    assert library_problem() is None
+    (built,) = (tmp_path / "cache").rglob("*.so")
+    for content in (b"", b"bui", b"BUILT\n"):
+        built.write_bytes(content)
+        forget()
+        assert library_problem() is None
+        assert list((tmp_path / "cache").rglob("*.so")) == [built] and built.read_bytes() == b"built\n"
+
+
+def test_a_library_that_cannot_be_read_just_now_stays(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    compiler = fake_compiler(tmp_path / "cc", 'while [ "$1" != -o ]; do shift; done\necho built > "$2"')
+    monkeypatch.setenv("CXX", str(compiler))
+    monkeypatch.setattr(library.ctypes, "CDLL", lambda path: _Library(Path(path)))
+    assert library_problem() is None
+    forget()
+
+    def refuse(_: Path) -> bool:
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr(library, "_is_whole", refuse)
+    assert library_problem() == "[Errno 24] Too many open files"
+    assert len(list((tmp_path / "cache").rglob("*.so"))) == 1
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="no compiler")
+def test_a_real_library_cut_in_half_is_built_anew(tmp_path: Path) -> None:
+    assert library_problem() is None
+    (built,) = (tmp_path / "cache").rglob("*.so")
+    whole = built.read_bytes()
+    built.unlink()  # the one that is loaded must stay as it is
+    built.write_bytes(whole[: len(whole) // 2])
+    forget()
+    assert library_problem() is None
+    (again,) = (tmp_path / "cache").rglob("*.so")
+    assert again.stem.endswith(hashlib.sha256(again.read_bytes()).hexdigest())

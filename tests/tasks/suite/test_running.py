@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from elmo_xlstm import threads
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.evaluation.results import load_results
 from elmo_xlstm.interruption import Interrupted
@@ -100,13 +101,16 @@ def test_stale_runs_are_refused(events, make_plan) -> None:
     assert run_suite(make_plan(models=("no-bilm",), trainer__epochs=9, replace=True), 1) == []
 
 
-def test_threads_share_the_cores(events, make_plan, monkeypatch) -> None:
+@pytest.mark.parametrize(("user", "expected"), [("", ["3", "1"]), ("2", ["2", "2"])])
+def test_threads_share_the_cores_unless_the_user_has_set_them(events, make_plan, monkeypatch, user, expected) -> None:
     seen = []
-    monkeypatch.setattr(running, "hardware", lambda _: type("Machine", (), {"cores": 6}))
+    monkeypatch.setattr(threads, "_set_by_user", user)
+    for module in (threads, running):
+        monkeypatch.setattr(module, "usable_cores", lambda: 6)
     monkeypatch.setattr(FakeChild, "failure", lambda self: seen.append(self.environment["OMP_NUM_THREADS"]))
     run_suite(make_plan(models=("no-bilm",)), jobs=2)
     run_suite(make_plan(models=("no-bilm",)), jobs=9)
-    assert seen == ["3", "1"]
+    assert seen == expected
     assert default_jobs(100) == 6 and default_jobs(2) == 2 and default_jobs(0) == 1
 
 

@@ -34,6 +34,7 @@ BAD_LINES = [
     ('{"words": ["a"], "text": "a"}', 'expected {"words"'),
     ('{"text": " "}', "'text' must be"),
     ('{"text": 3}', "'text' must be"),
+    (r'{"text": "\u200b \ufe0f"}', "holds no word"),
     ('{"words": []}', "'words' must be"),
     ('{"words": "a b"}', "'words' must be"),
     ('{"words": ["a", 3]}', "no word"),
