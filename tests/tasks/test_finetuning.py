@@ -17,10 +17,10 @@ from elmo_xlstm.lm.model_files import save_model
 from elmo_xlstm.run_directory import open_run
 from tasks.finetuning import (
     FinetuneSettings,
-    FinishedRun,
     describe_finetuning,
     run_finetuning,
 )
+from tasks.predict import FinishedRun
 from tasks.predictor import WEIGHTS_FILE
 from tasks.run_contents import DATA_FILE, EMBEDDER_DIRECTORY
 from tasks.tagging import TaggingModel

@@ -27,7 +27,7 @@ def splits(*tags: str, labels: tuple[str, ...] = LABELS, skipped: dict[str, int]
         TaggedSentence(tuple("x" for _ in row.split()), tuple(row.split()), f"train.conll:{line}")
         for line, row in enumerate(tags, start=1)
     )
-    return Splits(sentences, sentences, sentences, labels, {}, skipped or {})
+    return Splits(sentences, sentences, sentences, labels, skipped=skipped or {})
 
 
 def test_what_fits_is_left_as_it_is() -> None:
