@@ -10,7 +10,7 @@ from tasks.data import LabelledText, aspect_datasets
 from tasks.heads import label_heads
 from tasks.predictor import Prediction
 from tasks.registry import tasks
-from tasks.task import Labels
+from tasks.scores import Labels
 
 
 class AspectTask(LabelTask):

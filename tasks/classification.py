@@ -9,15 +9,7 @@ from typing import Annotated, Any, Literal
 from torch import nn
 
 from elmo_xlstm.embedding import ElmoEmbedder
-from elmo_xlstm.evaluation.bootstrap import bootstrap_interval
-from elmo_xlstm.evaluation.classification import (
-    count_labels,
-    label_accuracy,
-    label_macro_f1,
-    label_weighted_f1,
-    score_labels,
-)
-from elmo_xlstm.evaluation.results import MOST_CONFUSED, Confusion, TypeScore
+from elmo_xlstm.evaluation.classification import score_labels
 from elmo_xlstm.heads import LabelCollator, LabelledBatch, LabelledExample, Sentence
 from tasks.data import LabelledText, classification_datasets
 from tasks.data.examples import Texts
@@ -27,7 +19,8 @@ from tasks.heads import label_heads
 from tasks.model import TaskModel
 from tasks.predictor import Prediction
 from tasks.registry import tasks
-from tasks.task import Comparison, Labels, Task
+from tasks.scores import Comparison, Labels, compare_labels
+from tasks.task import Task
 
 
 class LabelModel(TaskModel):
@@ -77,7 +70,7 @@ class LabelTask(Task[LabelledText]):
         weighted by how often each occurs; F1 over all decisions, which is accuracy; or the share of examples of which
         all aspects are right."""
         keep_whole: tuple[Whole, ...] | None = None
-        """What is one word, though it holds punctuation, when texts are split: url, email, mention (@name), hashtag,
+        """Parts of a text that stay one word though they hold punctuation: url, email, mention (@name), hashtag,
         amount (Rp50.000), emoticon. By default all of them; of the benchmark's texts none, as when its published
         results were made."""
 
@@ -101,27 +94,7 @@ class LabelTask(Task[LabelledText]):
         Raises:
             ValueError: there are no gold labels, or other ones than the task's.
         """
-        scores = score_labels(gold, predicted)
-        counts = count_labels(gold, predicted, self.built().space.labels)
-        statistics = counts.statistics()
-        metrics = {"macro_f1": label_macro_f1, "accuracy": label_accuracy}
-        further = {"weighted_f1": label_weighted_f1, "micro_f1": label_accuracy}
-        if self.main_metric in further:
-            metrics[self.main_metric] = further[self.main_metric]
-        intervals = {name: bootstrap_interval(statistics, metric) for name, metric in metrics.items()}
-        return Comparison(
-            metrics=scores.metrics(),
-            intervals={name: (interval.low, interval.high) for name, interval in intervals.items()},
-            types={
-                name: TypeScore(precision=s.precision, recall=s.recall, f1=s.f1, support=s.support)
-                for name, s in scores.labels.items()
-            },
-            kind="labels",
-            statistics=statistics,
-            confusion=Confusion(labels=list(counts.labels), counts=counts.confusion().tolist())
-            if len(counts.labels) <= MOST_CONFUSED
-            else None,
-        )
+        return compare_labels(gold, predicted, self.built().space.labels, self.main_metric)
 
     def read_gold(self, path: Path) -> Sequence[LabelledText]:
         """Labelled examples of a further file of the data set's form."""

@@ -28,7 +28,8 @@ from tasks.model import CHARACTERS_FILE, WORDS_FILE
 from tasks.predictor import LABELS_FILE, WEIGHTS_FILE
 from tasks.registry import tasks
 from tasks.run_contents import DATA_FILE, EMBEDDER_DIRECTORY, keep_checksums, keep_model, kept_embedder
-from tasks.task import Scores, Task
+from tasks.scores import Scores
+from tasks.task import Task
 
 logger = logging.getLogger(__name__)
 

@@ -18,8 +18,8 @@ from tasks.heads import tagging_heads
 from tasks.model import TaskModel
 from tasks.predictor import Prediction
 from tasks.registry import tasks
-from tasks.spans import compare_spans, list_spans
-from tasks.task import Comparison, Labels, Task
+from tasks.scores import Comparison, Labels, compare_spans, list_spans
+from tasks.task import Task
 
 logger = logging.getLogger(__name__)
 
@@ -103,7 +103,7 @@ class TaggingTask(Task[TaggedSentence]):
         return score_tagging(gold, predicted, self.plain).metrics()
 
     def compare(self, gold: Sequence[Labels], predicted: Sequence[Labels]) -> Comparison:
-        """Scores of spans; see :func:`~tasks.spans.compare_spans`."""
+        """Scores of spans; see :func:`~tasks.scores.compare_spans`."""
         return compare_spans(gold, predicted, self.built().space.labels, self.plain)
 
     def read_gold(self, path: Path) -> Sequence[TaggedSentence]:

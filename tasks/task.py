@@ -7,13 +7,10 @@ import json
 import logging
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Generic
 
-import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
 from elmo_xlstm.atomic import write_atomically
@@ -21,48 +18,14 @@ from elmo_xlstm.config import Settings
 from elmo_xlstm.disk import writing
 from elmo_xlstm.embedding import ElmoEmbedder, FeatureStore
 from elmo_xlstm.errors import UserError
-from elmo_xlstm.evaluation.outcomes import Kind
-from elmo_xlstm.evaluation.results import Confusion, MixWeights, Name, TypeScore
+from elmo_xlstm.evaluation.results import MixWeights, Name
 from elmo_xlstm.progress import Progress
 from elmo_xlstm.training import History, Trainer
 from tasks.data.examples import Example, ExampleT, Splits, Texts
 from tasks.predictor import FitContext, LabelSpace, Prediction, Predictor
+from tasks.scores import Comparison, Labels, Scores
 
 logger = logging.getLogger(__name__)
-
-Labels = Sequence[str]
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """Predicted labels compared with the gold.
-
-    Attributes:
-        metrics: corpus-level scores by name.
-        intervals: 95 % bootstrap intervals of some of them.
-        types: scores per span type or label.
-        kind: of the counts in ``statistics``.
-        statistics: (S, K), a row for each example; their sum determines the scores.
-        confusion: of labels; None for spans.
-    """
-
-    metrics: Mapping[str, float]
-    intervals: Mapping[str, tuple[float, float]]
-    types: Mapping[str, TypeScore]
-    kind: Kind
-    statistics: NDArray[np.int64]
-    confusion: Confusion | None = None
-
-
-@dataclass(frozen=True)
-class Scores(Comparison):
-    """A comparison with the predictions.
-
-    Attributes:
-        predictions: for each example.
-    """
-
-    predictions: Sequence[Prediction] = ()
 
 
 class Task(ABC, Generic[ExampleT]):

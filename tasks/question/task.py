@@ -19,8 +19,8 @@ from tasks.predictor import Prediction
 from tasks.question.batch import Question, QuestionBatch, QuestionCollator
 from tasks.question.tagger import QuestionTagger
 from tasks.registry import tasks
-from tasks.spans import compare_spans, list_spans
-from tasks.task import Comparison, Labels, Task
+from tasks.scores import Comparison, Labels, compare_spans, list_spans
+from tasks.task import Task
 
 
 class QuestionModel(TaskModel):
@@ -82,7 +82,7 @@ class QuestionTask(Task[QuestionPassage]):
         return score_tagging(gold, predicted).metrics()
 
     def compare(self, gold: Sequence[Labels], predicted: Sequence[Labels]) -> Comparison:
-        """Scores of answers as spans; see :func:`~tasks.spans.compare_spans`."""
+        """Scores of answers as spans; see :func:`~tasks.scores.compare_spans`."""
         return compare_spans(gold, predicted, self.built().space.labels)
 
     def read_gold(self, path: Path) -> Sequence[QuestionPassage]:

@@ -51,7 +51,7 @@ def test_other_labels_cannot_be_scored(task, monkeypatch) -> None:
 
 
 def test_too_many_labels_have_no_table_of_confusions(task, monkeypatch) -> None:
-    monkeypatch.setattr("tasks.classification.MOST_CONFUSED", 2)
+    monkeypatch.setattr("tasks.scores.MOST_CONFUSED", 2)
     predict(monkeypatch, task, PREDICTED)
     assert task.score(examples(GOLD)).confusion is None
 
