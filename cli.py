@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.resources
+import inspect
 import json
-import os
 import shlex
-import signal
 import sys
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from elmo_xlstm.allocator import keep_freed_memory, limit_primitive_cache
-from elmo_xlstm.config import Settings, load_experiment, read_experiment
-from elmo_xlstm.config.settings import SettingsT
-from elmo_xlstm.crash_report import EXIT_STATUS, printable, report_crash
-from elmo_xlstm.errors import UserError
-from elmo_xlstm.interruption import Interrupted, terminable
-from elmo_xlstm.terminal import be_quiet, console, messages, set_up_logging, terminal_progress
+from elmo_xlstm.command import refuse_several_processes, run_command
+from elmo_xlstm.config import Settings, SettingsT, load_experiment, read_experiment, validate
+from elmo_xlstm.errors import UserError, printable
+from elmo_xlstm.machine import keep_freed_memory, limit_primitive_cache
+from elmo_xlstm.runs.interruption import resumable
+from elmo_xlstm.terminal import be_quiet, console, terminal_progress
 
 app = typer.Typer(
     help="Pretrain bidirectional mLSTM language models, and train and score task heads on them.",
@@ -30,22 +31,6 @@ app = typer.Typer(
     add_completion=False,
 )
 
-INTERRUPTED = 130
-_run_began = False  # whether there is a run for --resume to go on with
-
-ConfigFile = Annotated[Path, typer.Argument(metavar="CONFIG", help="Experiment file (.jsonnet).")]
-RunDirectory = Annotated[Path, typer.Argument(metavar="RUN", help="Directory of a finished run.")]
-Override = Annotated[
-    list[str] | None,
-    typer.Option("--override", "-o", metavar="KEY=VALUE", help="Change a setting: -o trainer.epochs=3. Repeatable."),
-]
-ExtVar = Annotated[
-    list[str] | None, typer.Option("--ext-var", metavar="NAME=VALUE", help="Value of std.extVar. Repeatable.")
-]
-Output = Annotated[Path | None, typer.Option("--output", help="Directory of the run, instead of the experiment's.")]
-Force = Annotated[bool, typer.Option("--force", help="Replace what an earlier run wrote.")]
-Resume = Annotated[bool, typer.Option("--resume", help="Continue the run that is there.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Build everything and show it; train nothing.")]
 IncludePackage = Annotated[
     list[str] | None,
     typer.Option(
@@ -54,14 +39,94 @@ IncludePackage = Annotated[
         help="Import and run a module that registers components; no other code of others is ever run. Repeatable.",
     ),
 ]
-AllowImports = Annotated[
-    list[Path] | None,
-    typer.Option(
-        "--allow-imports", metavar="DIR", help="The experiment may import files of DIR beside its own. Repeatable."
-    ),
-]
-Seed = Annotated[int | None, typer.Option("--seed", min=0, help="Instead of the experiment's seed.")]
+RunDirectory = Annotated[Path, typer.Argument(metavar="RUN", help="Directory of a finished run.")]
 Results = Annotated[Path, typer.Option("--results", help="Directory of result files.")]
+
+
+@dataclass(frozen=True)
+class FileOptions:
+    """An experiment file, and how it is evaluated."""
+
+    config: Annotated[Path, typer.Argument(metavar="CONFIG", help="Experiment file (.jsonnet).")]
+    ext_var: Annotated[
+        list[str] | None, typer.Option("--ext-var", metavar="NAME=VALUE", help="Value of std.extVar. Repeatable.")
+    ] = None
+    allow_imports: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--allow-imports", metavar="DIR", help="The experiment may import files of DIR beside its own. Repeatable."
+        ),
+    ] = None
+
+    def read(self) -> dict[str, Any]:
+        """Evaluate the file to plain values."""
+        return read_experiment(self.config, self.ext_var or (), self.allow_imports or ())
+
+
+@dataclass(frozen=True)
+class ExperimentOptions(FileOptions):
+    """An experiment file with changes, and the components that it may name."""
+
+    override: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--override", "-o", metavar="KEY=VALUE", help="Change a setting: -o trainer.epochs=3. Repeatable."
+        ),
+    ] = None
+    include_package: IncludePackage = None
+
+    def load(self, settings_class: type[SettingsT], **replaced: Any) -> SettingsT:
+        """Evaluate, override and validate; ``replaced`` are settings that an option of their own gives."""
+        _include(self.include_package)
+        files = self.ext_var or (), self.allow_imports or ()
+        return load_experiment(settings_class, self.config, self.override or (), *files, **replaced)
+
+
+@dataclass(frozen=True)
+class SuiteOptions(ExperimentOptions):
+    """Many experiments in one file."""
+
+    config: Annotated[Path, typer.Argument(metavar="SUITE", help="Suite file (.jsonnet).")]
+
+
+@dataclass(frozen=True)
+class SeriesOptions(FileOptions):
+    """Recipes in one file."""
+
+    config: Annotated[Path, typer.Argument(metavar="SERIES", help="File that lists the recipes (.jsonnet).")]
+
+
+@dataclass(frozen=True)
+class RunOptions(ExperimentOptions):
+    """An experiment that fills a directory."""
+
+    output: Annotated[
+        Path | None, typer.Option("--output", help="Directory of the run, instead of the experiment's.")
+    ] = None
+    force: Annotated[bool, typer.Option("--force", help="Replace what an earlier run wrote.")] = False
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Build everything and show it; train nothing.")] = False
+
+
+@dataclass(frozen=True)
+class TrainingOptions(RunOptions):
+    """A training that can be resumed."""
+
+    resume: Annotated[bool, typer.Option("--resume", help="Continue the run that is there.")] = False
+    seed: Annotated[int | None, typer.Option("--seed", min=0, help="Instead of the experiment's seed.")] = None
+
+
+def spread(command: Callable[..., None]) -> Callable[..., None]:
+    """Take the fields of a command's first parameter, a class of options, as options of the command itself."""
+    first, *own = inspect.signature(command, eval_str=True).parameters.values()
+    shared = inspect.signature(first.annotation, eval_str=True).parameters
+
+    @functools.wraps(command)
+    def called(**given: Any) -> None:
+        command(first.annotation(**{name: given.pop(name) for name in shared}), **given)
+
+    parameters = [option.replace(kind=inspect.Parameter.KEYWORD_ONLY) for option in (*shared.values(), *own)]
+    called.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    return called
 
 
 @app.callback()
@@ -75,71 +140,51 @@ def options(
 
 
 @app.command()
-def tokenizer(
-    config: ConfigFile,
-    override: Override = None,
-    ext_var: ExtVar = None,
-    output: Output = None,
-    force: Force = False,
-    dry_run: DryRun = False,
-    include_package: IncludePackage = None,
-    allow_imports: AllowImports = None,
-) -> None:
+@spread
+def tokenizer(options: RunOptions) -> None:
     """Train a WordPiece vocabulary on a text source."""
-    from elmo_xlstm.run_directory import open_run
-    from elmo_xlstm.text.tokenizer_experiment import TokenizerSettings, run_tokenizer_training
+    from elmo_xlstm.runs.run_directory import open_run
+    from elmo_xlstm.text.tokenizer_training import TokenizerSettings, run_tokenizer_training
 
-    _refuse_several_processes("tokenizer")
-    settings = _load(TokenizerSettings, config, override, ext_var, include_package, allow_imports, output=output)
-    if dry_run:
+    refuse_several_processes("tokenizer")
+    settings = options.load(TokenizerSettings, output=options.output)
+    if options.dry_run:
         return _show(settings, {})
     directory = Path(settings.output)
-    with open_run(directory, settings, force=force):
+    with open_run(directory, settings, force=options.force):
         trained = run_tokenizer_training(settings, directory, terminal_progress())
     typer.echo(f"{trained.vocab_size:,} pieces, lower_case={trained.lower_case}: {directory}")
 
 
 @app.command()
-def pretrain(
-    config: ConfigFile,
-    override: Override = None,
-    ext_var: ExtVar = None,
-    output: Output = None,
-    force: Force = False,
-    resume: Resume = False,
-    dry_run: DryRun = False,
-    include_package: IncludePackage = None,
-    allow_imports: AllowImports = None,
-    seed: Seed = None,
-) -> None:
+@spread
+def pretrain(options: TrainingOptions) -> None:
     """Pretrain a language model."""
     from elmo_xlstm.lm.distributed import Processes
     from elmo_xlstm.lm.pretraining import describe_pretraining, run_pretraining
     from elmo_xlstm.lm.pretraining_settings import PretrainSettings
-    from elmo_xlstm.run_directory import open_run
+    from elmo_xlstm.runs.run_directory import open_run
 
     processes = Processes()
     if not processes.is_main:
         be_quiet()
     progress = terminal_progress() if processes.is_main else None
     with processes.together():
-        settings = _load(
-            PretrainSettings, config, override, ext_var, include_package, allow_imports, output=output, seed=seed
-        )
+        settings = options.load(PretrainSettings, output=options.output, seed=options.seed)
     directory = Path(settings.output)
-    if not dry_run:
+    if not options.dry_run:
         with ExitStack() as held:
-            opened = open_run(directory, settings, force=force, resume=resume)
+            opened = open_run(directory, settings, force=options.force, resume=options.resume)
             processes.run_on_main(lambda: held.enter_context(opened))
-            _note_run()
+            held.enter_context(resumable())
             keep_freed_memory()
-            validation = run_pretraining(settings, directory, resume, progress)
+            validation = run_pretraining(settings, directory, options.resume, progress)
     else:
         sizes = describe_pretraining(settings, progress)
     processes.leave()
     if not processes.is_main:
         return
-    if dry_run:
+    if options.dry_run:
         return _show(settings, sizes)
     for name, value in validation.as_dict().items():
         typer.echo(f"{name.replace('_', ' ')}: {value:.4f}")
@@ -147,35 +192,22 @@ def pretrain(
 
 
 @app.command()
-def finetune(
-    config: ConfigFile,
-    override: Override = None,
-    ext_var: ExtVar = None,
-    output: Output = None,
-    force: Force = False,
-    resume: Resume = False,
-    dry_run: DryRun = False,
-    include_package: IncludePackage = None,
-    allow_imports: AllowImports = None,
-    seed: Seed = None,
-) -> None:
+@spread
+def finetune(options: TrainingOptions) -> None:
     """Train a task head and score it on the test split."""
-    from elmo_xlstm.run_directory import open_run
+    from elmo_xlstm.runs.run_directory import open_run
     from tasks.finetuning import FinetuneSettings, describe_finetuning, refuse_another_row, run_finetuning
 
-    _refuse_several_processes("finetune")
-    settings = _load(
-        FinetuneSettings, config, override, ext_var, include_package, allow_imports, output=output, seed=seed
-    )
-    if dry_run:
+    refuse_several_processes("finetune")
+    settings = options.load(FinetuneSettings, output=options.output, seed=options.seed)
+    if options.dry_run:
         return _show(settings, describe_finetuning(settings))
-    if not (force or resume):
+    if not (options.force or options.resume):
         refuse_another_row(settings)
     command = shlex.join(["python", "cli.py", *sys.argv[1:]])
-    with open_run(settings.directory, settings, force=force, resume=resume):
-        _note_run()
+    with open_run(settings.directory, settings, force=options.force, resume=options.resume), resumable():
         keep_freed_memory()
-        result = run_finetuning(settings, settings.directory, command, resume, terminal_progress())
+        result = run_finetuning(settings, settings.directory, command, options.resume, terminal_progress())
     for name, value in result.metrics.items():
         typer.echo(f"test {name}: {100 * value:.2f}")
     typer.echo(f"run: {settings.directory}")
@@ -183,8 +215,9 @@ def finetune(
 
 
 @app.command()
+@spread
 def suite(
-    config: Annotated[Path, typer.Argument(metavar="SUITE", help="Suite file (.jsonnet).")],
+    options: SuiteOptions,
     tasks: Annotated[
         list[str] | None, typer.Option("--tasks", metavar="NAMES", help="These alone: a,b. Repeatable.")
     ] = None,
@@ -192,10 +225,6 @@ def suite(
         list[str] | None, typer.Option("--models", metavar="NAMES", help="These alone: a,b. Repeatable.")
     ] = None,
     seeds: Annotated[int | None, typer.Option("--seeds", min=1, help="How many, from 0; else the suite's.")] = None,
-    override: Override = None,
-    ext_var: ExtVar = None,
-    include_package: IncludePackage = None,
-    allow_imports: AllowImports = None,
     output: Annotated[Path | None, typer.Option("--output", help="Directory of all runs, else the suite's.")] = None,
     jobs: Annotated[
         int | None, typer.Option("--jobs", min=1, help="Runs at once; one a core by default, one alone on a GPU.")
@@ -215,15 +244,16 @@ def suite(
     from tasks.suite.settings import Selection, read_suite
     from tasks.suite.tables import plan_table, problem_lines, summary_table
 
-    _refuse_several_processes("suite")
-    _include(include_package)
-    asked = Selection(_names(tasks), _names(models), seeds, output, override or ())
-    chosen = read_suite(read_experiment(config, ext_var or (), allow_imports or ()), asked, origin=str(config))
-    repeat = ["python", "cli.py", "suite", str(config)]
-    imports = map(str, allow_imports or ())
+    refuse_several_processes("suite")
+    packages = options.include_package or ()
+    _include(packages)
+    asked = Selection(_names(tasks), _names(models), seeds, output, options.override or ())
+    chosen = read_suite(options.read(), asked, origin=str(options.config))
+    repeat = ["python", "cli.py", "suite", str(options.config)]
+    imports = map(str, options.allow_imports or ())
     for option, values in (
-        ("--ext-var", ext_var or ()),
-        ("--include-package", include_package or ()),
+        ("--ext-var", options.ext_var or ()),
+        ("--include-package", packages),
         ("--allow-imports", imports),
     ):
         repeat += [part for value in values for part in (option, value)]
@@ -233,7 +263,7 @@ def suite(
         console.print(plan_table(plan, jobs))
         typer.echo("".join(f"{printable(line)}\n" for line in problem_lines(plan)), nl=False)
         return
-    failures = run_suite(plan, jobs, include_package or (), terminal_progress())
+    failures = run_suite(plan, jobs, packages, terminal_progress())
     console.print(summary_table(results_of(plan)))
     if with_leaderboard:
         for directory in sorted({run.settings.results for run in plan}):
@@ -268,7 +298,7 @@ def predict(
     include_package: IncludePackage = None,
 ) -> None:
     """Predict with a trained head: JSON lines, a prediction for every word."""
-    from elmo_xlstm.output_file import open_output
+    from elmo_xlstm.runs.atomic import open_output
     from tasks.predict import FinishedRun
 
     _include(include_package)
@@ -296,19 +326,16 @@ def evaluation_texts(
 
 
 @app.command()
+@spread
 def overlap(
-    config: ConfigFile,
-    override: Override = None,
-    ext_var: ExtVar = None,
-    include_package: IncludePackage = None,
-    allow_imports: AllowImports = None,
+    options: ExperimentOptions,
     output: Annotated[Path, typer.Option("--output", help="The report, without its ending.")] = Path("runs/overlap"),
 ) -> None:
     """Report which validation and test examples share passages with the text of a pretraining experiment."""
     from elmo_xlstm.lm.pretraining_settings import PretrainSettings
     from tasks.overlap import report_overlap
 
-    settings = _load(PretrainSettings, config, override, ext_var, include_package, allow_imports)
+    settings = options.load(PretrainSettings)
     found = report_overlap(settings.corpus, output, terminal_progress())
     typer.echo(f"{len(found.found):,} examples share a passage with the sources, {len(found.left):,} with the corpus")
     typer.echo(f"report: {output}.md, {output}.json")
@@ -322,7 +349,7 @@ def perplexity(
 ) -> None:
     """Score a language model on texts: perplexity and bits per character of each direction, as JSON."""
     from elmo_xlstm.lm.scoring import score_files
-    from elmo_xlstm.plain_json import to_json
+    from elmo_xlstm.runs.files import to_json
 
     found = score_files(model, files, every=every)
     scores = {path: {**score.as_dict(), "comparable": score.comparable} for path, score in found.items()}
@@ -330,25 +357,25 @@ def perplexity(
 
 
 @app.command()
+@spread
 def recipes(
-    config: Annotated[Path, typer.Argument(metavar="SERIES", help="File that lists the recipes (.jsonnet).")],
+    options: SeriesOptions,
     only: Annotated[
         list[str] | None, typer.Option("--only", metavar="NAMES", help="These recipes alone: a,b. Repeatable.")
     ] = None,
-    ext_var: ExtVar = None,
-    allow_imports: AllowImports = None,
     table: Annotated[bool, typer.Option("--table", help="Run nothing; write the table from the result files.")] = False,
     check: Annotated[
         bool, typer.Option("--check", help="Run nothing; fail if the table is not what the result files say.")
     ] = False,
 ) -> None:
     """Pretrain, score and list recipes one after the other; what is done is not done again, what was begun goes on."""
-    from elmo_xlstm.evaluation.recipes.running import RecipeFiles, run_series
-    from elmo_xlstm.evaluation.recipes.series import SeriesSettings
-    from elmo_xlstm.evaluation.recipes.table import check_table, write_table
+    from elmo_xlstm.lm.recipes.running import RecipeFiles, run_series
+    from elmo_xlstm.lm.recipes.series import SeriesSettings
+    from elmo_xlstm.lm.recipes.table import check_table, write_table
 
-    _refuse_several_processes("recipes")
-    series = _load(SeriesSettings, config, None, ext_var, None, allow_imports)
+    refuse_several_processes("recipes")
+    _include(None)
+    series = validate(SeriesSettings, options.read(), origin=str(options.config))
     if check:
         check_table(series)
         return typer.echo(f"{series.table}: the table of recipes says what the result files say")
@@ -356,7 +383,7 @@ def recipes(
         write_table(series)
         return typer.echo(f"written: {series.table}")
     keep_freed_memory()
-    files = RecipeFiles(config.parent, ext_var or (), allow_imports or ())
+    files = RecipeFiles(options.config.parent, options.ext_var or (), options.allow_imports or ())
     failures = run_series(series, files, _names(only), terminal_progress())
     typer.echo(f"results: {series.results}, table: {series.table}")
     if failures:
@@ -383,7 +410,7 @@ def export(
 ) -> None:
     """Write a pretrained model for embedding alone: small, with checksums, without soft-max weights."""
     from elmo_xlstm.embedding.export import STORAGE_FORMATS, export_model
-    from elmo_xlstm.evaluation.environment import git_commit, installed_versions
+    from elmo_xlstm.environment import git_commit, installed_versions
     from elmo_xlstm.lm.pretraining_record import portable
     from tasks.data.readers.new_text import read_sentences
 
@@ -447,7 +474,7 @@ def schema(
 ) -> None:
     """Print the JSON Schema of an experiment, for editors to complete and check by."""
     from elmo_xlstm.lm.pretraining_settings import PretrainSettings
-    from elmo_xlstm.text.tokenizer_experiment import TokenizerSettings
+    from elmo_xlstm.text.tokenizer_training import TokenizerSettings
     from tasks.finetuning import FinetuneSettings
     from tasks.suite.settings import SuiteSettings
 
@@ -476,25 +503,11 @@ def check(
             typer.echo(f"  {name}: {value}")
 
 
-def _load(
-    settings_class: type[SettingsT],
-    config: Path,
-    override: list[str] | None,
-    ext_var: list[str] | None,
-    include_package: list[str] | None,
-    allow_imports: list[Path] | None,
-    **replaced: Any,
-) -> SettingsT:
-    """Evaluate, override and validate an experiment; ``replaced`` are options with a name of their own."""
-    _include(include_package)
-    return load_experiment(settings_class, config, override or (), ext_var or (), allow_imports or (), **replaced)
-
-
 def _names(options: list[str] | None) -> list[str]:
     return [name.strip() for option in options or () for name in option.split(",") if name.strip()]
 
 
-def _include(modules: list[str] | None) -> None:
+def _include(modules: Sequence[str] | None) -> None:
     """Register all tasks, and what the modules register."""
     from tasks.registry import register_tasks
 
@@ -505,79 +518,9 @@ def _show(settings: Settings, sizes: dict[str, Any]) -> None:
     typer.echo(json.dumps({"configuration": settings.model_dump(mode="json"), **sizes}, indent=2, ensure_ascii=False))
 
 
-def _note_run() -> None:
-    """From now on an interrupted command goes on with ``--resume``."""
-    global _run_began
-    _run_began = True
-
-
-def _refuse_several_processes(command: str) -> None:
-    """What is made for one process is not started by a launcher of many, which would all write the same files."""
-    if "LOCAL_RANK" in os.environ and int(os.environ.get("WORLD_SIZE", "1")) > 1:
-        if os.environ.get("RANK") != "0":
-            sys.exit(1)  # the first one says why
-        raise UserError(f"{command} runs in one process; start it without torchrun or accelerate launch")
-
-
-def _refuse_broken_text(arguments: list[str]) -> None:
-    """Names that are no UTF-8 could be neither kept in a run's configuration nor printed."""
-    for argument in arguments:
-        try:
-            argument.encode()
-        except UnicodeEncodeError:
-            raise UserError(f"{argument}: is not UTF-8; rename the file, or write the option in UTF-8") from None
-
-
 def main() -> None:
-    """Run a command; whatever goes wrong is one message, never a traceback unless ``--debug`` asks for it."""
-    global _run_began
-    _run_began = False
-    set_up_logging()
-    os.environ["PYTHONSAFEPATH"] = "1"  # for processes that Python starts by itself: the working directory is no module
-    try:
-        _refuse_broken_text(sys.argv[1:])
-        with terminable():
-            app(standalone_mode=True)
-    except UserError as error:
-        _say(f"error: {error}")
-        sys.exit(1)
-    except SystemExit as end:
-        if isinstance(end, Interrupted) or end.code == INTERRUPTED:  # typer has caught the KeyboardInterrupt
-            _say_how_to_go_on(end if isinstance(end, Interrupted) else Interrupted(signal.SIGINT))
-        raise
-    except BaseException as error:  # a library written in Rust raises what is no Exception
-        _say(f"error: {report_crash(error, sys.argv[1:], show='--debug' in sys.argv[1:])}")
-        sys.exit(EXIT_STATUS)
-
-
-def _say_how_to_go_on(end: Interrupted) -> None:
-    """The exact command, once for all processes."""
-    if os.environ.get("RANK", "0") != "0":
-        return
-    command, arguments = _command(), sys.argv[1:]
-    if command in ("pretrain", "finetune") and _run_began:
-        arguments = [argument for argument in arguments if argument not in ("--force", "--resume")] + ["--resume"]
-    launcher = ["python", "cli.py"]
-    if "LOCAL_WORLD_SIZE" in os.environ:
-        launcher = ["torchrun", "--nproc_per_node", os.environ["LOCAL_WORLD_SIZE"], "cli.py"]
-    nodes = " (on every machine, with the launcher's options as before)" if _machines() > 1 else ""
-    way = shlex.join([*launcher, *arguments])
-    message = f"{end}. Go on with: {way}{nodes}"
-    messages.print(printable(message), style="yellow", markup=False, highlight=False, soft_wrap=True)
-
-
-def _machines() -> int:
-    return int(os.environ.get("WORLD_SIZE", "1")) // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
-
-
-def _say(message: str) -> None:
-    """Print what is wrong."""
-    messages.print(printable(message), style="red", markup=False, highlight=False, soft_wrap=True)
-
-
-def _command() -> str:
-    """Which command was given; the options of all commands stand before it."""
-    return next((argument for argument in sys.argv[1:] if not argument.startswith("-")), "")
+    """Run a command."""
+    run_command(app)
 
 
 if __name__ == "__main__":

@@ -2,115 +2,153 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
+from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import nn
+from transformers import BertConfig, BertModel
 
 from benchmarks.contenders import OUR_SETTINGS, OURS
-from benchmarks.embedding import BERT_BF16, OURS_BF16, OURS_INT8, BertEmbedder, bert, evenly
-from benchmarks.results import Measurement, Result, make_result, timed
-from benchmarks.sentences import Words
+from benchmarks.results import Measurement, Result, make_result
+from benchmarks.sentences import Words, evenly, read_sentences
 from benchmarks.session import Session
 from benchmarks.sizes import SIZES, Size
+from benchmarks.timing import Run, measure
+from elmo_xlstm.device import fast_matmul
 from elmo_xlstm.embedding import ElmoEmbedder
 from elmo_xlstm.embedding.precision import Precision
 from elmo_xlstm.pretrained import DEFAULT_MODEL, bundled_model
-from elmo_xlstm.products import fast_products
+from elmo_xlstm.text import Tokenizer
 
-BERT_BASE = "BERT-base"
-BERT_BASE_TUNED = BERT_BASE + OUR_SETTINGS
-BERT_BASE_BF16 = BERT_BF16.replace("BERT", BERT_BASE)
-BERT_VOCABULARY = 30_522
+OURS_BF16 = f"{OURS}, bf16"
+OURS_INT8 = f"{OURS}, int8"
 ONE_CORE = f"{OURS}, one core"
-CHOSEN, ALL = "sentences", "all sentences"
+BERT = "BERT-base"
+BERT_TUNED = BERT + OUR_SETTINGS
+BERT_BF16 = f"{BERT}, bf16"
+BERT_VOCABULARY = 30_522
+BATCH = 32
+
+Vectors = npt.NDArray[np.float32]
+Embed = Callable[[list[Words]], object]
 
 
-def measure_bundled(
-    session: Session, sentences: list[Words], most: int | None = None, beside: Size = SIZES["base"]
-) -> Result:
-    """Text in, word vectors of all layers out.
+def measure_bundled(session: Session, beside: Size = SIZES["base"]) -> Result:
+    """Text in, word vectors of all layers out; on a CPU also one core beside all, on all sentences of the file.
 
     Args:
-        session: device and repeats; its size names the result.
-        sentences: to embed; all of them by ours alone, by one core and by all.
-        most: take no more of them beside BERT, drawn evenly from the whole list; all by default.
-        beside: size of the BERT.
+        session: device, sentences and repeats; its size does not matter.
+        beside: size of the BERT, which has random weights.
     """
-    chosen = evenly(sentences, most)
-    precisions: list[Precision] = ["fp32", "bf16"] if "bf16" in session.precisions() else ["fp32"]
+    session = replace(session, size=SIZES[DEFAULT_MODEL])
+    every = read_sentences(session.sentences)
+    sentences = evenly(every, session.most)
+    precisions: dict[str, Precision] = {OURS: "fp32"}
+    if "bf16" in session.precisions():
+        precisions[OURS_BF16] = "bf16"
     if session.device.type == "cpu":
-        precisions.append("int8")
-    names = {"fp32": OURS, "bf16": OURS_BF16, "int8": OURS_INT8}
+        precisions[OURS_INT8] = "int8"
     ours = {
-        names[p]: ElmoEmbedder.from_pretrained(DEFAULT_MODEL, device=session.device, precision=p) for p in precisions
+        name: ElmoEmbedder.from_pretrained(DEFAULT_MODEL, device=session.device, precision=precision)
+        for name, precision in precisions.items()
     }
     tokenizer = ours[OURS].tokenizer
-    pieces = [len(tokenizer.encode_words(words).input_ids) + 2 for words in chosen]
-    widely = replace(session, size=beside)
-    transformer = BertEmbedder(widely, tokenizer, max(pieces))
-    transformer.model = bert(widely, BERT_VOCABULARY, max(pieces))
+    pieces = [len(tokenizer.encode_words(words).input_ids) + 2 for words in sentences]
+    bert = BertEmbedder(replace(session, size=beside), tokenizer, max(pieces))
 
-    def under_autocast() -> object:
+    def under_autocast(sentences: list[Words]) -> object:
         with session.autocast("bf16"):
-            return transformer(chosen)
+            return bert(sentences)
 
-    runs: dict[str, Callable[[], object]] = {name: _embedding(embedder, chosen) for name, embedder in ours.items()}
-    runs[BERT_BASE] = _embedding(transformer, chosen)
-    runs[BERT_BASE_TUNED] = fast_products()(runs[BERT_BASE])
-    if "bf16" in precisions:
-        runs[BERT_BASE_BF16] = under_autocast
-    runs = {name: run for name, run in runs.items() if session.wants(name)}
-    samples = session.time(runs)
+    work = {"tokens": float(sum(pieces)), "words": float(sum(map(len, sentences)))}
     on_disk = (bundled_model() / "model.safetensors").stat().st_size
-    work = {"tokens": float(sum(pieces)), "words": float(sum(map(len, chosen)))}
-    measurements = []
-    for name in runs:
-        is_ours = name in ours
-        parameters = _count(ours[name].model if is_ours else transformer.model)
-        size = on_disk if is_ours else 4 * parameters
-        measurements.append(
-            Measurement(
-                contender=name,
-                case={"input": CHOSEN},
-                work=work,
-                values=samples.seconds[name],
-                first=samples.first[name],
-                parameters=parameters,
-                scores={"M parameters": parameters / 1e6, "MB": size / 1e6},
-            )
-        )
+
+    def run(embed: Embed, model: nn.Module, size: int | None = None) -> Run:
+        parameters = sum(parameter.numel() for parameter in model.parameters())
+        scores = {"M parameters": parameters / 1e6, "MB": (size or 4 * parameters) / 1e6}
+        return Run(partial(embed, sentences), work, parameters, scores)
+
+    runs = {name: run(embedder, embedder.model, on_disk) for name, embedder in ours.items()}
+    runs |= {BERT: run(bert, bert.model), BERT_TUNED: run(fast_matmul()(bert), bert.model)}
+    if OURS_BF16 in ours:
+        runs[BERT_BF16] = run(under_autocast, bert.model)
+    runs = {name: run for name, run in runs.items() if session.wants(name)}
+    measurements = measure(session, {"input": "sentences"}, runs)
     if session.threads > 1 and session.device.type == "cpu":
-        measurements += _cores(session, ours[OURS], sentences)
+        measurements += measure_cores(session, ours[OURS], every)
     notes = [
-        f"{len(chosen):,} sentences, {sum(map(len, chosen)):,} words, {sum(pieces):,} pieces of the bundled model's "
-        f"vocabulary (longest sentence {max(pieces)})",
-        f"{BERT_BASE}: {beside.bert_layers} layers of width {beside.embedding_dim}, {BERT_VOCABULARY:,} pieces, random "
+        f"{len(sentences):,} sentences, {sum(map(len, sentences)):,} words, {sum(pieces):,} pieces of the bundled "
+        f"model's vocabulary (longest sentence {max(pieces)}), drawn evenly from "
+        + ("/".join(session.sentences.parts[-2:]) if session.sentences else "the bundled sample"),
+        f"{BERT}: {beside.bert_layers} layers of width {beside.embedding_dim}, {BERT_VOCABULARY:,} pieces, random "
         "weights; its MB are those of fp32 weights, ours those of the file",
     ]
-    return make_result(session, "bundled", BERT_BASE, measurements, notes)
+    return make_result(session, "bundled", BERT, measurements, notes)
 
 
-def _cores(session: Session, embedder: ElmoEmbedder, sentences: list[Words]) -> list[Measurement]:
-    """What more cores are worth where sentences are many."""
+def measure_cores(session: Session, embed: Embed, sentences: list[Words]) -> list[Measurement]:
+    """One core beside all, on many sentences."""
 
-    def on_one_core() -> object:
+    def on_one_core() -> None:
         torch.set_num_threads(1)
         try:
-            return embedder(sentences)
+            embed(sentences)
         finally:
             torch.set_num_threads(session.threads)
 
-    runs = {ONE_CORE: on_one_core, OURS: _embedding(embedder, sentences)}
-    samples = session.time({name: run for name, run in runs.items() if session.wants(name)})
     work = {"sentences": float(len(sentences)), "words": float(sum(map(len, sentences)))}
-    return timed(samples, {"input": ALL}, work)
+    runs = {ONE_CORE: Run(on_one_core, work), OURS: Run(partial(embed, sentences), work)}
+    return measure(session, {"input": "all sentences"}, {n: run for n, run in runs.items() if session.wants(n)})
 
 
-def _embedding(embedder: Callable[[list[Words]], object], sentences: list[Words]) -> Callable[[], object]:
-    return lambda: embedder(sentences)
+class BertEmbedder(nn.Module):
+    """BERT with random weights; a word is its first piece, in every layer. Batches are sorted by length.
 
+    Our tokenizer's larger numbers of pieces are folded onto the model's rows: this does not change the time.
 
-def _count(model: nn.Module) -> int:
-    return sum(parameter.numel() for parameter in model.parameters())
+    Args:
+        session: gives width, layers and device.
+        tokenizer: of the sentences.
+        longest: sentence, in pieces.
+    """
+
+    def __init__(self, session: Session, tokenizer: Tokenizer, longest: int) -> None:
+        super().__init__()
+        self.tokenizer = tokenizer
+        config = BertConfig(
+            vocab_size=BERT_VOCABULARY,
+            hidden_size=session.size.embedding_dim,
+            num_hidden_layers=session.size.bert_layers,
+            num_attention_heads=max(1, session.size.embedding_dim // 64),
+            intermediate_size=4 * session.size.embedding_dim,
+            max_position_embeddings=max(512, longest),
+        )
+        self.model: Any = session.place(BertModel(config, add_pooling_layer=False)).eval()
+
+    @torch.inference_mode()
+    def forward(self, sentences: Sequence[Sequence[str]]) -> list[Vectors]:
+        """For each sentence (words, layers, width)."""
+        pieces = [self.tokenizer.encode_words(sentence) for sentence in sentences]
+        order = sorted(range(len(pieces)), key=lambda index: len(pieces[index].input_ids))
+        vectors: list[Any] = [None] * len(pieces)
+        for start in range(0, len(order), BATCH):
+            chosen = order[start : start + BATCH]
+            longest = max(len(pieces[index].input_ids) for index in chosen) + 2
+            input_ids = torch.full((len(chosen), longest), self.tokenizer.pad_id)
+            mask = torch.zeros_like(input_ids)
+            for row, index in enumerate(chosen):
+                ids = [self.tokenizer.bos_id, *pieces[index].input_ids, self.tokenizer.eos_id]
+                input_ids[row, : len(ids)] = torch.tensor(ids) % BERT_VOCABULARY
+                mask[row, : len(ids)] = 1
+            device = self.model.device
+            layers = self.model(input_ids.to(device), mask.to(device), output_hidden_states=True).hidden_states
+            stacked = torch.stack(layers, dim=2)  # (batch, pieces, layers, width)
+            for row, index in enumerate(chosen):
+                first = torch.tensor(pieces[index].first, device=device) + 1
+                vectors[index] = stacked[row][first].float().cpu().numpy()
+        return vectors

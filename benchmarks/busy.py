@@ -12,12 +12,12 @@ from contextlib import contextmanager, nullcontext
 
 import torch
 
-from benchmarks.contenders import OURS, Contenders
+from benchmarks.contenders import OURS, build_contender
 from benchmarks.process import in_own_process
 from benchmarks.results import Measurement, Result, make_result
 from benchmarks.session import Session
 from benchmarks.sizes import SIZES
-from elmo_xlstm.allocator import keep_freed_memory
+from elmo_xlstm.machine import keep_freed_memory
 
 SPINNING = "spinning threads"
 WAITING = {
@@ -69,7 +69,7 @@ def main(arguments: str) -> None:
     torch.manual_seed(0)
     keep_freed_memory()  # as pretraining does
     session = Session(SIZES[size], threads=threads)
-    [ours] = Contenders(session, memory_kept=True).build((OURS,))
+    ours = build_contender(OURS, session, memory_kept=True)
     input_ids = session.pieces(session.size.batch, session.size.length)
     ours.step(input_ids)
     started = time.perf_counter()

@@ -1,49 +1,50 @@
-"""Who takes part in training: one optimizer step of each."""
+"""Contenders of training: one optimizer step of each."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from benchmarks import flops
 from benchmarks.defaults import default_products, large_blocks_given_back
-from benchmarks.lstm_models import LSTMLanguageModel, PlainLSTM, ProjectedLSTM, cells_for
+from benchmarks.lstm_models import LSTMLanguageModel, PlainLSTM, ProjectedLSTM, cells_for, lstm_flops
 from benchmarks.package_model import PackageLanguageModel
 from benchmarks.session import Session
+from elmo_xlstm.device import fast_matmul
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.lm import BiXLSTM
-from elmo_xlstm.lm.kernels import native_problem, use_kernel
-from elmo_xlstm.lm.losses import FullSoftmax, SampledSoftmax, SoftmaxLoss
+from elmo_xlstm.lm.cost import training_flops_per_token
+from elmo_xlstm.lm.kernels import Kernel, native_problem, use_kernel
+from elmo_xlstm.lm.losses import FullSoftmax, SampledSoftmax
 from elmo_xlstm.lm.optimization import OptimizerSettings
-from elmo_xlstm.products import fast_products
 
 OURS = "ours"  # with the kernels that training takes by itself
 SAMPLED = "ours, sampled soft-max"
 PLAIN = "ours, plain torch"
 COMPILED = "ours, compiled"
 COMPILED_SAMPLED = "ours, compiled, sampled soft-max"
+GRAPHS = "ours, compiled, CUDA graphs"
+KERNELS = "ours, Triton kernels"
 PACKAGE = "xlstm package"
-OUR_SETTINGS = ", our settings"  # of the allocator in training, and of what multiplies matrices
+OUR_SETTINGS = ", our settings"  # of the allocator in training, and of the library for matrix products
 PACKAGE_TUNED = PACKAGE + OUR_SETTINGS
 ELMO = "ELMo's LSTM, sampled soft-max"
 LSTM = "LSTM, equal parameters"
-GRAPHS = "ours, compiled, CUDA graphs"
-KERNELS = "ours, Triton kernels"
 CONTENDERS = (OURS, SAMPLED, PLAIN, COMPILED, COMPILED_SAMPLED, PACKAGE, PACKAGE_TUNED, ELMO, LSTM)
-OUR_TRAINING = (OURS, SAMPLED, PLAIN, COMPILED, COMPILED_SAMPLED)
-ON_GPU = (GRAPHS, KERNELS)  # to be built alone: they change the model that the others of ours share
-EAGER = (OURS, SAMPLED, PLAIN, PACKAGE, PACKAGE_TUNED, ELMO, LSTM)
+ON_GPU = (OURS, COMPILED, SAMPLED, COMPILED_SAMPLED, GRAPHS, KERNELS, PACKAGE)
+# Tuned with the batch of another: every batch tried would be compiled.
+SAME_BATCH = {COMPILED: OURS, COMPILED_SAMPLED: SAMPLED, GRAPHS: OURS}
 
-COMPILE_BACKEND = "inductor"
 GRADIENT_CLIP = 1.0
 LEARNING_RATE = 1e-4
+COMPILE_BACKEND = "inductor"
+Context = Callable[[], AbstractContextManager[Any]]
 
 
 @dataclass(frozen=True)
@@ -55,8 +56,8 @@ class Contender:
         model: in training.
         loss: of (batch, length) piece ids.
         optimizer: of all parameters.
-        flops_per_token: of one training step, forward and backward; see :mod:`benchmarks.flops`.
-        stance: context of every step: chooses the tier of a model that several contenders share.
+        flops_per_token: of one training step, forward and backward, counted from the sizes.
+        context: of every step.
     """
 
     name: str
@@ -64,12 +65,12 @@ class Contender:
     loss: Callable[[Tensor], Tensor]
     optimizer: torch.optim.Optimizer
     flops_per_token: float
-    stance: Callable[[], AbstractContextManager[Any]] = nullcontext
+    context: Context = nullcontext
 
     def step(self, input_ids: Tensor, precision: str = "fp32") -> Tensor:
         """Forward, backward, clipping, AdamW; the loss before the step."""
         self.model.train()
-        with self.stance():
+        with self.context():
             with torch.autocast(input_ids.device.type, torch.bfloat16, enabled=precision == "bf16"):
                 loss = self.loss(input_ids)
             loss.backward()
@@ -84,135 +85,93 @@ class Contender:
         return sum(parameter.numel() for parameter in self.model.parameters())
 
 
-class Contenders:
-    """Builds contenders of one size; those of ours share a model and optimizer, as do those of the package.
+def build_contender(name: str, session: Session, memory_kept: bool = False) -> Contender:
+    """A contender by its name.
 
     Args:
+        name: one of this module's.
         session: gives size and device.
-        memory_kept: whether the process keeps freed memory, which ours do in pretraining and the package does not.
+        memory_kept: whether the process keeps freed memory, as ours do in pretraining; the package then gives it back.
+
+    Raises:
+        UserError: there is none of that name, or its kernels cannot run here.
     """
+    names = dict.fromkeys((*CONTENDERS, *ON_GPU))
+    if name not in names:
+        raise UserError(f"no contender {name!r}; there are: {'; '.join(names)}")
+    if name in (PACKAGE, PACKAGE_TUNED):
+        return _package(name, session, memory_kept)
+    return _lstm(name, session) if name in (ELMO, LSTM) else _ours(name, session)
 
-    def __init__(self, session: Session, memory_kept: bool = False) -> None:
-        self.session = session
-        self.memory_kept = memory_kept
-        self.config = session.size.config()
-        self._compiled = False
 
-    def build(self, names: tuple[str, ...]) -> list[Contender]:
-        """Contenders by their names, in that order.
+def _package(name: str, session: Session, memory_kept: bool) -> Contender:
+    """The package as its README uses it, or with our settings."""
+    config = session.size.config()
+    model = session.place(PackageLanguageModel(config))
+    optimizer = torch.optim.AdamW(model.parameters(), lr=LEARNING_RATE)
 
-        Raises:
-            UserError: there is none of that name, or its kernels cannot run here.
-        """
-        unknown = [name for name in names if name not in CONTENDERS + ON_GPU]
-        if unknown:
-            raise UserError(f"no contender {unknown[0]!r}; there are: {'; '.join(CONTENDERS + ON_GPU)}")
-        if GRAPHS in names:
-            compile_stacks(self._ours, mode="reduce-overhead")
-        if KERNELS in names:
-            use_kernel(self._ours, "triton", self.session.device)
-        if {COMPILED, COMPILED_SAMPLED} & set(names):
-            compile_stacks(self._ours)
-            self._compiled = True
-        return [self._build(name) for name in names]
+    @contextmanager
+    def as_it_comes() -> Iterator[None]:
+        with default_products(), large_blocks_given_back() if memory_kept else nullcontext():
+            yield
 
-    def _build(self, name: str) -> Contender:
-        size = self.session.size
-        if name in (PACKAGE, PACKAGE_TUNED):
-            model, optimizer = self._package
-            settings = self._as_it_comes if name == PACKAGE else fast_products
-            return Contender(name, model, model, optimizer, self._flops(sampled=False), settings)
-        if name == ELMO:
-            dim = size.elmo_projection
-            projected = [ProjectedLSTM(size.elmo_cells, dim) for _ in range(2)]
-            layers = 2 * flops.lstm_layer(dim, size.elmo_cells, dim)
-            return self._lstm(name, dim, projected, layers, self._sampled)
-        if name == LSTM:
-            dim = size.embedding_dim
-            cells = cells_for(sum(p.numel() for p in self._ours.forward_stack.parameters()), dim)
-            plain = [PlainLSTM(dim, cells, size.dropout) for _ in range(2)]
-            layers = flops.lstm_layer(dim, cells) + flops.lstm_layer(cells, cells) + 2 * cells * dim
-            return self._lstm(name, dim, plain, layers, FullSoftmax())
-        sampled = name in (SAMPLED, COMPILED_SAMPLED)
-        softmax_loss = self._sampled if sampled else FullSoftmax()
-        stance: Callable[[], AbstractContextManager[Any]] = nullcontext
+    context: Context = as_it_comes if name == PACKAGE else fast_matmul
+    return Contender(name, model, model, optimizer, training_flops_per_token(config), context)
+
+
+def _lstm(name: str, session: Session) -> Contender:
+    """The original ELMo's network, or a plain one with as many parameters as ours; the soft-max losses are ours."""
+    size = session.size
+    encoders: list[nn.Module]
+    softmax: FullSoftmax | SampledSoftmax
+    if name == ELMO:
+        dim, cells, softmax, classes = size.elmo_projection, size.elmo_cells, _sampled(session), size.samples + 1
+        encoders = [ProjectedLSTM(cells, dim) for _ in range(2)]
+        layers = 2 * lstm_flops(dim, cells, projection=dim)
+    else:
+        dim, softmax, classes = size.embedding_dim, FullSoftmax(), size.vocab_size
+        cells = cells_for(sum(p.numel() for p in BiXLSTM(size.config()).forward_stack.parameters()), dim)
+        encoders = [PlainLSTM(dim, cells, size.dropout) for _ in range(2)]
+        layers = lstm_flops(dim, cells) + lstm_flops(cells, cells) + 2 * cells * dim
+    model = session.place(LSTMLanguageModel(size.vocab_size, dim, *encoders))
+    optimizer = OptimizerSettings(learning_rate=LEARNING_RATE).build(model)
+    per_token = 6.0 * layers + 12.0 * dim * classes  # both directions, three times the forward pass
+    return Contender(name, model, partial(model, softmax_loss=softmax), optimizer, per_token, fast_matmul)
+
+
+def _ours(name: str, session: Session) -> Contender:
+    """Our model, with the kernels, the compiler or the soft-max loss that the name says."""
+    size, device = session.size, session.device
+    config = size.config()
+    model = session.place(BiXLSTM(config))
+    kernel: Kernel = "torch"
+    if name == KERNELS:
+        kernel = "triton"
+    elif name in (OURS, SAMPLED) and native_problem(config, device) is None:
+        kernel = "native"
+    use_kernel(model, kernel, device)
+    if name in (COMPILED, COMPILED_SAMPLED, GRAPHS):
+        compile_stacks(model, "reduce-overhead" if name == GRAPHS else None)
+    sampled = name in (SAMPLED, COMPILED_SAMPLED)
+    softmax = _sampled(session) if sampled else FullSoftmax()
+
+    def loss(input_ids: Tensor) -> Tensor:
         if name == GRAPHS:
-            stance = _next_graph_step
-        elif name != KERNELS:
-            stance = partial(self._tier, name)
-        return Contender(
-            name,
-            self._ours,
-            lambda input_ids: self._ours(input_ids, softmax_loss=softmax_loss).loss,
-            self._optimizer,
-            self._flops(sampled),
-            stance,
-        )
+            torch.compiler.cudagraph_mark_step_begin()  # outputs of the step before may be overwritten
+        value: Tensor = model(input_ids, softmax_loss=softmax).loss
+        return value
 
-    def _lstm(
-        self, name: str, dim: int, encoders: list[Any], layers: float, softmax_loss: FullSoftmax | SampledSoftmax
-    ) -> Contender:
-        size = self.session.size
-        model = LSTMLanguageModel(size.vocab_size, dim, *encoders).to(self.session.device)
-        optimizer = OptimizerSettings(learning_rate=LEARNING_RATE).build(model)
-        loss: SoftmaxLoss = softmax_loss
-        per_token = flops.TRAINING * (2 * layers + flops.softmax(dim, self._classes(loss), size.length))
-        return Contender(name, model, partial(model, softmax_loss=loss), optimizer, per_token, fast_products)
+    per_token = training_flops_per_token(config, size.samples + 1 if sampled else None)
+    optimizer = OptimizerSettings(learning_rate=LEARNING_RATE).build(model)
+    return Contender(name, model, loss, optimizer, per_token, partial(fast_matmul, device))
 
-    @contextmanager
-    def _as_it_comes(self) -> Iterator[None]:
-        """A step of what sets nothing."""
-        with default_products(), large_blocks_given_back() if self.memory_kept else nullcontext():
-            yield
 
-    @contextmanager
-    def _tier(self, name: str) -> Iterator[None]:
-        """A step of one of ours."""
-        device = self.session.device
-        native = name in (OURS, SAMPLED) and native_problem(self.config, device) is None
-        use_kernel(self._ours, "native" if native else "torch", device)
-        compiled = name in (COMPILED, COMPILED_SAMPLED)
-        eager = torch.compiler.set_stance("force_eager") if self._compiled and not compiled else nullcontext()
-        with fast_products(device), eager:
-            yield
-
-    @cached_property
-    def _ours(self) -> BiXLSTM:
-        return self.session.place(BiXLSTM(self.config))
-
-    @cached_property
-    def _optimizer(self) -> torch.optim.Optimizer:
-        return OptimizerSettings(learning_rate=LEARNING_RATE).build(self._ours)
-
-    @cached_property
-    def _package(self) -> tuple[PackageLanguageModel, torch.optim.Optimizer]:
-        model = self.session.place(PackageLanguageModel(self.config))
-        return model, torch.optim.AdamW(model.parameters(), lr=LEARNING_RATE)
-
-    @cached_property
-    def _sampled(self) -> SampledSoftmax:
-        size = self.session.size
-        counts = 1e9 / np.arange(1, size.vocab_size + 1)  # Zipf; see Session.pieces
-        return SampledSoftmax(size.samples, counts.astype(np.int64))
-
-    def _classes(self, loss: SoftmaxLoss) -> int:
-        """Logits of one prediction: all, or negatives and the target."""
-        return self.session.size.samples + 1 if isinstance(loss, SampledSoftmax) else self.session.size.vocab_size
-
-    def _flops(self, sampled: bool) -> float:
-        size = self.session.size
-        classes = self._classes(self._sampled if sampled else FullSoftmax())
-        forward = flops.encoding(self.config, size.length) + flops.softmax(size.embedding_dim, classes, size.length)
-        return flops.TRAINING * forward
+def _sampled(session: Session) -> SampledSoftmax:
+    counts = 1e9 / np.arange(1, session.size.vocab_size + 1)  # Zipf; see Session.pieces
+    return SampledSoftmax(session.size.samples, counts.astype(np.int64))
 
 
 def compile_stacks(model: BiXLSTM, mode: str | None = None) -> None:
     """Have both stacks compiled at their first call, as pretraining does; ``mode`` is torch.compile's."""
     for stack in (model.forward_stack, model.backward_stack):
         stack.compile(backend=COMPILE_BACKEND, dynamic=False, mode=mode)
-
-
-def _next_graph_step() -> AbstractContextManager[None]:
-    """What CUDA graphs gave in the step before may be overwritten."""
-    torch.compiler.cudagraph_mark_step_begin()
-    return nullcontext()

@@ -1,15 +1,14 @@
-"""What a pretraining costs in time: arithmetic over a speed that was measured, or over one that is assumed."""
+"""Time that a pretraining takes: arithmetic over a speed that was measured, or over one that is assumed."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 
 from benchmarks.contenders import OURS
-from benchmarks.results import Result
+from benchmarks.results import Result, markdown
 from benchmarks.sizes import Size
 from elmo_xlstm.lm import BiXLSTM
 from elmo_xlstm.lm.cost import training_flops_per_token
@@ -25,115 +24,80 @@ LINKS = {
 BYTES_SENT = 8  # a parameter and step: a ring all-reduce sends float32 gradients twice (Patarasuk and Yuan 2009)
 
 
-@dataclass(frozen=True)
-class Cost:
-    """Hours on the clock for a number of tokens on a number of devices."""
-
-    devices: int
-    tokens_per_second: float
-    """Of all devices together."""
-    hours: tuple[float, ...]
-    """For each of the numbers of tokens."""
-
-
-def costs(tokens_per_second: float, efficiency: float, devices: Sequence[int] = DEVICES) -> list[Cost]:
-    """Cost by number of devices.
-
-    Args:
-        tokens_per_second: of one device.
-        efficiency: share of it that each of several devices reaches.
-        devices: how many.
-    """
-    found = []
-    for count in devices:
-        speed = tokens_per_second * count * (efficiency if count > 1 else 1.0)
-        found.append(Cost(count, speed, tuple(tokens / speed / 3600 for tokens in TOKENS)))
-    return found
-
-
 def assumed_speed(size: Size, peak: float, mfu: float) -> float:
-    """Tokens per second at a fraction of a device's peak.
+    """Tokens per second of our exact soft-max at a fraction ``mfu`` of a device's ``peak`` in FLOP/s.
 
-    Args:
-        size: of the model, trained with the exact soft-max.
-        peak: in FLOP/s.
-        mfu: model FLOP utilisation, the fraction of the peak (Chowdhery et al. 2022, appendix B).
+    That is the model FLOP utilisation of Chowdhery et al. (2022, appendix B).
     """
     return peak * mfu / training_flops_per_token(size.config())
 
 
-def measured_speed(results: Sequence[Result], size: Size) -> tuple[str, float] | None:
-    """The CPU on which our training step with the exact soft-max was measured, and its tokens per second, if it was."""
+def measured_speed(results: Sequence[Result], size: Size) -> float | None:
+    """Tokens per second of our training step with the exact soft-max on a CPU, if it is stored."""
     for result in results:
-        if (result.command, result.size, result.device, result.part) == ("training", size.name, "cpu", ""):
-            step = result.find(OURS, {"precision": "fp32"})
-            rate = step.rate("tokens") if step else None
-            return (f"{result.hardware.cpu}, {result.threads} cores", rate) if rate else None
+        if result.name == f"training-{size.name}-cpu" and (step := result.find(OURS, {"precision": "fp32"})):
+            return step.rate("tokens")
     return None
 
 
-@dataclass(frozen=True)
-class Exchange:
-    """What it takes to average the gradients of one step over many devices."""
-
-    link: str
-    rate: float
-    """GB/s."""
-    seconds: float
-    """Of one exchange."""
-    tokens: float
-    """Of one pass on each device, whose backward part takes as long."""
-
-
-def exchanges(size: Size, tokens_per_second: float) -> list[Exchange]:
-    """The time that gradients take over each kind of link, without sharding and with nothing else to wait for.
+def exchange(size: Size, rate: float, tokens_per_second: float) -> tuple[float, float]:
+    """Seconds of one exchange of gradients without sharding, and tokens of a pass on each device that hides it.
 
     DistributedDataParallel exchanges gradients while the backward part of a step's last pass runs. That is two thirds
     of the blocks' arithmetic: the soft-max has its gradients in the forward part.
 
     Args:
         size: of the model.
+        rate: of the link, in GB/s.
         tokens_per_second: of one device.
     """
     config = size.config()
     with torch.device("meta"):
         parameters = sum(parameter.numel() for parameter in BiXLSTM(config).parameters())
+    seconds = BYTES_SENT * parameters / (rate * 1e9)
     backward_share = 2 / 3 * training_flops_per_token(config, softmax_classes=0) / training_flops_per_token(config)
-    found = []
-    for link, rate in LINKS.items():
-        seconds = BYTES_SENT * parameters / (rate * 1e9)
-        found.append(Exchange(link, rate, seconds, seconds * tokens_per_second / backward_share))
-    return found
+    return seconds, seconds * tokens_per_second / backward_share
 
 
-def told_exchanges(exchanges: Sequence[Exchange], length: int) -> list[str]:
-    """Markdown lines of a table.
+def cost_tables(results: Sequence[Result], size: Size, peak: float, mfu: float, efficiency: float) -> dict[str, str]:
+    """Markdown tables: time on the measured CPU if it is stored, time on assumed GPUs, exchange of their gradients.
 
     Args:
-        exchanges: its rows.
-        length: of a window, in tokens.
+        results: that are stored.
+        size: of the model.
+        peak: of one GPU, in FLOP/s.
+        mfu: fraction of it that is assumed.
+        efficiency: of several GPUs, assumed.
     """
-    lines = ["| link | GB/s | one exchange | hidden by a pass of, on each GPU |", "|---|---:|---:|---:|"]
-    for exchange in exchanges:
-        windows = math.ceil(exchange.tokens / length)
-        lines.append(
-            f"| {exchange.link} | {exchange.rate:.3g} | {1e3 * exchange.seconds:.2g} ms "
-            f"| {exchange.tokens:,.0f} tokens ({windows:,} windows) |"
-        )
-    return lines
+    speed, measured = assumed_speed(size, peak, mfu), measured_speed(results, size)
+    tables = {"cost-cpu": hours_table(measured, 1.0, (1,))} if measured else {}
+    tables["cost-gpu"] = hours_table(speed, efficiency, DEVICES)
+    rows = []
+    for link, rate in LINKS.items():
+        seconds, tokens = exchange(size, rate, speed)
+        windows = f"{tokens:,.0f} tokens ({math.ceil(tokens / size.length):,} windows)"
+        rows.append([link, f"{rate:.3g}", f"{1e3 * seconds:.2g} ms", windows])
+    tables["cost-links"] = markdown(["link", "GB/s", "one exchange", "hidden by a pass of, on each GPU"], rows)
+    return tables
 
 
-def told(costs: Sequence[Cost]) -> list[str]:
-    """Markdown lines of a table."""
-    header = ["devices", "tokens/s", *(f"{tokens / 1e9:,.0f} B tokens" for tokens in TOKENS)]
-    lines = ["| " + " | ".join(header) + " |", "|" + "---:|" * len(header)]
-    for cost in costs:
-        cells = [f"{cost.devices}", f"{cost.tokens_per_second:,.0f}", *map(_duration, cost.hours)]
-        lines.append("| " + " | ".join(cells) + " |")
-    return lines
+def hours_table(tokens_per_second: float, efficiency: float, devices: Sequence[int]) -> str:
+    """Hours on the clock by number of devices and tokens.
+
+    Args:
+        tokens_per_second: of one device.
+        efficiency: share of that speed that each of several devices reaches.
+        devices: how many.
+    """
+    rows = []
+    for count in devices:
+        speed = tokens_per_second * count * (efficiency if count > 1 else 1.0)
+        rows.append([f"{count}", f"{speed:,.0f}", *(duration(tokens / speed / 3600) for tokens in TOKENS)])
+    return markdown(["devices", "tokens/s", *(f"{tokens / 1e9:,.0f} B tokens" for tokens in TOKENS)], rows)
 
 
-def _duration(hours: float) -> str:
+def duration(hours: float) -> str:
+    """Hours in the unit that a reader would choose."""
     if hours < 1:
         return f"{60 * hours:.0f} min"
     if hours < 100:

@@ -1,4 +1,4 @@
-"""What the C library and torch do by themselves: for contenders that set nothing, beside ours in one process."""
+"""Defaults of the C library and of torch, restored for contenders that set nothing, beside ours in one process."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from elmo_xlstm.allocator import M_MMAP_MAX, M_MMAP_THRESHOLD, keep_freed_memory, set_malloc_options
+from elmo_xlstm.machine import M_MMAP_MAX, M_MMAP_THRESHOLD, keep_freed_memory, set_malloc_options
 
 # Of glibc (malloc.c): DEFAULT_MMAP_MAX, and DEFAULT_MMAP_THRESHOLD_MAX, which the threshold grows to by itself when
 # blocks of that size have been freed.
@@ -32,7 +32,7 @@ def large_blocks_given_back() -> Iterator[None]:
 
 @contextmanager
 def default_products() -> Iterator[None]:
-    """Multiply float32 matrices with what torch takes by itself, whatever :mod:`elmo_xlstm.products` would choose."""
+    """Multiply float32 matrices with what torch takes by itself, whatever :mod:`elmo_xlstm.device` would choose."""
     matmul: Any = getattr(torch.backends.mkldnn, "matmul", None)
     if not hasattr(matmul, "fp32_precision"):  # as in older versions, where it chooses nothing else
         yield

@@ -78,13 +78,19 @@ class LSTMLanguageModel(nn.Module):
 
 
 def cells_for(parameters: int, dim: int) -> int:
-    """Cells of a :class:`PlainLSTM` that has about so many parameters."""
+    """Cells of a :class:`PlainLSTM` with about so many parameters, but no more."""
+
+    def count(cells: int) -> int:
+        biases = 2 * 2 * 4 * cells
+        return 4 * cells * (dim + cells) + 4 * cells * 2 * cells + biases + cells * dim
+
     cells = 1
-    while _plain_parameters(dim, cells + 1) <= parameters:
+    while count(cells + 1) <= parameters:
         cells += 1
     return cells
 
 
-def _plain_parameters(dim: int, cells: int) -> int:
-    biases = 2 * 2 * 4 * cells
-    return 4 * cells * (dim + cells) + 4 * cells * 2 * cells + biases + cells * dim
+def lstm_flops(inputs: int, cells: int, projection: int | None = None) -> float:
+    """Forward operations per token of one layer in one direction, with or without recurrent projection."""
+    recurrent = projection or cells
+    return 2 * 4 * cells * (inputs + recurrent) + (2 * cells * projection if projection else 0)

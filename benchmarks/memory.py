@@ -8,81 +8,48 @@ from dataclasses import replace
 
 import torch
 
-from benchmarks.contenders import CONTENDERS, OUR_TRAINING, PACKAGE, PACKAGE_TUNED, Contenders
+from benchmarks.contenders import CONTENDERS, PACKAGE, PACKAGE_TUNED, build_contender
 from benchmarks.process import highest_resident, in_own_process, resident
 from benchmarks.results import Measurement, Result, make_result
 from benchmarks.session import Session
-from benchmarks.shapes import CHOSEN, Shape, by_length, fitting_contenders
 from benchmarks.sizes import SIZES
-from elmo_xlstm.allocator import keep_freed_memory
+from elmo_xlstm.machine import keep_freed_memory
 
 STEPS = 2  # the first one also allocates the optimizer's state
 
 
 def measure_memory(session: Session) -> Result:
-    """Peak of each contender above what its process held after imports and model building.
-
-    Raises:
-        UserError: a process failed, for example because memory ran out.
-    """
-    return _measure(session, "memory", CONTENDERS, [({}, session.size)])
-
-
-def measure_memory_lengths(session: Session) -> Result:
-    """The same by length of the windows."""
-    return _measure(session, "memory-length", CHOSEN, by_length(session.size))
+    """Peak of each contender above the memory that its process held after imports and model building."""
+    size, measurements = session.size, []
+    for name in filter(session.wants, CONTENDERS):
+        arguments = [size.name, size.batch, size.length, name, str(session.device), session.threads]
+        found = [in_own_process(__name__, arguments, f"memory of {name!r}") for _ in range(session.repeats)]
+        values = [peak - built for peak, built in found]
+        work = {"tokens": float(size.batch * size.length)}
+        measurements.append(Measurement(contender=name, work=work, values=values, unit="bytes"))
+    return make_result(session, "memory", PACKAGE, measurements)
 
 
-def _measure(session: Session, command: str, contenders: tuple[str, ...], shapes: list[Shape]) -> Result:
-    measurements, notes = [], []
-    for case, size in shapes:
-        shaped = replace(session, size=size)
-        names, missing = fitting_contenders(shaped, contenders, case)
-        notes += missing
-        for name in names:
-            arguments = [size.name, size.batch, size.length, name, str(session.device), session.threads]
-            found = [in_own_process(__name__, arguments, f"memory of {name!r}") for _ in range(session.repeats)]
-            values = [peak - built for peak, built in found]
-            work = {"tokens": float(size.batch * size.length)}
-            measurements.append(Measurement(contender=name, case=case, work=work, values=values, unit="bytes"))
-    return make_result(session, command, PACKAGE, measurements, notes)
-
-
-def in_this_process(session: Session, contender: str) -> tuple[float, float]:
-    """Bytes that this process holds at most, and after building the model."""
-    if contender in (*OUR_TRAINING, PACKAGE_TUNED) and session.device.type == "cpu":
+def in_this_process(session: Session, name: str) -> tuple[float, float]:
+    """Bytes that this process holds at most, and those that it held after building the contender's model."""
+    on_gpu = session.device.type == "cuda"
+    if (name.startswith("ours") or name == PACKAGE_TUNED) and not on_gpu:
         keep_freed_memory()  # as our pretraining does
-    [built] = Contenders(session).build((contender,))
+    contender = build_contender(name, session)
     input_ids = session.pieces(session.size.batch, session.size.length)
-    before = _held(session.device)
-    if session.device.type == "cuda":
-        torch.cuda.reset_peak_memory_stats(session.device)
+    before = float(torch.cuda.memory_allocated(session.device)) if on_gpu else resident()
     for _ in range(STEPS):
-        built.step(input_ids)
-    session.synchronize()
-    return _peak(session.device), before
-
-
-def _held(device: torch.device) -> float:
-    if device.type == "cuda":
-        return float(torch.cuda.memory_allocated(device))
-    return resident()
-
-
-def _peak(device: torch.device) -> float:
-    if device.type == "cuda":
-        return float(torch.cuda.max_memory_allocated(device))
-    return highest_resident()
+        contender.step(input_ids)
+    return float(torch.cuda.max_memory_allocated(session.device)) if on_gpu else highest_resident(), before
 
 
 def main(arguments: str) -> None:
     """Print peak and baseline of the contender that ``arguments`` names."""
-    name, batch, length, contender, device, threads = json.loads(arguments)
+    size, batch, length, contender, device, threads = json.loads(arguments)
     torch.set_num_threads(threads)
     torch.manual_seed(0)
-    size = replace(SIZES[name], batch=batch, length=length)
-    session = Session(size, device=torch.device(device), threads=threads)
-    print(json.dumps(in_this_process(session, contender)))
+    shape = replace(SIZES[size], batch=batch, length=length)
+    print(json.dumps(in_this_process(Session(shape, device=torch.device(device), threads=threads), contender)))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The ``xlstm`` package's stacks: used as its README does, and inside our embedder."""
+"""A language model of the ``xlstm`` package's stacks, used as its README does."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from elmo_xlstm.errors import UserError
-from elmo_xlstm.lm import BiXLSTM, BiXLSTMConfig
+from elmo_xlstm.lm import BiXLSTMConfig
 
 
 def package_stack(config: BiXLSTMConfig) -> nn.Module:
@@ -66,48 +66,3 @@ class PackageLanguageModel(nn.Module):
         forward = self.forward_stack(embeddings)[:, :-1]
         backward = self.backward_stack(embeddings.flip(1)).flip(1)[:, 1:]
         return self.forward_head(forward), self.backward_head(backward)
-
-    @torch.no_grad()
-    def copy_weights(self, model: BiXLSTM) -> None:
-        """Take over the weights of one of our models."""
-        forward, backward = model.softmax_weights()
-        self.token_embedding.weight.copy_(model.token_embedding.weight)
-        self.forward_head.weight.copy_(forward)
-        self.backward_head.weight.copy_(backward)
-        self.forward_stack.load_state_dict(model.forward_stack.state_dict())
-        self.backward_stack.load_state_dict(model.backward_stack.state_dict())
-
-
-class _AllBlocks(nn.Module):
-    """The package's stack with the outputs of all blocks, as our own stacks give them."""
-
-    def __init__(self, stack: nn.Module) -> None:
-        super().__init__()
-        self.stack = stack
-
-    def forward(self, inputs: Tensor) -> list[Tensor]:
-        """Outputs of all blocks, the last one behind the norm."""
-        blocks, norm = self.stack.blocks, self.stack.post_blocks_norm
-        assert isinstance(blocks, nn.ModuleList) and isinstance(norm, nn.Module)
-        hidden_states = [inputs]
-        for block in blocks:
-            hidden_states.append(block(hidden_states[-1]))
-        return [*hidden_states[1:-1], norm(hidden_states[-1])]
-
-
-def with_package_stacks(model: BiXLSTM, context_length: int) -> BiXLSTM:
-    """A model of the same weights whose stacks are the package's; everything else is ours.
-
-    Args:
-        model: gives the weights.
-        context_length: the longest input, which the package must know.
-    """
-    config = BiXLSTMConfig(**{**model.config.to_dict(), "context_length": context_length})
-    twin = BiXLSTM(config)
-    twin.load_state_dict(model.state_dict())
-    for name in ("forward_stack", "backward_stack"):
-        stack = package_stack(config)
-        stack.load_state_dict(getattr(model, name).state_dict())
-        setattr(twin, name, _AllBlocks(stack))
-    nn.Module.to(twin, model.device)
-    return twin.eval()

@@ -1,4 +1,4 @@
-"""What a command measured: stored as JSON, shown as a table."""
+"""Results of a command: stored as JSON, shown as a table."""
 
 from __future__ import annotations
 
@@ -8,20 +8,24 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 from pydantic import ValidationError
 
 from benchmarks.session import Session
-from benchmarks.timing import Samples, quartiles
-from elmo_xlstm.atomic import write_text_atomically
 from elmo_xlstm.config import Settings
+from elmo_xlstm.environment import Hardware, git_commit, hardware, installed_versions
 from elmo_xlstm.errors import UserError
-from elmo_xlstm.evaluation.environment import Hardware, git_commit, hardware, installed_versions
+from elmo_xlstm.runs.atomic import write_text_atomically
 
 PEAK = "matrix product"
 # A contender's rates, in the order of the table; the first that two contenders share is what their ratio compares.
-RATES = ("tokens", "words", "sentences", "flops", "bytes")
-UNITS = {"flops": "TFLOP/s", "bytes": "GB/s"}
-SCALES = {"flops": 1e12, "bytes": 1e9}
+RATES = ("tokens", "words", "sentences", "flops")
+
+
+def quartiles(values: list[float]) -> tuple[float, float, float]:
+    """Lower quartile, median and upper quartile."""
+    low, median, high = np.percentile(values, [25, 50, 75]).tolist()
+    return low, median, high
 
 
 class Measurement(Settings):
@@ -29,9 +33,9 @@ class Measurement(Settings):
 
     contender: str
     case: dict[str, str | int] = {}
-    """What was measured, such as precision, length or batch size."""
+    """Conditions, such as precision, length or input."""
     work: dict[str, float] = {}
-    """What one call did: tokens, words, sentences, flops, bytes."""
+    """Done by one call: tokens, words, sentences, flops."""
     values: list[float]
     """One per repeat."""
     unit: Literal["s", "bytes"] = "s"
@@ -39,7 +43,7 @@ class Measurement(Settings):
     """Seconds of the first call, which compiles and warms up."""
     parameters: int | None = None
     scores: dict[str, float] = {}
-    """What came of it beside time and memory, such as perplexity."""
+    """Numbers beside time and memory, such as megabytes on disk."""
 
     @property
     def median(self) -> float:
@@ -51,14 +55,6 @@ class Measurement(Settings):
         return self.work[what] / self.median if what in self.work and self.unit == "s" else None
 
 
-def timed(samples: Samples[str], case: dict[str, str | int], work: dict[str, float]) -> list[Measurement]:
-    """Measurements of contenders that all did the same work in the same case."""
-    return [
-        Measurement(contender=name, case=case, work=work, values=values, first=samples.first[name])
-        for name, values in samples.seconds.items()
-    ]
-
-
 class Result(Settings):
     """One call of a command."""
 
@@ -68,7 +64,7 @@ class Result(Settings):
     threads: int
     repeats: int
     part: str = ""
-    """Of a table of some contenders that stands beside the one of all; empty for that one."""
+    """Name of a table of some contenders, beside the one of all; empty for that one."""
     reference: str
     """The contender that ratios compare with; none if empty."""
     date: str
@@ -76,7 +72,7 @@ class Result(Settings):
     versions: dict[str, str]
     git_commit: str | None
     notes: list[str] = []
-    """What could not be measured and why, and what else belongs to the numbers."""
+    """Conditions of the numbers, and contenders left out, with the reason."""
     measurements: list[Measurement]
 
     @property
@@ -87,14 +83,6 @@ class Result(Settings):
     def find(self, contender: str, case: dict[str, str | int]) -> Measurement | None:
         """The measurement of a contender in a case."""
         return next((m for m in self.measurements if m.contender == contender and m.case == case), None)
-
-    def cases(self) -> list[dict[str, str | int]]:
-        """All cases, in order."""
-        found: list[dict[str, str | int]] = []
-        for measurement in self.measurements:
-            if measurement.case not in found:
-                found.append(measurement.case)
-        return found
 
     def ratio(self, measurement: Measurement) -> float | None:
         """Speed, or memory, as a multiple of the reference's in the same case."""
@@ -119,17 +107,18 @@ class Result(Settings):
 def make_result(
     session: Session, command: str, reference: str, measurements: list[Measurement], notes: list[str] | None = None
 ) -> Result:
-    """Put measurements together with what they were made on."""
+    """Join measurements with the settings, machine, versions and commit that they were made with."""
     return Result(
         command=command,
         size=session.size.name,
         device=str(session.device),
         threads=session.threads,
         repeats=session.repeats,
+        part=session.part,
         reference=reference,
         date=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         hardware=hardware(str(session.device)),
-        versions={**installed_versions(), **{name: _version(name) for name in ("xlstm", "pytorch-crf")}},
+        versions={**installed_versions(), "xlstm": _version("xlstm")},
         git_commit=git_commit(),
         notes=notes or [],
         measurements=measurements,
@@ -162,24 +151,29 @@ def read_results(directory: Path) -> list[Result]:
 
 def table_rows(result: Result) -> tuple[list[str], list[list[str]]]:
     """Headings and cells, as text: one row per measurement, columns only where some row has a value."""
-    keys = list(dict.fromkeys(key for m in result.measurements for key in m.case))
-    rates = [what for what in RATES if any(m.rate(what) is not None for m in result.measurements)]
-    bytes_ = any(m.unit == "bytes" for m in result.measurements)
-    scores = list(dict.fromkeys(name for m in result.measurements for name in m.scores))
-    headings = ["contender", *keys, "median [quartiles]", *(UNITS.get(what, f"{what}/s") for what in rates), *scores]
-    headings += [f"{'memory' if bytes_ else 'speed'} against {result.reference}", "of peak", "first call"]
     rows = []
     for m in result.measurements:
-        ratio, fraction = result.ratio(m), result.peak_fraction(m)
-        row = [m.contender, *(_number(m.case.get(key, "")) for key in keys), _spread(m)]
-        for what in rates:
-            rate = m.rate(what)
-            row.append("" if rate is None else _number(rate / SCALES.get(what, 1)))
-        row += [f"{m.scores[name]:,.1f}" if name in m.scores else "" for name in scores]
-        row += ["" if ratio is None else f"{ratio:.2f}×", "" if fraction is None else f"{fraction:.0%}"]
-        rows.append([*row, "" if m.first is None else _seconds(m.first)])
-    used = [index for index in range(len(headings)) if any(row[index] for row in rows)]
-    return [headings[index] for index in used], [[row[index] for index in used] for row in rows]
+        row = {"contender": m.contender, **{key: str(value) for key, value in m.case.items()}}
+        row["median [quartiles]"] = _spread(m)
+        for what in RATES:
+            if (rate := m.rate(what)) is not None:
+                row["TFLOP/s" if what == "flops" else f"{what}/s"] = _number(rate / 1e12 if what == "flops" else rate)
+        row |= {name: f"{score:,.1f}" for name, score in m.scores.items()}
+        if (ratio := result.ratio(m)) is not None:
+            row[f"{'memory' if m.unit == 'bytes' else 'speed'} against {result.reference}"] = f"{ratio:.2f}×"
+        if (fraction := result.peak_fraction(m)) is not None:
+            row["of peak"] = f"{fraction:.0%}"
+        if m.first is not None:
+            row["first call"] = f"{m.first:.3g} s" if m.first >= 1 else f"{m.first * 1e3:.3g} ms"
+        rows.append(row)
+    headings = list(dict.fromkeys(heading for row in rows for heading in row))
+    return headings, [[row.get(heading, "") for heading in headings] for row in rows]
+
+
+def markdown(headings: list[str], rows: list[list[str]]) -> str:
+    """Lines of a table, all but its first column to the right."""
+    lines = [headings, ["---", *["---:"] * (len(headings) - 1)], *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
 def _spread(measurement: Measurement) -> str:
@@ -192,13 +186,7 @@ def _spread(measurement: Measurement) -> str:
     return f"{median * scale:{digits}} [{low * scale:{digits}}, {high * scale:{digits}}] {unit}"
 
 
-def _seconds(value: float) -> str:
-    return f"{value:.3g} s" if value >= 1 else f"{value * 1e3:.3g} ms"
-
-
-def _number(value: str | float) -> str:
-    if isinstance(value, str):
-        return value
+def _number(value: float) -> str:
     return f"{value:,.0f}" if value >= 100 or value == int(value) else f"{value:.3g}"
 
 

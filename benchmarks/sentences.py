@@ -6,7 +6,7 @@ from pathlib import Path
 
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.text import Tokenizer
-from elmo_xlstm.text.wordpiece import WordPieceConfig, train_wordpiece
+from elmo_xlstm.text.tokenizer_training import WordPieceConfig, train_wordpiece
 from tasks.data.readers import ConllReader, new_text
 
 SAMPLE = Path(__file__).parents[1] / "tasks" / "sample"
@@ -37,16 +37,15 @@ def read_sentences(path: Path | None) -> list[Words]:
     return [sentence.words for sentence in new_text.read_sentences(path, strict=False)]
 
 
-def make_tokenizer(name: str | None, vocab_size: int, sentences: list[Words]) -> Tokenizer:
-    """A tokenizer by its name, or a vocabulary of the bundled text and the sentences themselves.
+def evenly(sentences: list[Words], most: int | None) -> list[Words]:
+    """``most`` sentences at equal distances, or all if there are no more."""
+    if most is None or len(sentences) <= most:
+        return sentences
+    return [sentences[index * len(sentences) // most] for index in range(most)]
 
-    Args:
-        name: a directory, a file or a name on the hub.
-        vocab_size: of the new vocabulary, at most.
-        sentences: to learn it from, beside the sample.
-    """
-    if name is not None:
-        return Tokenizer.Config(name=name, lower_case=True).build()
+
+def make_tokenizer(vocab_size: int, sentences: list[Words]) -> Tokenizer:
+    """A vocabulary of the bundled text and the sentences themselves, of ``vocab_size`` pieces at most."""
     running = (SAMPLE / "text" / "running.txt").read_text(encoding="utf-8").splitlines()
     return train_wordpiece(
         WordPieceConfig(vocab_size=vocab_size, lower_case=True), [*running, *(" ".join(words) for words in sentences)]

@@ -1,8 +1,7 @@
-"""How a command measures: size, device, threads, repeats."""
+"""Settings of one measurement: size, device, threads, repeats, inputs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,10 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.sizes import Size
-from benchmarks.timing import K, Samples, interleave
 from elmo_xlstm.errors import UserError
-
-MEMORY_FIELD = "MemAvailable:"
 
 ModuleT = TypeVar("ModuleT", bound=nn.Module)
 
@@ -27,10 +23,14 @@ class Session:
     Attributes:
         size: of the models.
         repeats: timed calls of each contender.
-        device: where tensors lie.
+        device: of models and inputs.
         threads: of torch.
         only: names of the contenders to measure; all if empty.
         wanted: precisions to measure; all that the hardware computes if empty.
+        sentences: file of the sentences to embed; the bundled sample if ``None``.
+        most: sentences at most, drawn evenly from the file; all if ``None``.
+        part: name of a table of some contenders, beside the one of all; empty for that one.
+        output: directory of the stored results.
     """
 
     size: Size
@@ -39,6 +39,10 @@ class Session:
     threads: int = 1
     only: tuple[str, ...] = ()
     wanted: tuple[str, ...] = ()
+    sentences: Path | None = None
+    most: int | None = None
+    part: str = ""
+    output: Path = Path()
 
     def wants(self, contender: str) -> bool:
         """Whether a contender is to be measured."""
@@ -48,15 +52,6 @@ class Session:
         """Move a module to the device."""
         nn.Module.to(module, self.device)
         return module
-
-    def synchronize(self) -> None:
-        """Wait until the device has finished."""
-        if self.device.type == "cuda":
-            torch.cuda.synchronize(self.device)
-
-    def time(self, runs: Mapping[K, Callable[[], object]]) -> Samples[K]:
-        """Time runs in turn."""
-        return interleave(runs, self.repeats, self.synchronize)
 
     def precisions(self) -> list[str]:
         """fp32, and bf16 where the hardware computes it; of these the wanted ones.
@@ -75,22 +70,12 @@ class Session:
         """The context for a precision's forward pass."""
         return torch.autocast(self.device.type, torch.bfloat16, enabled=precision == "bf16")
 
-    def pieces(self, batch: int, length: int, vocab_size: int | None = None) -> Tensor:
+    def pieces(self, batch: int, length: int) -> Tensor:
         """(batch, length) random piece ids, as unevenly frequent as words are (Zipf): id 0 comes most often."""
-        size = vocab_size or self.size.vocab_size
+        size = self.size.vocab_size
         uniform = torch.rand(batch, length, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
         ids = (size + 1) ** uniform - 1  # chance of rank r: log((r + 2) / (r + 1)) / log(size + 1)
         return ids.long().clamp_(max=size - 1).to(self.device)
-
-    def free_bytes(self) -> float:
-        """Memory that the device has left; infinite where the system does not say."""
-        if self.device.type == "cuda":
-            return float(torch.cuda.mem_get_info(self.device)[0])
-        try:
-            lines = Path("/proc/meminfo").read_text(encoding="utf-8").splitlines()
-        except OSError:
-            return float("inf")
-        return next((1024.0 * int(line.split()[1]) for line in lines if line.startswith(MEMORY_FIELD)), float("inf"))
 
 
 def cpu_has_bf16() -> bool:

@@ -7,13 +7,13 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from benchmarks.process import resident
 from benchmarks.sentences import SAMPLE, make_tokenizer, read_sentences
 from elmo_xlstm.config import validate
 from elmo_xlstm.embedding import ElmoEmbedder
@@ -23,46 +23,35 @@ from elmo_xlstm.lm.pretraining_settings import PretrainSettings
 from elmo_xlstm.text import prepare_corpus
 
 STEPS_A_REQUEST = 4
-# What a process may gain: allocators settle for a while, and a leak of one small tensor a step is more than this.
+# Allocators settle for a while; a leak of one small tensor a step is more than this.
 LARGEST_MB_AN_HOUR = 8.0
 LARGEST_FILES_AN_HOUR = 2.0
 SHARE_OF_WARMING_UP = 0.25
 
 
-@dataclass(frozen=True)
-class Sample:
-    """What the process held at one moment.
-
-    Attributes:
-        seconds: since the start.
-        megabytes: resident memory.
-        files: open ones.
-        rounds: steps done by then.
-    """
+class Sample(NamedTuple):
+    """Memory and open files of the process at one moment."""
 
     seconds: float
+    """Since the start."""
     megabytes: float
+    """Resident memory."""
     files: int
     rounds: int
+    """Steps done by then."""
 
 
-@dataclass(frozen=True)
-class Slopes:
-    """How memory and open files grow after warming up, by least squares.
-
-    Attributes:
-        megabytes: an hour.
-        files: an hour.
-        seconds: that were looked at.
-    """
+class Slopes(NamedTuple):
+    """Growth an hour after warming up, by least squares."""
 
     megabytes: float
     files: float
     seconds: float
+    """Time that was looked at."""
 
     def problems(self) -> list[str]:
-        """What grows more than it may; in a short soak the noise of measuring may be as much."""
-        slack = 3600 / max(self.seconds, 1.0)  # one megabyte, and a file, whatever the time
+        """Growth beyond the limits and the noise of measuring: one megabyte, and a file, whatever the time."""
+        slack = 3600 / max(self.seconds, 1.0)
         found = []
         if self.megabytes > LARGEST_MB_AN_HOUR + slack:
             found.append(f"memory grows by {self.megabytes:.1f} MB an hour")
@@ -78,15 +67,9 @@ def slopes(samples: list[Sample]) -> Slopes:
     if len(kept) < 3:
         return Slopes(0.0, 0.0, 0.0)
     hours = np.array([sample.seconds for sample in kept]) / 3600
-    memory = float(np.polyfit(hours, [sample.megabytes for sample in kept], 1)[0])
-    files = float(np.polyfit(hours, [sample.files for sample in kept], 1)[0])
+    held = [(sample.megabytes, sample.files) for sample in kept]
+    memory, files = np.polyfit(hours, held, 1)[0].tolist()
     return Slopes(memory, files, kept[-1].seconds - kept[0].seconds)
-
-
-def held() -> tuple[float, int]:
-    """Resident megabytes and open files of this process, as Linux tells them."""
-    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20, len(os.listdir("/proc/self/fd"))
 
 
 class _Enough(Exception):
@@ -94,21 +77,18 @@ class _Enough(Exception):
 
 
 class Watcher:
-    """Stands for the progress of a pretraining run: embeds between its steps, looks at the process, and ends it.
+    """Takes the place of a pretraining's progress bar: embeds between its steps, looks at the process, and ends it.
 
     Args:
         embed: a request for word vectors; called after every few steps.
         seconds: how long the run may take.
         every: seconds between two looks.
-        clock: seconds.
     """
 
-    def __init__(
-        self, embed: Callable[[], None], seconds: float, every: float, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, embed: Callable[[], None], seconds: float, every: float) -> None:
         self.samples: list[Sample] = []
-        self._embed, self._seconds, self._every, self._clock = embed, seconds, every, clock
-        self._start = self._last = clock()
+        self._embed, self._seconds, self._every = embed, seconds, every
+        self._start = self._last = time.monotonic()
         self._steps = 0
 
     @contextmanager
@@ -123,11 +103,12 @@ class Watcher:
         self._steps += n
         if self._steps % STEPS_A_REQUEST == 0:
             self._embed()
-        now = self._clock()
+        now = time.monotonic()
         if now - self._last >= self._every:
             self._last = now
             gc.collect()
-            self.samples.append(Sample(now - self._start, *held(), self._steps))
+            files = len(os.listdir("/proc/self/fd"))
+            self.samples.append(Sample(now - self._start, resident() / 2**20, files, self._steps))
         if now - self._start >= self._seconds:
             raise _Enough
 
@@ -140,10 +121,9 @@ def soak(seconds: float, every: float = 1.0) -> list[Sample]:
         every: seconds between two looks at memory and open files.
     """
     sentences = read_sentences(None)
-    tokenizer = make_tokenizer(None, 1000, sentences)
+    tokenizer = make_tokenizer(1000, sentences)
     model: dict[str, Any] = {"embedding_dim": 32, "num_blocks": 2, "num_heads": 2, "context_length": 64}
-    config = BiXLSTMConfig(vocab_size=tokenizer.vocab_size, **model)
-    embedder = ElmoEmbedder(BiXLSTM(config), tokenizer)
+    embedder = ElmoEmbedder(BiXLSTM(BiXLSTMConfig(vocab_size=tokenizer.vocab_size, **model)), tokenizer)
     generator = np.random.default_rng(0)
 
     def embed() -> None:
@@ -160,17 +140,14 @@ def soak(seconds: float, every: float = 1.0) -> list[Sample]:
             "training": {"max_steps": 10**9, "batch_size": 2, "validate_every": 100, "validation_tokens": 256},
         }
         settings = validate(PretrainSettings, values)
-        place = Path(settings.corpus_directory)
-        corpus = prepare_corpus(settings.corpus, tokenizer, place)
+        corpus = prepare_corpus(settings.corpus, tokenizer, Path(settings.corpus_directory))
         watcher = Watcher(embed, seconds, every)
-        try:
+        with suppress(_Enough):
             Pretraining(settings, tokenizer, corpus, Path(directory)).run(progress=watcher)
-        except _Enough:
-            pass
     return watcher.samples
 
 
-def told(samples: list[Sample], growth: Slopes) -> str:
+def summary(samples: list[Sample], growth: Slopes) -> str:
     """Begin, end and growth in a line."""
     first, last = samples[0], samples[-1]
     return (

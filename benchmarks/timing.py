@@ -1,61 +1,64 @@
-"""Interleaved timing of several runs in one process."""
+"""Interleaved timing of several contenders in one process."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass
-from typing import Generic, TypeVar
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
-import numpy as np
+from torch.utils.benchmark import timer
 
-K = TypeVar("K", bound=Hashable)
+from benchmarks.results import Measurement
+from benchmarks.session import Session
 
 
 @dataclass(frozen=True)
-class Samples(Generic[K]):
-    """Wall-clock times.
+class Run:
+    """One contender's call.
 
     Attributes:
-        first: seconds of each run's first call, which compiles, allocates and warms up; not part of ``seconds``.
-        seconds: of each run, one value per repeat.
+        call: is timed.
+        work: done by one call, such as ``{"tokens": 4096.0}``.
+        parameters: of the model, where the table tells them.
+        scores: for the table, such as megabytes on disk.
     """
 
-    first: dict[K, float]
-    seconds: dict[K, list[float]]
+    call: Callable[[], object]
+    work: dict[str, float] = field(default_factory=dict)
+    parameters: int | None = None
+    scores: dict[str, float] = field(default_factory=dict)
 
 
-def interleave(
-    runs: Mapping[K, Callable[[], object]],
-    repeats: int,
-    synchronize: Callable[[], None] = lambda: None,
-    clock: Callable[[], float] = time.perf_counter,
-) -> Samples[K]:
-    """Time runs in turn, A B C A B C ..., so that what else the machine does falls on all of them alike.
+def measure(
+    session: Session,
+    case: dict[str, str | int],
+    runs: Mapping[str, Run],
+    clock: Callable[[], float] = timer,
+) -> list[Measurement]:
+    """Time runs in turn, A B C A B C ..., so that other work on the machine slows all of them alike.
 
     Args:
-        runs: what to call, by name.
-        repeats: timed calls of each, after one untimed round.
-        synchronize: waits until the device has finished.
-        clock: seconds.
+        session: its repeats are timed, after a first round that compiles, allocates and warms up.
+        case: of all runs, such as precision or length.
+        runs: by name of the contender.
+        clock: seconds; by default torch's, which waits until the accelerator has finished.
     """
 
-    def timed(run: Callable[[], object]) -> float:
-        synchronize()
+    def seconds(run: Run) -> float:
         started = clock()
-        run()
-        synchronize()
+        run.call()
         return clock() - started
 
-    first = {name: timed(run) for name, run in runs.items()}
-    seconds: dict[K, list[float]] = {name: [] for name in runs}
-    for _ in range(repeats):
-        for name, run in runs.items():
-            seconds[name].append(timed(run))
-    return Samples(first, seconds)
-
-
-def quartiles(values: list[float]) -> tuple[float, float, float]:
-    """Lower quartile, median and upper quartile."""
-    low, median, high = np.percentile(values, [25, 50, 75]).tolist()
-    return low, median, high
+    first = {name: seconds(run) for name, run in runs.items()}
+    rounds = [{name: seconds(run) for name, run in runs.items()} for _ in range(session.repeats)]
+    return [
+        Measurement(
+            contender=name,
+            case=case,
+            work=run.work,
+            values=[taken[name] for taken in rounds],
+            first=first[name],
+            parameters=run.parameters,
+            scores=run.scores,
+        )
+        for name, run in runs.items()
+    ]

@@ -408,7 +408,7 @@ def unpack(
     from elmo_xlstm.lm.pretraining_settings import PretrainSettings
     from elmo_xlstm.lm.training_log import TrainingLog
     from elmo_xlstm.lm.validation import Validation
-    from elmo_xlstm.run_directory import open_run
+    from elmo_xlstm.runs.run_directory import open_run
 
     facts = json.loads((result / "facts.json").read_text())
     settings = load_experiment(PretrainSettings, config, override or (), ext_var or ())

@@ -8,15 +8,14 @@ from pathlib import Path
 
 import torch
 
-from elmo_xlstm.device import default_device
-from elmo_xlstm.evaluation.environment import hardware, installed_versions
+from elmo_xlstm.device import default_device, onednn_problem
+from elmo_xlstm.environment import hardware, installed_versions
 from elmo_xlstm.lm import BiXLSTM
 from elmo_xlstm.lm.architecture_file import read_architecture
 from elmo_xlstm.lm.compilation import compiler_problem, cpp_compiler
 from elmo_xlstm.lm.kernels import LICENCE, kernel_problem
 from elmo_xlstm.lm.model_files import find_model
 from elmo_xlstm.lm.native import library_problem
-from elmo_xlstm.products import onednn_problem
 from elmo_xlstm.text import Tokenizer
 from tasks.data.absa_e2e.load import REPOSITORY as ABSA
 from tasks.data.indonlu.catalogue import REPOSITORY as INDONLU

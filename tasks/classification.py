@@ -6,11 +6,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from torch import nn
-
 from elmo_xlstm.embedding import ElmoEmbedder
 from elmo_xlstm.evaluation.classification import score_labels
-from elmo_xlstm.heads import LabelCollator, LabelledBatch, LabelledExample, Sentence
+from elmo_xlstm.modules import FeatureInputs, Head, LabelCollator, LabelledBatch, LabelledExample, Sentence
 from tasks.data import LabelledText, classification_datasets
 from tasks.data.examples import Texts
 from tasks.data.readers.new_text import read_texts
@@ -28,11 +26,10 @@ class LabelModel(TaskModel):
 
     progress_label = "classify"
 
-    def build_head(self, config: Any, layers: tuple[int, int] | None, initialise: bool) -> nn.Module:
+    def build_head(self, config: Any, inputs: FeatureInputs) -> Head:
         """The module of the settings; it gives (B, A, K) probabilities."""
-        words, characters = self.vocabularies
         aspects = {"num_aspects": len(self.space.aspects)} if self.space.aspects else {}
-        head: nn.Module = config.build(self.space.labels, layers, characters, words, initialise, **aspects)
+        head: Head = config.build(self.space.labels, inputs, **aspects)
         return head
 
     def build_collator(self) -> LabelCollator:

@@ -11,18 +11,18 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, model_validator
 
-from elmo_xlstm.atomic import write_atomically
-from elmo_xlstm.checksums import CHECKSUMS_FILE, write_checksums
 from elmo_xlstm.config import ConfigError, validate
 from elmo_xlstm.device import default_device
 from elmo_xlstm.embedding import ElmoEmbedder, EmbedderSettings
+from elmo_xlstm.environment import git_commit, hardware, installed_versions
 from elmo_xlstm.errors import UserError
-from elmo_xlstm.evaluation.environment import git_commit, hardware, installed_versions
 from elmo_xlstm.evaluation.outcomes import Outcomes, encode_outcomes
 from elmo_xlstm.evaluation.results import PLACES, EpochScore, Name, ParameterCounts, RunResult, now, read_result
-from elmo_xlstm.plain_json import to_json
 from elmo_xlstm.progress import Progress
-from elmo_xlstm.run_directory import CONFIG_FILE, MARKER_FILE, RunSettings, differences
+from elmo_xlstm.runs.atomic import write_atomically
+from elmo_xlstm.runs.checksums import CHECKSUMS_FILE, write_checksums
+from elmo_xlstm.runs.files import to_json
+from elmo_xlstm.runs.run_directory import CONFIG_FILE, MARKER_FILE, RunSettings, differences
 from elmo_xlstm.training import Trainer, seed_everything
 from tasks.model import CHARACTERS_FILE, WORDS_FILE
 from tasks.predictor import LABELS_FILE, WEIGHTS_FILE
@@ -151,7 +151,7 @@ def run_finetuning(
 
     Args:
         settings: of the experiment.
-        directory: of the run, opened with :func:`~elmo_xlstm.run_directory.open_run`.
+        directory: of the run, opened with :func:`~elmo_xlstm.runs.run_directory.open_run`.
         command: what started the run, for the result file.
         resume: go on from the last whole epoch.
         progress: shows how far the work has come.

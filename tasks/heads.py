@@ -1,14 +1,13 @@
 """The heads that an experiment can name, one registry for each kind of task.
 
-A head of your own is a :class:`~elmo_xlstm.config.Settings` with a field ``type`` that is registered here. It builds a
-module as those in :mod:`elmo_xlstm.heads` do; or it names another ``predictor_class``, as :mod:`tasks.baselines` does.
+A head of your own has :class:`~tasks.predictor.HeadSettings` with a field ``type`` that are registered here. They build
+a module as those in :mod:`elmo_xlstm.modules` do; or they name a ``predictor_class``, as :mod:`tasks.baselines` does.
 """
 
 from __future__ import annotations
 
 from elmo_xlstm.config import Registry
-from elmo_xlstm.heads import Classifier, PairClassifier, Tagger
-from tasks.question.tagger import QuestionTagger
+from elmo_xlstm.modules import Classifier, PairClassifier, QuestionTagger, Tagger
 
 tagging_heads = Registry("tagging head", default="neural")
 """Their settings have a ``scheme``."""

@@ -17,10 +17,10 @@ from elmo_xlstm.device import default_device
 from elmo_xlstm.embedding import ElmoEmbedder, FeatureStore
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.evaluation.results import MixWeights
-from elmo_xlstm.files import check_file
-from elmo_xlstm.finite import require_finite
-from elmo_xlstm.heads import Sentence, Vocabularies, Vocabulary
+from elmo_xlstm.modules import FeatureInputs, Head, Sentence, Vocabularies, Vocabulary
 from elmo_xlstm.progress import NullProgress, Progress
+from elmo_xlstm.runs.checksums import require_finite
+from elmo_xlstm.runs.files import check_file
 from elmo_xlstm.training import History
 from tasks.data.examples import Texts, Words
 from tasks.predictor import (
@@ -72,20 +72,21 @@ class TaskModel(Predictor):
         self.embedder = embedder
         self.vocabularies = vocabularies
         self.lower_case = lower_case
+        inputs = FeatureInputs(layers, vocabularies, read_pretrained=weights is None)
         if weights is not None:
-            self._compare_shapes(config, layers, weights)
-        head: Any = self.build_head(config, layers, initialise=weights is None)
+            self._compare_shapes(config, inputs, weights)
+        head: Any = self.build_head(config, inputs)
         self.tuned = embedder.trainable_layers() if embedder is not None else None
         if self.tuned is not None:
             head.features.compute_layers(self.tuned)
         self.head: Any = head.to(default_device())
         self.collate = self.build_collator()
 
-    def _compare_shapes(self, config: Any, layers: tuple[int, int] | None, weights: Mapping[str, torch.Tensor]) -> None:
+    def _compare_shapes(self, config: Any, inputs: FeatureInputs, weights: Mapping[str, torch.Tensor]) -> None:
         """Refuse weights of another head, or a head of any size that a stranger's settings ask for."""
         try:
             with torch.device("meta"):  # takes no memory
-                expected = self.build_head(config, layers, initialise=False).state_dict()
+                expected = self.build_head(config, inputs).state_dict()
         except RuntimeError as error:  # torch cannot count so far
             raise ValueError(f"its settings give no sizes ({error})") from None
         for name, tensor in expected.items():
@@ -94,8 +95,8 @@ class TaskModel(Predictor):
                 raise ValueError(f"{name} is {found}, its settings give {tuple(tensor.shape)}")
 
     @abstractmethod
-    def build_head(self, config: Any, layers: tuple[int, int] | None, initialise: bool) -> torch.nn.Module:
-        """The head with fresh weights; it has ``loss``, ``features`` and ``parameter_counts``."""
+    def build_head(self, config: Any, inputs: FeatureInputs) -> Head:
+        """The head with fresh weights."""
 
     @abstractmethod
     def build_collator(self) -> Callable[[Sequence[Any]], Any]:

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from elmo_xlstm.errors import UserError
-from elmo_xlstm.output_file import open_output
 from elmo_xlstm.progress import NullProgress, Progress
+from elmo_xlstm.runs.atomic import open_output
 from elmo_xlstm.text import Cleaner, CorpusConfig
 from elmo_xlstm.text.overlap import PassageIndex
 from elmo_xlstm.text.sources import SourceSettings

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from elmo_xlstm.checksums import CHECKSUMS_FILE, find_damage
 from elmo_xlstm.config import ConfigError, validate
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.evaluation.results import RunResult, read_result
 from elmo_xlstm.progress import NullProgress, Progress
-from elmo_xlstm.run_directory import CONFIG_FILE, read_config
+from elmo_xlstm.runs.checksums import CHECKSUMS_FILE, find_damage
+from elmo_xlstm.runs.run_directory import CONFIG_FILE, read_config
 from tasks.data.examples import ExampleT
 from tasks.finetuning import RESULT_FILE, FinetuneSettings
 from tasks.run_contents import kept_embedder, other_model, refuse_changed_data

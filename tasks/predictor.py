@@ -7,16 +7,16 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from typing_extensions import Self
 
-from elmo_xlstm.atomic import write_text_atomically
 from elmo_xlstm.embedding import ElmoEmbedder, FeatureStore
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.evaluation.results import MixWeights
-from elmo_xlstm.files import read_json
 from elmo_xlstm.progress import Progress
+from elmo_xlstm.runs.atomic import write_text_atomically
+from elmo_xlstm.runs.files import read_json
 from elmo_xlstm.training import History, Trainer
 from tasks.data.examples import Texts
 
@@ -173,3 +173,15 @@ def no_trained_head(directory: Path, error: Exception) -> UserError:
 def lower_cased(texts: Sequence[Texts]) -> list[Texts]:
     """The texts with all of their words lower-cased."""
     return [tuple([word.lower() for word in words] for words in parts) for parts in texts]
+
+
+class HeadSettings(Protocol):
+    """Settings of a head as a task reads them, whichever ``type`` was chosen."""
+
+    @property
+    def needs_embedder(self) -> bool:
+        """Whether the head reads the layers of a language model."""
+
+    @property
+    def predictor_class(self) -> type[Predictor] | None:
+        """Class that is trained; None for the neural model of the kind of task."""

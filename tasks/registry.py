@@ -12,7 +12,7 @@ from elmo_xlstm.config import Registry
 from elmo_xlstm.errors import UserError
 
 tasks = Registry("task")
-MODULES = ("tagging", "classification", "aspects", "pairs", "question.task", "baselines")
+MODULES = ("tagging", "classification", "aspects", "pairs", "question", "baselines")
 """Modules that register tasks, data sets and heads."""
 
 

@@ -7,15 +7,14 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from elmo_xlstm.atomic import write_atomically
-from elmo_xlstm.checkpoints import publish_directory
-from elmo_xlstm.checksums import CHECKSUMS_FILE, find_damage, write_checksums
 from elmo_xlstm.embedding import ElmoEmbedder, EmbedderSettings
 from elmo_xlstm.errors import UserError
-from elmo_xlstm.files import read_json
 from elmo_xlstm.lm.model_files import WEIGHTS_FILE as MODEL_WEIGHTS_FILE
 from elmo_xlstm.lm.model_files import find_model
-from elmo_xlstm.plain_json import to_json
+from elmo_xlstm.runs.atomic import write_atomically
+from elmo_xlstm.runs.checksums import CHECKSUMS_FILE, find_damage, write_checksums
+from elmo_xlstm.runs.directories import publish_directory
+from elmo_xlstm.runs.files import read_json, to_json
 
 EMBEDDER_DIRECTORY = "embedder"
 DATA_FILE = "data.json"

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from elmo_xlstm.embedding import ElmoEmbedder
 from elmo_xlstm.evaluation.tagging import score_tagging
-from elmo_xlstm.heads import Sentence, Tagger, WordBatch, WordCollator, repair_bio
+from elmo_xlstm.modules import FeatureInputs, Sentence, Tagger, WordBatch, WordCollator, repair_bio
 from tasks.data import Splits, TaggedSentence, tagging_datasets
 from tasks.data.readers.new_text import read_sentences
 from tasks.data.readers.problems import SHOWN
@@ -29,10 +29,9 @@ class TaggingModel(TaskModel):
 
     progress_label = "tag sentences"
 
-    def build_head(self, config: Tagger.Config, layers: tuple[int, int] | None, initialise: bool) -> Tagger:
+    def build_head(self, config: Tagger.Config, inputs: FeatureInputs) -> Tagger:
         """The tagger."""
-        words, characters = self.vocabularies
-        return config.build(self.space.labels, layers, characters, words, initialise)
+        return config.build(self.space.labels, inputs)
 
     def build_collator(self) -> WordCollator:
         """Pads sentences and encodes their tags."""

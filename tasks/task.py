@@ -13,16 +13,16 @@ from typing import Annotated, Any, ClassVar, Generic
 
 from pydantic import Field
 
-from elmo_xlstm.atomic import write_atomically
 from elmo_xlstm.config import Settings
-from elmo_xlstm.disk import writing
 from elmo_xlstm.embedding import ElmoEmbedder, FeatureStore
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.evaluation.results import MixWeights, Name
 from elmo_xlstm.progress import Progress
+from elmo_xlstm.runs.atomic import write_atomically
+from elmo_xlstm.runs.files import writing
 from elmo_xlstm.training import History, Trainer
 from tasks.data.examples import Example, ExampleT, Splits, Texts
-from tasks.predictor import FitContext, LabelSpace, Prediction, Predictor
+from tasks.predictor import FitContext, HeadSettings, LabelSpace, Prediction, Predictor
 from tasks.scores import Comparison, Labels, Scores
 
 logger = logging.getLogger(__name__)
@@ -61,7 +61,8 @@ class Task(ABC, Generic[ExampleT]):
         @property
         def needs_embedder(self) -> bool:
             """Whether the head reads a language model."""
-            return getattr(self.head, "mix", None) is not None  # type: ignore[attr-defined]
+            head: HeadSettings = self.head  # type: ignore[attr-defined]
+            return head.needs_embedder
 
     def __init__(self, config: Any, embedder: ElmoEmbedder | None) -> None:
         self.config = config
@@ -250,9 +251,9 @@ class Task(ABC, Generic[ExampleT]):
 
     @property
     def predictor_class(self) -> type[Predictor]:
-        """Class to train: a head's settings may name a ``predictor_class``; else it is the kind's ``model_class``."""
-        own: type[Predictor] | None = getattr(self.config.head, "predictor_class", None)
-        return own or self.model_class
+        """Class that is trained: the one of the head's settings, or else the kind's ``model_class``."""
+        head: HeadSettings = self.config.head
+        return head.predictor_class or self.model_class
 
     def built(self) -> Predictor:
         """The model, untrained or trained.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import resource
 import string
 from collections.abc import Callable, Iterator
@@ -11,13 +12,15 @@ from pathlib import Path
 import pytest
 import torch
 
-from elmo_xlstm import products
+from elmo_xlstm import device
 from elmo_xlstm.embedding import ElmoEmbedder
 from elmo_xlstm.lm import BiXLSTM, BiXLSTMConfig
 from elmo_xlstm.lm.model_files import save_model
 from elmo_xlstm.text import Tokenizer
 
 WORDS = ["Siti", "Budi", "tiba", "di", "ke", "Surabaya", "Jakarta", "pada", "pagi", "hari", "rumah", "dan", "yang"]
+NAMES = ["budi utomo", "siti", "joko susilo", "rina"]
+PLACES = ["bogor", "kota batu", "medan", "solo"]
 
 
 def random_model(tokenizer: Tokenizer, seed: int) -> BiXLSTM:
@@ -59,10 +62,10 @@ def no_more_files() -> Callable[[], AbstractContextManager[None]]:
 def chosen_precisions(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What is chosen for float32 products, one after the other, as on a machine where oneDNN is faster."""
     chosen: list[str] = []
-    monkeypatch.delenv(products.OFF, raising=False)
-    monkeypatch.setattr(products, "_machine_problem", lambda: None)
-    monkeypatch.setattr(products, "_precision", lambda: chosen[-1] if chosen else "none")
-    monkeypatch.setattr(products, "_set_precision", chosen.append)
+    monkeypatch.delenv(device.OFF, raising=False)
+    monkeypatch.setattr(device, "_machine_problem", lambda: None)
+    monkeypatch.setattr(device, "_precision", lambda: chosen[-1] if chosen else "none")
+    monkeypatch.setattr(device, "_set_precision", chosen.append)
     return chosen
 
 
@@ -92,6 +95,27 @@ def model_directory(tiny_tokenizer: Tokenizer, tmp_path_factory: pytest.TempPath
 @pytest.fixture
 def embedder(model_directory: Path) -> ElmoEmbedder:
     return ElmoEmbedder.from_pretrained(model_directory, device="cpu")
+
+
+@pytest.fixture(scope="session")
+def make_rows() -> Callable[[int, int], list[tuple[list[str], list[str], list[str]]]]:
+    """Makes question, passage and tags: who went, or where to; only the question tells which."""
+
+    def make(count: int, seed: int) -> list[tuple[list[str], list[str], list[str]]]:
+        generator = random.Random(seed)
+        rows = []
+        for number in range(count):
+            name, place = generator.choice(NAMES).split(), generator.choice(PLACES).split()
+            asked, other = (name, place) if number % 2 else (place, name)
+            question = ["siapa", "pergi", "?"] if number % 2 else ["ke", "mana", "?"]
+            passage = ["kemarin", *name, "pergi", "ke", *place, "."]
+            start = 1 if number % 2 else 3 + len(other)
+            tags = ["O"] * len(passage)
+            tags[start : start + len(asked)] = ["B", *["I"] * (len(asked) - 1)]
+            rows.append((question, passage, tags))
+        return rows
+
+    return make
 
 
 @pytest.fixture(scope="module", autouse=True)

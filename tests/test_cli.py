@@ -13,8 +13,8 @@ from typing import NamedTuple
 import pytest
 
 import cli
-from elmo_xlstm.evaluation.recipes.table import BEGIN, END
 from elmo_xlstm.evaluation.results import load_results
+from elmo_xlstm.lm.recipes.table import BEGIN, END
 from tasks import overlap as overlap_module
 from tasks.overlap import EvaluationText
 

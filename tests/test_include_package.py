@@ -6,14 +6,17 @@ import sys
 from pathlib import Path
 
 import pytest
+from safetensors.torch import load_file
 
 from elmo_xlstm.evaluation.results import load_results
 
 ROOT = Path(__file__).parents[1]
 
-OWN_DATASET = """
+OWN_COMPONENTS = """
 from typing import Literal
+from torch import nn
 from elmo_xlstm import Settings
+from elmo_xlstm.modules import Encoder, encoders
 from tasks.data import Splits, TaggedSentence, tagging_datasets
 from tasks.data.readers import ConllReader
 
@@ -28,12 +31,29 @@ class MadeUp(Settings):
 
     def reader(self):
         return ConllReader.Config().build()
+
+class Window(Encoder):
+    @encoders.register("window")
+    class Config(Settings):
+        type: Literal["window"] = "window"
+        width: int = 3
+
+        def build(self, input_dim):
+            return Window(self, input_dim)
+
+    def __init__(self, config, input_dim):
+        super().__init__()
+        self.output_dim = 5
+        self.convolution = nn.Conv1d(input_dim, 5, config.width, padding="same")
+
+    def forward(self, features, mask):
+        return self.convolution((features * mask.unsqueeze(-1)).transpose(1, 2)).transpose(1, 2)
 """
 OWN_EXPERIMENT = """{
   model: 'x',
   task: {
     type: 'tagging', name: 'own', dataset: { type: 'made_up', place: 'Bogor' },
-    head: { words: { dim: 4 }, encoder: { hidden_size: 4 } },
+    head: { words: { dim: 4 }, encoder: { type: 'window', width: 5 } },
   },
   trainer: { epochs: 1 },
   output: 'run',
@@ -51,9 +71,9 @@ for command in (["finetune", "own.jsonnet"], ["evaluate", "run"]):
 """
 
 
-def test_own_data_set(tmp_path) -> None:
+def test_own_data_set_and_encoder(tmp_path) -> None:
     """In a process of its own: a registry is read once, on the first validation."""
-    (tmp_path / "own_data.py").write_text(OWN_DATASET)
+    (tmp_path / "own_data.py").write_text(OWN_COMPONENTS)
     (tmp_path / "own.jsonnet").write_text(OWN_EXPERIMENT)
     done = subprocess.run(
         [sys.executable, "-c", OWN_SCRIPT],
@@ -67,6 +87,9 @@ def test_own_data_set(tmp_path) -> None:
     assert "run: run\n" in done.stdout and '"support": 1' in done.stdout
     (result,) = load_results(tmp_path / "runs" / "results")
     assert result.config["task"]["dataset"] == {"type": "made_up", "place": "Bogor"}
+    assert result.config["task"]["head"]["encoder"] == {"type": "window", "width": 5}
+    weights = load_file(tmp_path / "run" / "head.safetensors")
+    assert weights["text.encoder.convolution.weight"].shape == (5, 4, 5)
 
 
 LIBRARIES = ("pandas", "seqeval", "tasks", "elmo_xlstm", "torch", "numpy", "json", "own_data")

@@ -25,7 +25,7 @@ import elmo_xlstm
 from elmo_xlstm.config import validate
 from elmo_xlstm.lm.pretraining import run_pretraining
 from elmo_xlstm.lm.pretraining_settings import PretrainSettings
-from elmo_xlstm.run_directory import open_run
+from elmo_xlstm.runs.run_directory import open_run
 import cli, tasks.registry
 
 settings = validate(PretrainSettings, json.loads(sys.argv[1]))

@@ -18,10 +18,10 @@ import torch
 from typer.testing import CliRunner
 
 import cli
-from elmo_xlstm import crash_report
-from elmo_xlstm.crash_report import EXIT_STATUS, printable, report_crash
-from elmo_xlstm.errors import UserError
+from elmo_xlstm import terminal
+from elmo_xlstm.errors import UserError, printable
 from elmo_xlstm.lm import BiXLSTM
+from elmo_xlstm.terminal import EXIT_STATUS, report_crash
 from tasks.data.repository import DataFile, Repository
 from tasks.registry import register_tasks
 
@@ -266,7 +266,7 @@ class TestLastResort:
     def test_one_message_and_a_file(
         self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, error: BaseException, advice: str
     ) -> None:
-        monkeypatch.setattr(crash_report.tempfile, "tempdir", str(tmp_path))
+        monkeypatch.setattr(terminal.tempfile, "tempdir", str(tmp_path))
         code, said = self.run(monkeypatch, error)
         assert code == EXIT_STATUS == 70
         assert said.startswith(f"error: {type(error).__name__}: ") and advice in said
@@ -278,12 +278,12 @@ class TestLastResort:
         assert stat.S_IMODE(report.stat().st_mode) == 0o600
 
     def test_debug_shows_it_and_leaves_no_file(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-        monkeypatch.setattr(crash_report.tempfile, "tempdir", str(tmp_path))
+        monkeypatch.setattr(terminal.tempfile, "tempdir", str(tmp_path))
         code, said = self.run(monkeypatch, RuntimeError("odd"), "--debug")
         assert code == 70 and "Traceback (most recent call last)" in said and not list(tmp_path.iterdir())
 
     def test_users_errors_have_no_file(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-        monkeypatch.setattr(crash_report.tempfile, "tempdir", str(tmp_path))
+        monkeypatch.setattr(terminal.tempfile, "tempdir", str(tmp_path))
         assert self.run(monkeypatch, UserError("x.txt: mend it")) == (1, "error: x.txt: mend it")
         assert not list(tmp_path.iterdir())
 
@@ -291,7 +291,7 @@ class TestLastResort:
         def full(*_: object) -> str:
             raise OSError(28, "No space left on device")
 
-        monkeypatch.setattr(crash_report, "_save", full)
+        monkeypatch.setattr(terminal, "_save", full)
         said = report_crash(RuntimeError("odd"), ["check"])
         assert said.startswith("RuntimeError: odd\n") and "--debug" in said and "No space left" in said
 

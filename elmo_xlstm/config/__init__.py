@@ -1,19 +1,20 @@
 """From an experiment file to validated, typed settings."""
 
-from elmo_xlstm.config.errors import ConfigError
-from elmo_xlstm.config.experiment import load_experiment, read_experiment
+from elmo_xlstm.config.errors import ConfigError, suggestion
+from elmo_xlstm.config.experiment import apply_overrides, load_experiment, read_experiment
 from elmo_xlstm.config.jsonnet import evaluate_jsonnet
-from elmo_xlstm.config.overrides import apply_overrides
-from elmo_xlstm.config.registry import Registry
-from elmo_xlstm.config.settings import Settings, validate
+from elmo_xlstm.config.settings import Registry, Settings, SettingsT
+from elmo_xlstm.config.validation import validate
 
 __all__ = [
     "ConfigError",
     "Registry",
     "Settings",
+    "SettingsT",
     "apply_overrides",
     "evaluate_jsonnet",
     "load_experiment",
     "read_experiment",
+    "suggestion",
     "validate",
 ]

@@ -14,7 +14,7 @@ from typing import Any
 from elmo_xlstm.config import jsonnet_process
 from elmo_xlstm.config.errors import ConfigError
 from elmo_xlstm.config.plain_values import parse_values
-from elmo_xlstm.crash_report import printable
+from elmo_xlstm.errors import printable
 
 LIMITS = {
     "SIGXCPU": f"takes more than {jsonnet_process.CPU_SECONDS} seconds; check for a function that never ends",

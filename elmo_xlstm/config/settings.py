@@ -1,14 +1,12 @@
-"""The base of every settings class, and validation that reports all problems at once."""
+"""The base of every settings class, and registries of components that a configuration chooses by ``type``."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-
-from elmo_xlstm.config.errors import ConfigError, describe
-
-SettingsT = TypeVar("SettingsT", bound="Settings")
+from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler
+from pydantic_core import CoreSchema, core_schema
 
 
 class Settings(BaseModel):
@@ -30,18 +28,60 @@ class Settings(BaseModel):
     )
 
 
-def validate(settings_class: type[SettingsT], values: Any, origin: str = "configuration") -> SettingsT:
-    """Turn plain values into typed settings.
+SettingsT = TypeVar("SettingsT", bound=Settings)
+
+
+class Registry:
+    """Names and settings classes of the implementations of one interface.
+
+    A field annotated with ``Annotated[Any, registry]`` accepts any of them; each settings class has
+    a ``type: Literal[name]`` field and a ``build`` method that makes the component.
+
+    In a class body, a field with a default must not bear the registry's own name: the default would hide the registry.
 
     Args:
-        settings_class: what to build.
-        values: nested dictionaries and lists, as jsonnet gives them.
-        origin: what the values came from, named in the error.
-
-    Raises:
-        ConfigError: lists every problem with its full path.
+        interface: what is chosen, in words, for messages ("text source").
+        default: name that is chosen where there is no ``type``; None if there must be one.
     """
-    try:
-        return settings_class.model_validate(values)
-    except ValidationError as error:
-        raise ConfigError(origin, describe(error, settings_class)) from None
+
+    def __init__(self, interface: str, default: str | None = None) -> None:
+        self.interface = interface
+        self.default = default
+        self._classes: dict[str, type[Settings]] = {}
+
+    def register(self, name: str) -> Callable[[type[SettingsT]], type[SettingsT]]:
+        """Decorate a settings class so that ``type: name`` chooses it.
+
+        Raises:
+            ValueError: the name is taken by another class, or is not the class's ``type``.
+        """
+
+        def add(settings_class: type[SettingsT]) -> type[SettingsT]:
+            taken = self._classes.get(name)
+            if taken is not None and taken.__qualname__ != settings_class.__qualname__:
+                raise ValueError(f"{self.interface} '{name}' is already {taken.__qualname__}")
+            fields = settings_class.__pydantic_fields__
+            if "type" not in fields or fields["type"].default != name:
+                raise ValueError(f"{settings_class.__qualname__} needs a field type: Literal['{name}'] = '{name}'")
+            self._classes[name] = settings_class
+            return settings_class
+
+        return add
+
+    def __getitem__(self, name: str) -> type[Settings]:
+        return self._classes[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(sorted(self._classes))
+
+    def _type(self, value: Any) -> Any:
+        """The type that values or settings name, or the default."""
+        return value.get("type", self.default) if isinstance(value, dict) else getattr(value, "type", self.default)
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Validate as a union told apart by ``type``."""
+        return core_schema.tagged_union_schema(
+            choices={name: handler.generate_schema(self._classes[name]) for name in self},
+            discriminator="type" if self.default is None else self._type,
+            metadata={"registry": self.interface},
+        )

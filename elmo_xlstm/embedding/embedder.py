@@ -13,11 +13,10 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
-from elmo_xlstm.device import usable_device
+from elmo_xlstm.device import fast_matmul, usable_device
 from elmo_xlstm.embedding.frozen_model import FrozenModel
 from elmo_xlstm.embedding.parallel import map_on_cores
-from elmo_xlstm.embedding.pieces import PieceBatch, sentence_pieces
-from elmo_xlstm.embedding.pooling import Pooling
+from elmo_xlstm.embedding.pieces import PieceBatch, Pooling, sentence_pieces
 from elmo_xlstm.embedding.precision import Precision, warn_if_slow
 from elmo_xlstm.embedding.tuned_layers import TunedLayers
 from elmo_xlstm.errors import UserError
@@ -25,7 +24,6 @@ from elmo_xlstm.lm.architecture_file import read_architecture
 from elmo_xlstm.lm.model import BiXLSTM, Encoding
 from elmo_xlstm.lm.model_files import find_model, save_model
 from elmo_xlstm.pretrained import DEFAULT_MODEL
-from elmo_xlstm.products import fast_products
 from elmo_xlstm.text import Tokenizer, WordPieces
 
 # Pieces of one batch, padding included. On a CPU, few enough that what a layer computes stays in the caches: at model
@@ -38,7 +36,7 @@ class ElmoEmbedder(nn.Module):
     """Gives every word of a sentence one vector per layer: a function of that sentence alone.
 
     The model is always in evaluation mode and keeps no state between calls. Sentences are embedded in batches of
-    similar length; what else is in a batch, and how much padding, changes nothing beyond rounding.
+    similar length; the other sentences and the padding of a batch change nothing beyond rounding.
 
     Args:
         model: the language model.
@@ -124,7 +122,7 @@ class ElmoEmbedder(nn.Module):
         save_model(self.model, self.tokenizer, directory)
 
     def train(self, mode: bool = True) -> ElmoEmbedder:
-        """Stay in evaluation mode: frozen features must not depend on what contains the embedder."""
+        """Stay in evaluation mode: frozen features must not depend on the mode of a module around the embedder."""
         return super().train(False)
 
     @property
@@ -147,7 +145,7 @@ class ElmoEmbedder(nn.Module):
         return digest.hexdigest()
 
     def pieces(self, words: Sequence[str]) -> WordPieces:
-        """What the model reads of a sentence."""
+        """Pieces of a sentence, as the model reads them."""
         return sentence_pieces([words], self.tokenizer)[0]
 
     def trainable_layers(self) -> TunedLayers | None:
@@ -208,7 +206,7 @@ class ElmoEmbedder(nn.Module):
         self._check_device()
         device = self.model.device.type
         if device == "cpu":
-            with fast_products():
+            with fast_matmul():
                 return self._folded().encode_layers(input_ids, attention_mask)
         with torch.autocast(device, torch.bfloat16, enabled=self.precision == "bf16"):
             return self.model.encode_layers(input_ids, attention_mask)

@@ -1,8 +1,7 @@
-"""A pretrained model as a small directory for embedding: 16-bit or 8-bit numbers, and no soft-max weights.
+"""Export of a pretrained model as a small directory for embedding: 16-bit or 8-bit numbers, no soft-max weights.
 
-The directory is loaded like every other (``ElmoEmbedder.from_pretrained``); computation is in float32. It says what it
-was made from (``provenance.json``), and its files are compared with their checksums (``checksums.json``) whenever it is
-loaded.
+The directory is loaded like every other (``ElmoEmbedder.from_pretrained``); computation is in float32. Its sources are
+in ``provenance.json``; its files are compared with ``checksums.json`` whenever it is loaded.
 """
 
 from __future__ import annotations
@@ -16,8 +15,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from elmo_xlstm.checkpoints import publish_directory
-from elmo_xlstm.checksums import CHECKSUMS_FILE, write_checksums
 from elmo_xlstm.embedding.embedder import ElmoEmbedder
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.lm.encoder import encoder_weights, make_encoder
@@ -29,6 +26,8 @@ from elmo_xlstm.lm.provenance import read_provenance, write_provenance
 from elmo_xlstm.lm.scoring import score_paths
 from elmo_xlstm.lm.validation import Validation
 from elmo_xlstm.pretrained import PROVENANCE_FILE
+from elmo_xlstm.runs.checksums import CHECKSUMS_FILE, write_checksums
+from elmo_xlstm.runs.directories import publish_directory
 from elmo_xlstm.text import Tokenizer
 
 STORAGE_FORMATS = {"int8": torch.float16, "fp16": torch.float16, "fp32": torch.float32}
@@ -37,7 +36,7 @@ STORAGE_FORMATS = {"int8": torch.float16, "fp16": torch.float16, "fp32": torch.f
 
 @dataclass(frozen=True)
 class Difference:
-    """How far two embedders' vectors of the same words are apart, as shares of the first one's vectors' lengths.
+    """Distance of two embedders' vectors of the same words, relative to the length of the first one's vectors.
 
     Attributes:
         largest: over all words and layers.
@@ -50,12 +49,12 @@ class Difference:
 
 @dataclass(frozen=True)
 class Export:
-    """What was written.
+    """Report of an export.
 
     Attributes:
         parameters: stored numbers.
         bytes: of the weights' file.
-        difference: what storing the weights changes in word vectors.
+        difference: of word vectors, before and after the weights were stored.
         scores: of the weights as they are stored, with the soft-max that is left out, on each text.
     """
 

@@ -1,6 +1,6 @@
 """The language model with weights folded for embedding on a CPU, where nothing is trained.
 
-The numbers are those of :mod:`elmo_xlstm.lm` up to rounding. What is constant is multiplied out beforehand, in float64:
+The numbers are those of :mod:`elmo_xlstm.lm` up to rounding. Constant products are computed beforehand, in float64:
 
 - Queries meet keys in ``q k^T = c (Wq^T Wk) c^T``, with ``c`` the convolved input: one block-diagonal product makes the
   queries, and ``c`` itself are the keys.

@@ -25,7 +25,7 @@ def map_on_cores(function: Callable[[T], R], items: Sequence[T]) -> Iterator[R]:
 
     Args:
         function: computes with torch alone, without gradients.
-        items: what it takes.
+        items: arguments of the function.
     """
     threads = torch.get_num_threads()
     if threads == 1 or len(items) < 2 * threads:

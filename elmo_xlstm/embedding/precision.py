@@ -1,20 +1,21 @@
 """Projections in lower precision, which a CPU multiplies several times faster.
 
 Nine tenths of an embedding's operations are the two projections of each mLSTM layer; these alone are converted. Gates,
-cell, norms and what runs between the blocks stay fp32. Weights are converted once, inputs at every call:
+cell, norms and the residual stream stay fp32. Weights are converted once, inputs at every call:
 
 - ``bf16``: both sides of the product are rounded to 8 bits of mantissa.
 - ``int8``: weights with one scale per output channel, inputs with one scale per token, both symmetric. A scale of a
   whole batch, as dynamic quantisation often has it, would let a vector depend on its company.
 
-Rounding is no longer tiny: a last bit that differs between two batches can turn a rounded value over to the next. So a
-vector is the same in any company up to the precision's own error, which is far above fp32's.
+Rounding is coarse: a last bit that differs between two batches can change a rounded value. So a vector is the same in
+any batch up to the precision's own error, which is far above fp32's.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -35,61 +36,39 @@ INSTRUCTIONS: Mapping[Precision, frozenset[str]] = {
 }
 
 
-class Float32Projection:
-    """A linear map without bias.
-
-    Args:
-        weight: (outputs, inputs).
-    """
-
-    def __init__(self, weight: Tensor) -> None:
-        self.weight = weight.detach()
-
-    def __call__(self, inputs: Tensor) -> Tensor:
-        """Map (..., inputs) to (..., outputs), both float32."""
-        return F.linear(inputs, self.weight)
+def float32_projection(weight: Tensor) -> Projection:
+    """A linear map without bias, (..., inputs) to (..., outputs), from a weight (outputs, inputs)."""
+    return partial(F.linear, weight=weight.detach())
 
 
-class BFloat16Projection:
-    """A linear map without bias whose product is computed in bf16.
-
-    Args:
-        weight: (outputs, inputs).
-    """
-
-    def __init__(self, weight: Tensor) -> None:
-        self.weight = weight.detach().to(torch.bfloat16)
-
-    def __call__(self, inputs: Tensor) -> Tensor:
-        """Map (..., inputs) to (..., outputs), both float32."""
-        return F.linear(inputs.to(torch.bfloat16), self.weight).float()
+def bfloat16_projection(weight: Tensor) -> Projection:
+    """The same map with the product computed in bf16; inputs and outputs are float32."""
+    return partial(_multiply_bfloat16, weight=weight.detach().to(torch.bfloat16))
 
 
-class Int8Projection:
-    """A linear map without bias whose product is computed in int8.
+def int8_projection(weight: Tensor) -> Projection:
+    """The same map with the product computed in int8; inputs and outputs are float32."""
+    quantized, scale = quantize_rows(weight.detach())
+    return partial(_multiply_int8, weight=quantized.T.contiguous(), scale=scale.T)
 
-    Args:
-        weight: (outputs, inputs).
-    """
 
-    def __init__(self, weight: Tensor) -> None:
-        quantized, scale = quantize_rows(weight.detach())
-        self.weight = quantized.T.contiguous()  # (inputs, outputs)
-        self.scale = scale.T  # (1, outputs)
+def _multiply_bfloat16(inputs: Tensor, weight: Tensor) -> Tensor:
+    return F.linear(inputs.to(torch.bfloat16), weight).float()
 
-    def __call__(self, inputs: Tensor) -> Tensor:
-        """Map (..., inputs) to (..., outputs), both float32."""
-        tokens, scale = quantize_rows(inputs.reshape(-1, inputs.shape[-1]))
-        # int32 sums, times both scales. The quantised tensors and modules of torch.ao are deprecated; this product of
-        # plain int8 tensors is what their successors use.
-        outputs = torch._int_mm(tokens, self.weight).float().mul_(scale).mul_(self.scale)
-        return outputs.view(*inputs.shape[:-1], -1)
+
+def _multiply_int8(inputs: Tensor, weight: Tensor, scale: Tensor) -> Tensor:
+    """Times a weight (inputs, outputs) with a scale for each output, (1, outputs)."""
+    tokens, token_scale = quantize_rows(inputs.reshape(-1, inputs.shape[-1]))
+    # int32 sums, times both scales. The quantised tensors and modules of torch.ao are deprecated; this product of plain
+    # int8 tensors is what their successors use.
+    outputs = torch._int_mm(tokens, weight).float().mul_(token_scale).mul_(scale)
+    return outputs.view(*inputs.shape[:-1], -1)
 
 
 PROJECTIONS: Mapping[Precision, Callable[[Tensor], Projection]] = {
-    "fp32": Float32Projection,
-    "bf16": BFloat16Projection,
-    "int8": Int8Projection,
+    "fp32": float32_projection,
+    "bf16": bfloat16_projection,
+    "int8": int8_projection,
 }
 
 
@@ -108,7 +87,7 @@ def quantize_rows(rows: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def warn_if_slow(precision: Precision) -> None:
-    """Say so if this processor has no instructions for a precision; nothing where the system does not tell."""
+    """Warn if this processor has no instructions for a precision; only where the system lists them."""
     try:
         flags = set(Path("/proc/cpuinfo").read_text(encoding="utf-8").split())
     except OSError:  # another system than Linux

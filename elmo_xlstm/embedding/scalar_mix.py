@@ -9,8 +9,7 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from elmo_xlstm.config import Settings
-from elmo_xlstm.config.errors import ConfigError
+from elmo_xlstm.config import ConfigError, Settings
 
 
 class ScalarMix(nn.Module):
@@ -26,7 +25,7 @@ class ScalarMix(nn.Module):
     """
 
     class Config(Settings):
-        """How layers are mixed."""
+        """Settings of :class:`ScalarMix`."""
 
         layers: Annotated[tuple[int, ...], Field(min_length=1)] | None = None
         """Which layers are mixed, all by default: 0 is the token layer, 1 the first block, -1 the last one."""
@@ -92,7 +91,7 @@ class ScalarMix(nn.Module):
         return self.config.l2 * self.weights.square().sum()
 
     def normalized_weights(self) -> list[float]:
-        """What each layer of the language model weighs after the soft-max; 0 for those that are not mixed."""
+        """Weights of all layers of the language model after the soft-max; 0 for those that are not mixed."""
         shares = dict(zip(self.layers, self.weights.detach().softmax(0).tolist(), strict=True))
         return [shares.get(layer, 0.0) for layer in range(self.num_layers)]
 

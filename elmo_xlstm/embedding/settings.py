@@ -1,4 +1,4 @@
-"""Which language model a task reads, and how."""
+"""Settings of the embedder of an experiment."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing_extensions import Self
 
 from elmo_xlstm.config import Settings
 from elmo_xlstm.embedding.embedder import ElmoEmbedder
-from elmo_xlstm.embedding.pooling import Pooling
+from elmo_xlstm.embedding.pieces import Pooling
 from elmo_xlstm.embedding.precision import Precision
 from elmo_xlstm.embedding.store import FeatureStore
 from elmo_xlstm.embedding.tuned_layers import TunedLayers
@@ -18,7 +18,7 @@ from elmo_xlstm.pretrained import DEFAULT_MODEL
 
 
 class EmbedderSettings(Settings):
-    """The language model of an experiment, frozen unless it is told to learn."""
+    """The language model of an experiment, frozen unless ``fine_tune`` is set."""
 
     model: str = DEFAULT_MODEL
     """small, which the package carries; a model directory, a pretraining run, or a name on the Hugging Face hub."""
@@ -28,10 +28,10 @@ class EmbedderSettings(Settings):
     """Of the projections: bf16 and int8 are faster and less exact, where the processor has instructions for them; int8
     is for CPUs. Each has word vectors of its own in the store."""
     weights: Literal["pretrained", "random"] = "pretrained"
-    """What pretraining learnt, or the same architecture and tokenizer with weights as before its first step, to show
-    what pretraining gives."""
+    """Pretrained, or the same architecture and tokenizer with weights as before the first step of pretraining: a
+    baseline."""
     random_seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
-    """Draws random weights; apart from the experiment's seed, so that all its seeds read the same word vectors."""
+    """Of random weights; apart from the experiment's seed, so that all its seeds read the same word vectors."""
     store: str = "runs/features"
     """Where word vectors are kept for all experiments."""
     fine_tune: TunedLayers.Config | None = None

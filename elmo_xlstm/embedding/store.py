@@ -17,11 +17,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from elmo_xlstm.disk import writing
 from elmo_xlstm.embedding.embedder import ElmoEmbedder
-from elmo_xlstm.files import LARGEST_LIST, read_json, reading
-from elmo_xlstm.interruption import Interrupted, finishing_step, stop_requested
 from elmo_xlstm.progress import NullProgress, Progress
+from elmo_xlstm.runs.files import LARGEST_LIST, read_json, reading, writing
+from elmo_xlstm.runs.interruption import Interrupted, finishing_step, stop_requested
 from elmo_xlstm.text.tokenizer import check_sentences
 
 try:
@@ -55,8 +54,7 @@ class FeatureStore:
     stored until then.
 
     Nothing reads ahead: opening the store checks every byte, which brings it into the system's page cache, and making
-    an epoch's batches from there takes 3 % of the time that a BiLSTM-CRF needs to train on them (``python -m
-    benchmarks store``), so that a thread that reads ahead has nothing to win.
+    an epoch's batches from there takes 3 % of an epoch of a BiLSTM-CRF (docs/performance.md, Studies).
 
     Args:
         directory: of all stores.
@@ -219,5 +217,5 @@ class FeatureStore:
 
 
 def sentence_key(words: Sequence[str]) -> str:
-    """What identifies a sentence: a hash of its words."""
+    """Key of a sentence: a hash of its words."""
     return hashlib.sha256(json.dumps(list(words), ensure_ascii=False).encode(errors="surrogatepass")).hexdigest()[:32]

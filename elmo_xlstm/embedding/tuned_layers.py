@@ -8,12 +8,11 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from elmo_xlstm.config import Settings
-from elmo_xlstm.embedding.pieces import PieceBatch
-from elmo_xlstm.embedding.pooling import Pooling
+from elmo_xlstm.device import fast_matmul
+from elmo_xlstm.embedding.pieces import PieceBatch, Pooling
 from elmo_xlstm.lm.encoder import encoder_weights, make_encoder
 from elmo_xlstm.lm.kernels import native_problem, use_kernel
 from elmo_xlstm.lm.model import BiXLSTM
-from elmo_xlstm.products import fast_products
 
 
 class TunedLayers(nn.Module):
@@ -29,12 +28,11 @@ class TunedLayers(nn.Module):
     """
 
     class Config(Settings):
-        """How a language model is trained with a head."""
+        """Settings of :class:`TunedLayers`."""
 
         learning_rate: Annotated[float, Field(gt=0)] = 1e-3
-        """Of the language model, apart from ``trainer.learning_rate``, which is the rest's: what is pretrained wants
-        smaller steps than what is new (discriminative fine-tuning; Howard & Ruder 2018, section 3.2). The trainer's
-        schedule changes both alike."""
+        """Of the language model; the rest has ``trainer.learning_rate``. Pretrained weights want smaller steps than new
+        ones (discriminative fine-tuning; Howard & Ruder 2018, section 3.2). The schedule applies to both."""
         dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
         """Of the output of each of its blocks, in training only; pretraining's own dropout is not used."""
 
@@ -49,5 +47,5 @@ class TunedLayers(nn.Module):
 
     def forward(self, pieces: PieceBatch) -> Tensor:
         """Layers of all words of a batch, sentence after sentence: (words, layers, 2 * width)."""
-        with fast_products(pieces.input_ids.device):
+        with fast_matmul(pieces.input_ids.device):
             return pieces.words(self.model.encode_layers(pieces.input_ids, pieces.mask), self.pooling)

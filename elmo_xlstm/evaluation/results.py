@@ -5,19 +5,19 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, Field, StringConstraints, field_validator, model_validator
 
-from elmo_xlstm.atomic import write_text_atomically
 from elmo_xlstm.config import ConfigError, Settings, validate
+from elmo_xlstm.environment import Hardware
 from elmo_xlstm.errors import UserError
-from elmo_xlstm.evaluation.environment import Hardware
 from elmo_xlstm.evaluation.outcomes import Outcomes
-from elmo_xlstm.files import read_json
+from elmo_xlstm.runs.atomic import write_text_atomically
+from elmo_xlstm.runs.files import read_json
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$", max_length=100)]
 """A name that is also a file name on every system."""
@@ -230,32 +230,6 @@ def load_results(directory: Path) -> list[RunResult]:
     if problems:
         raise ResultError(directory, problems)
     return results
-
-
-def mixed_rows(results: Iterable[RunResult]) -> list[str]:
-    """Which scores over seeds are none: a line for each row of a column whose seeds differ in more than the seed.
-
-    Settings that one of two versions of the program did not have yet are not compared.
-    """
-    first: dict[tuple[str, str, str, str], RunResult] = {}
-    lines = []
-    for result in results:
-        one = first.setdefault((result.task, result.model, result.split, result.main_metric), result)
-        different = [key for key in _different(one.config, result.config) if key not in PLACES | {"seed"}]
-        different += ["language model"] if one.checkpoint != result.checkpoint else []
-        different += ["data"] if one.data != result.data else []
-        if different:
-            lines.append(
-                f"{result.task} {result.model}: seeds {one.seed} and {result.seed} differ in {', '.join(different)}"
-            )
-    return lines
-
-
-def _different(one: Any, other: Any, path: str = "") -> list[str]:
-    if isinstance(one, dict) and isinstance(other, dict):
-        keys = [key for key in one if key in other]
-        return [line for key in keys for line in _different(one[key], other[key], f"{path}.{key}" if path else key)]
-    return [] if one == other else [path]
 
 
 def read_result(path: Path, within: Path | None = None) -> RunResult:

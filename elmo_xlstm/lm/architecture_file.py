@@ -14,8 +14,8 @@ from torch import nn
 
 from elmo_xlstm.config import Settings, validate
 from elmo_xlstm.errors import UserError
-from elmo_xlstm.files import check_file, read_json
 from elmo_xlstm.lm.configuration import BiXLSTMConfig
+from elmo_xlstm.runs.files import check_file, read_json
 
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"

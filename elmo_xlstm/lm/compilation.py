@@ -19,6 +19,7 @@ from typing import Any, Literal
 import torch
 from accelerate import Accelerator
 
+from elmo_xlstm.device import fast_matmul, onednn_problem
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.lm.configuration import BiXLSTMConfig
 from elmo_xlstm.lm.distributed import Processes
@@ -26,7 +27,6 @@ from elmo_xlstm.lm.kernels import Kernel, native_problem
 from elmo_xlstm.lm.layer import MLSTMStack
 from elmo_xlstm.lm.model import BiXLSTM
 from elmo_xlstm.lm.pretraining_settings import TrainingSettings
-from elmo_xlstm.products import fast_products, onednn_problem
 
 logger = logging.getLogger(__name__)
 
@@ -126,7 +126,7 @@ def matrix_rate(device: torch.device, dtype: torch.dtype) -> float:
         if device.type == "cuda":
             torch.cuda.synchronize(device)
         started = time.perf_counter()
-        with fast_products(device):
+        with fast_matmul(device):
             torch.mm(matrix, matrix)
         if device.type == "cuda":
             torch.cuda.synchronize(device)
@@ -205,7 +205,7 @@ def computing(
         logger.log(logging.WARNING if tier.refused else logging.INFO, "the stacks run with %s", tier)
         if accelerator.device.type == "cpu" and onednn_problem() is None:
             logger.info("products of float32 matrices are left to oneDNN")
-    with fast_products(accelerator.device), _compiled(tier, model, training, accelerator, processes):
+    with fast_matmul(accelerator.device), _compiled(tier, model, training, accelerator, processes):
         yield
 
 

@@ -19,7 +19,6 @@ from transformers.utils import ModelOutput
 from transformers.utils import logging as transformers_logging
 
 from elmo_xlstm.errors import UserError
-from elmo_xlstm.finite import require_finite
 from elmo_xlstm.lm.architecture_file import WEIGHTS_FILE, read_architecture
 from elmo_xlstm.lm.configuration import BiXLSTMConfig
 from elmo_xlstm.lm.initialization import initialize
@@ -28,6 +27,7 @@ from elmo_xlstm.lm.layer import MLSTMStack
 from elmo_xlstm.lm.losses import AdaptiveSoftmax, FullSoftmax, SoftmaxLoss
 from elmo_xlstm.lm.losses.adaptive import frequency_order
 from elmo_xlstm.lm.provenance import verify_files
+from elmo_xlstm.runs.checksums import require_finite
 
 
 @dataclass

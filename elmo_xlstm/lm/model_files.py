@@ -7,11 +7,11 @@ from pathlib import Path
 from safetensors.torch import save_file
 from torch import Tensor
 
-from elmo_xlstm.checksums import CHECKSUMS_FILE
 from elmo_xlstm.errors import UserError
-from elmo_xlstm.files import check_directory
 from elmo_xlstm.lm.model import BiXLSTM
 from elmo_xlstm.pretrained import BUNDLED, DEFAULT_MODEL, PROVENANCE_FILE, bundled_model
+from elmo_xlstm.runs.checksums import CHECKSUMS_FILE
+from elmo_xlstm.runs.files import check_directory
 from elmo_xlstm.text import Tokenizer
 
 MODEL_DIRECTORY = "model"

@@ -24,7 +24,7 @@ def run_pretraining(
 
     Args:
         settings: of the experiment.
-        directory: of the run, opened with :func:`~elmo_xlstm.run_directory.open_run`.
+        directory: of the run, opened with :func:`~elmo_xlstm.runs.run_directory.open_run`.
         resume: go on from the newest checkpoint.
         progress: shows how far the work has come.
 

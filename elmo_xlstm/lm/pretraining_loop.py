@@ -15,7 +15,6 @@ from accelerate import Accelerator
 from accelerate.utils import DistributedDataParallelKwargs, set_seed
 
 from elmo_xlstm.errors import UserError
-from elmo_xlstm.interruption import Interrupted, finishing_step, stop_requested
 from elmo_xlstm.lm.activation_checkpointing import checkpoint_activations
 from elmo_xlstm.lm.compilation import Tier, choose_tier, compile_model, computing
 from elmo_xlstm.lm.configuration import BiXLSTMConfig
@@ -34,6 +33,7 @@ from elmo_xlstm.lm.validation import Validation, validate_model
 from elmo_xlstm.lm.weight_average import WeightAverage
 from elmo_xlstm.lm.windows import WindowSampler
 from elmo_xlstm.progress import NullProgress, Progress, Work
+from elmo_xlstm.runs.interruption import Interrupted, finishing_step, stop_requested
 from elmo_xlstm.text import Corpus, Tokenizer
 
 logger = logging.getLogger(__name__)

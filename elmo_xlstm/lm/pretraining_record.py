@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from elmo_xlstm.checkpoints import CheckpointDirectory
 from elmo_xlstm.config import validate
 from elmo_xlstm.errors import UserError
-from elmo_xlstm.files import read_json
 from elmo_xlstm.lm.model_files import MODEL_DIRECTORY, WEIGHTS_FILE
 from elmo_xlstm.lm.pretraining_settings import PretrainSettings
 from elmo_xlstm.lm.training_log import METRICS_FILE, read_metrics
-from elmo_xlstm.run_directory import CONFIG_FILE
+from elmo_xlstm.runs.checkpoints import CheckpointDirectory
+from elmo_xlstm.runs.files import read_json
+from elmo_xlstm.runs.run_directory import CONFIG_FILE
 from elmo_xlstm.text import Tokenizer
-from elmo_xlstm.text.corpus_building import MANIFEST_FILE
+from elmo_xlstm.text.corpus import MANIFEST_FILE
 
 logger = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ from elmo_xlstm.lm.losses import FullSoftmax, softmax_losses
 from elmo_xlstm.lm.model_files import MODEL_DIRECTORY
 from elmo_xlstm.lm.optimization import OptimizerSettings, ScheduleSettings
 from elmo_xlstm.lm.training_log import METRICS_FILE
-from elmo_xlstm.run_directory import RunSettings
+from elmo_xlstm.runs.run_directory import RunSettings
 from elmo_xlstm.text import CorpusConfig, Tokenizer
 
 Positive = Annotated[int, Field(gt=0)]

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from elmo_xlstm.atomic import write_text_atomically
-from elmo_xlstm.checksums import CHECKSUMS_FILE, find_damage
 from elmo_xlstm.errors import UserError
-from elmo_xlstm.files import read_json
 from elmo_xlstm.pretrained import PROVENANCE_FILE
+from elmo_xlstm.runs.atomic import write_text_atomically
+from elmo_xlstm.runs.checksums import CHECKSUMS_FILE, find_damage
+from elmo_xlstm.runs.files import read_json
 
 FORMAT_VERSION = 1
 

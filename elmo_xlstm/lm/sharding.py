@@ -14,9 +14,9 @@ from torch import Tensor, nn
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import FSDPModule, fully_shard
 
-from elmo_xlstm.checkpoints import placed_like
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.lm.model import BiXLSTM
+from elmo_xlstm.runs.checkpoints import placed_like
 
 
 def shard(model: BiXLSTM, device: torch.device, num_processes: int) -> None:

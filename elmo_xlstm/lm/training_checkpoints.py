@@ -12,27 +12,26 @@ import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 
-from elmo_xlstm.checkpoints import (
-    STATE_FILE,
-    CheckpointDirectory,
-    load_optimizer,
-    load_random_state,
-    publish_directory,
-    random_states,
-    save_optimizer,
-    save_random_state,
-    whole_tensors,
-)
-from elmo_xlstm.checksums import find_damage, write_checksums
 from elmo_xlstm.errors import UserError
-from elmo_xlstm.files import read_json
 from elmo_xlstm.lm.distributed import Processes
 from elmo_xlstm.lm.model import BiXLSTM
 from elmo_xlstm.lm.model_files import MODEL_DIRECTORY, save_model
 from elmo_xlstm.lm.sharding import load_weights, reshard
 from elmo_xlstm.lm.validation import Validation
 from elmo_xlstm.lm.weight_average import WeightAverage
-from elmo_xlstm.plain_json import to_json
+from elmo_xlstm.runs.checkpoints import (
+    STATE_FILE,
+    CheckpointDirectory,
+    load_optimizer,
+    load_random_state,
+    random_states,
+    save_optimizer,
+    save_random_state,
+    whole_tensors,
+)
+from elmo_xlstm.runs.checksums import find_damage, write_checksums
+from elmo_xlstm.runs.directories import publish_directory
+from elmo_xlstm.runs.files import read_json, to_json
 from elmo_xlstm.text import Tokenizer
 
 logger = logging.getLogger(__name__)

@@ -7,11 +7,9 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from elmo_xlstm.atomic import write_text_atomically
-from elmo_xlstm.disk import writing
 from elmo_xlstm.errors import UserError
-from elmo_xlstm.files import LARGEST_LIST, read_file
-from elmo_xlstm.plain_json import to_json
+from elmo_xlstm.runs.atomic import write_text_atomically
+from elmo_xlstm.runs.files import LARGEST_LIST, read_file, to_json, writing
 
 logger = logging.getLogger(__name__)
 

@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass
 import torch
 from accelerate import Accelerator
 
+from elmo_xlstm.device import fast_matmul
 from elmo_xlstm.lm.model import BiXLSTM
 from elmo_xlstm.lm.windows import validation_windows
-from elmo_xlstm.products import fast_products
 from elmo_xlstm.text.shards import TokenStream
 
 MOST_UNKNOWN = 0.01
@@ -84,7 +84,7 @@ def validate_model(
         for row, (start, stop) in enumerate(chosen):
             input_ids[row, : stop - start] = torch.from_numpy(stream.read(start, stop))
             mask[row, : stop - start] = 1
-        with accelerator.autocast(), fast_products(accelerator.device):
+        with accelerator.autocast(), fast_matmul(accelerator.device):
             output = model(input_ids.to(accelerator.device), mask.to(accelerator.device))
         predictions = int(mask.sum()) - len(chosen) if left else 0
         sums += torch.tensor(

@@ -8,8 +8,6 @@ import unicodedata
 import ftfy
 from ftfy.badness import is_bad
 
-from elmo_xlstm.text.marks import limit_marks
-
 # Controls, soft hyphens, zero-width and direction marks, replacement and private characters, lone surrogates.
 _INVISIBLE = re.compile(
     "[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f"
@@ -23,7 +21,7 @@ _FTFY = ftfy.TextFixerConfig(unescape_html=False, uncurl_quotes=False, remove_te
 
 
 def clean_characters(text: str, fix_unicode: bool = True) -> str:
-    """A text, or a word, as a corpus has it; its lines are kept.
+    r"""A text, or a word, as a corpus has it; its lines are kept, each ended by ``\n``.
 
     Invisible characters and marks without end go.
 
@@ -32,7 +30,7 @@ def clean_characters(text: str, fix_unicode: bool = True) -> str:
         fix_unicode: also mend what was decoded with a wrong encoding, take ligatures and wide forms apart, and compose
             characters (NFC).
     """
-    text = limit_marks(text)
+    text = limit_marks(text.replace("\r\n", "\n").replace("\r", "\n"))
     if fix_unicode and not text.isascii():
         text = _mend(text)
     text = _INVISIBLE.sub("", text)
@@ -51,3 +49,25 @@ def _mend(text: str) -> str:
         ftfy.fix_text(line, _FTFY) if is_bad(line) or _LIGATURES_OR_WIDE.search(line) else line
         for line in text.split("\n")
     )
+
+
+MOST_MARKS = 30
+"""On one letter; Unicode's stream-safe text format (UAX 15, section 13) allows as many. No language needs ten."""
+_RUN = re.compile(r"[^\s\w!-~]{100,}")  # marks are no letters
+
+
+def limit_marks(text: str) -> str:
+    """A text without the marks beyond thirty in a row, where there are a hundred or more.
+
+    Normal forms order the marks of a letter, in a time that grows with the square of their number.
+    """
+    return text if text.isascii() else _RUN.sub(_shorten, text)
+
+
+def _shorten(run: re.Match[str]) -> str:
+    kept, marks = [], 0
+    for character in run[0]:
+        marks = marks + 1 if unicodedata.combining(character) else 0
+        if marks <= MOST_MARKS:
+            kept.append(character)
+    return "".join(kept)

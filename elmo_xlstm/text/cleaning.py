@@ -13,9 +13,9 @@ from pydantic import Field, field_validator
 
 from elmo_xlstm.config import Settings
 from elmo_xlstm.text.characters import clean_characters
-from elmo_xlstm.text.document import Document
 from elmo_xlstm.text.markup import strip_markup
 from elmo_xlstm.text.overlap import Exclusion
+from elmo_xlstm.text.sources.base import Document
 from elmo_xlstm.text.wikitext import strip_wikitext
 
 
@@ -131,7 +131,7 @@ class Cleaner:
 
     def clean_lines(self, text: str) -> str:
         """The text with its lines, before any is excluded and they are joined."""
-        text = clean_characters(text.replace("\r\n", "\n").replace("\r", "\n"), self.config.fix_unicode)
+        text = clean_characters(text, self.config.fix_unicode)
         if self.config.strip_markup and (stripped := strip_markup(text)) != text:
             text = clean_characters(stripped, self.config.fix_unicode)  # entities spell characters, too
         for pattern in self._remove:

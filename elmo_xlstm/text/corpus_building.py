@@ -1,33 +1,176 @@
-"""Writing a tokenised corpus."""
+"""Building a tokenised corpus, once for each identity of text, settings and tokenizer."""
 
 from __future__ import annotations
 
 import hashlib
 import io
 import json
-from collections.abc import Mapping, Sequence
+import logging
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from filelock import FileLock, Timeout
 
-from elmo_xlstm.atomic import write_atomically
 from elmo_xlstm.errors import UserError
-from elmo_xlstm.progress import Progress
+from elmo_xlstm.progress import NullProgress, Progress
+from elmo_xlstm.runs.atomic import write_atomically
+from elmo_xlstm.runs.files import writing
 from elmo_xlstm.text.cleaning import CleaningReport, DropReason
-from elmo_xlstm.text.seen_hashes import SeenHashes
+from elmo_xlstm.text.corpus import (
+    CHECKSUM,
+    FORMAT_VERSION,
+    MANIFEST_FILE,
+    TOKEN_COUNTS_FILE,
+    Corpus,
+    CorpusConfig,
+    CorruptCorpusError,
+    manifest_checksum,
+)
+from elmo_xlstm.text.duplicates import SeenHashes
 from elmo_xlstm.text.shards import ShardWriter, token_dtype
 from elmo_xlstm.text.sources import TextSource
 from elmo_xlstm.text.tokenization import TokenizedBatch, tokenize_documents
 from elmo_xlstm.text.tokenizer import Tokenizer
 
-if TYPE_CHECKING:
-    from elmo_xlstm.text.corpus import CorpusConfig
+logger = logging.getLogger(__name__)
 
-MANIFEST_FILE = "manifest.json"
-TOKEN_COUNTS_FILE = "token_counts.npy"
-CHECKSUM = "sha256"
-FORMAT_VERSION = 2  # raised when the files, or what cleaning makes of a text, change
+LOCK_FILE = ".lock"
+TEMPORARY_SUFFIX = ".tmp"
+DIGEST_CHARACTERS = 16
+
+
+def prepare_corpus(
+    config: CorpusConfig, tokenizer: Tokenizer, directory: Path, progress: Progress | None = None
+) -> Corpus:
+    """Build the corpus, or open it if it was built before from the same sources with the same settings.
+
+    It lies in ``directory/<digest>/``, where the digest covers the sources' fingerprints, the settings
+    that matter and the tokenizer. It is written under a temporary name and renamed when whole; a lock
+    makes other processes wait and then reuse it. Files that do not match their hash are reported in
+    the log and the corpus is built anew.
+
+    Args:
+        config: sources, cleaning and split.
+        tokenizer: what splits the text.
+        directory: where corpora are kept; made if missing.
+        progress: shows how far the work has come.
+
+    Raises:
+        UserError: a source cannot be read, or too few documents are left.
+    """
+    directory = Path(directory)
+    built_sources = [source.build() for source in config.sources]
+    identity = _identity(config, [source.fingerprint() for source in built_sources], tokenizer)
+    target = directory / identity["digest"][:DIGEST_CHARACTERS]
+    with writing(target):
+        directory.mkdir(parents=True, exist_ok=True)
+    corpus = _reuse(target)
+    if corpus is not None:
+        return corpus
+    with _locked(directory):
+        corpus = _reuse(target)  # another process may have built it in the meantime
+        if corpus is not None:
+            return corpus
+        _remove_left_overs(directory)
+        temporary = directory / f"{target.name}{TEMPORARY_SUFFIX}"
+        with writing(target):
+            temporary.mkdir()
+            try:
+                build_corpus(config, built_sources, tokenizer, temporary, progress or NullProgress(), identity)
+                _publish(temporary, target)
+            finally:
+                shutil.rmtree(temporary, ignore_errors=True)
+    corpus = Corpus(target)
+    logger.info("corpus: %s; kept in %s", _summary(corpus.manifest), target)
+    return corpus
+
+
+def _summary(manifest: dict[str, Any]) -> str:
+    """The numbers of documents and tokens, in a line."""
+    documents = manifest["documents"]
+    dropped = ", ".join(f"{count:,} {reason}" for reason, count in documents["dropped"].items() if count)
+    parts = (f"{name} {manifest[name]['tokens']:,} tokens" for name in ("train", "validation"))
+    return (
+        f"{documents['kept']:,} of {documents['read']:,} documents (dropped: {dropped or 'none'}); {', '.join(parts)}"
+    )
+
+
+def _identity(config: CorpusConfig, fingerprints: list[dict[str, Any]], tokenizer: Tokenizer) -> dict[str, Any]:
+    """What the corpus is made from, as the manifest tells it, and a digest of that."""
+    identity: dict[str, Any] = {
+        "format_version": FORMAT_VERSION,
+        "sources": [
+            {**fingerprint, "label": settings.shown, "share": settings.share, "repeat": settings.repeat}
+            for settings, fingerprint in zip(config.sources, fingerprints, strict=True)
+        ],
+        "cleaning": {
+            **config.cleaning.model_dump(),
+            "exclude": config.cleaning.exclude and config.cleaning.exclude.fingerprint(),
+        },
+        "tokenizer": {
+            "fingerprint": tokenizer.fingerprint,
+            "lower_case": tokenizer.lower_case,
+            "vocab_size": tokenizer.vocab_size,
+        },
+        "validation_fraction": config.validation_fraction,
+        "shard_tokens": config.shard_tokens,
+        "deduplicate": config.deduplicate,
+    }
+    if config.near_duplicates is not None:
+        identity["near_duplicates"] = config.near_duplicates.model_dump()
+    return {"digest": hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest(), **identity}
+
+
+def _reuse(target: Path) -> Corpus | None:
+    if not target.is_dir():
+        return None
+    try:
+        corpus = Corpus(target, verify=True)
+    except CorruptCorpusError as error:
+        logger.warning("%s; the corpus is built anew", error)
+        return None
+    logger.info("reusing the corpus in %s", target)
+    return corpus
+
+
+@contextmanager
+def _locked(directory: Path) -> Iterator[None]:
+    """Hold the directory's lock; the system frees it when a process dies."""
+    lock = FileLock(directory / LOCK_FILE)
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        logger.info("waiting for another process that prepares a corpus in %s", directory)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _remove_left_overs(directory: Path) -> None:
+    """Remove what killed runs left; the lock says that nobody is at work."""
+    for path in directory.glob(f"*{TEMPORARY_SUFFIX}"):
+        if len(path.name) == DIGEST_CHARACTERS + len(TEMPORARY_SUFFIX) and path.is_dir():
+            logger.info("removing %s, left over from a run that did not end", path)
+            shutil.rmtree(path)
+
+
+def _publish(temporary: Path, target: Path) -> None:
+    """Give a finished corpus its name, in place of a corrupt one if there is one."""
+    if target.exists():
+        shutil.rmtree(target)
+    os.rename(temporary, target)
+    descriptor = os.open(target.parent, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)  # the rename itself
+    finally:
+        os.close(descriptor)
 
 
 class _Part:
@@ -93,12 +236,6 @@ def build_corpus(
     whole = {**identity, **manifest}
     text = json.dumps({**whole, CHECKSUM: manifest_checksum(whole)}, indent=2, ensure_ascii=False) + "\n"
     write_atomically(directory / MANIFEST_FILE, text.encode())
-
-
-def manifest_checksum(manifest: Mapping[str, Any]) -> str:
-    """SHA-256 of a manifest's values but this, however they are laid out; the files have theirs in it."""
-    values = {name: value for name, value in manifest.items() if name != CHECKSUM}
-    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
 
 def _write_parts(

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pydantic import Field
 
 from elmo_xlstm.config import Settings
-from elmo_xlstm.text.document import Document
-from elmo_xlstm.text.marks import limit_marks
+from elmo_xlstm.text.characters import limit_marks
+from elmo_xlstm.text.sources.base import Document
 from elmo_xlstm.text.sources.files import find_files, fingerprint_files
 
 _WORD = re.compile(r"[^\W_]+")

@@ -17,13 +17,12 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from elmo_xlstm.errors import UserError
+from elmo_xlstm.machine import usable_cores
 from elmo_xlstm.text.cleaning import Cleaner, CleaningReport, DropReason
-from elmo_xlstm.text.document import Document
-from elmo_xlstm.text.near_duplicates import NearDuplicates
+from elmo_xlstm.text.duplicates import NearDuplicates
 from elmo_xlstm.text.shards import token_dtype
-from elmo_xlstm.text.sources.settings import SourceSettings
+from elmo_xlstm.text.sources.base import Document, SourceSettings
 from elmo_xlstm.text.tokenizer import Tokenizer
-from elmo_xlstm.threads import usable_cores
 
 BATCH_CHARACTERS = 2**18
 BATCH_DOCUMENTS = 2**10

@@ -13,14 +13,12 @@ from typing import Any
 
 import tokenizers
 
-from elmo_xlstm.atomic import write_atomically
 from elmo_xlstm.config import Settings
 from elmo_xlstm.errors import UserError
-from elmo_xlstm.files import read_json
+from elmo_xlstm.runs.atomic import write_atomically
+from elmo_xlstm.runs.files import read_json
 from elmo_xlstm.text.characters import clean_characters
-from elmo_xlstm.text.tokenizer_casing import set_lower_case
-from elmo_xlstm.text.tokenizer_components import check_components
-from elmo_xlstm.text.tokenizer_loading import read_definition
+from elmo_xlstm.text.tokenizer_definition import check_components, read_definition, set_lower_case
 
 logger = logging.getLogger(__name__)
 

@@ -1,4 +1,4 @@
-"""What happened in a training run."""
+"""Record of a training run: metrics of every epoch, and which was the best."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ class History:
     def add(self, record: EpochRecord) -> bool:
         """Append an epoch; returns whether it is the best so far.
 
-        Of two epochs with an equal value it is the one with the smaller validation loss: a value that cannot change
-        chooses none. NaN never is the best.
+        Of two epochs with an equal value, the one with the smaller validation loss is better: a metric that never
+        changes chooses none. NaN is never the best.
         """
         value = record.metrics[self.monitor]
         improved = value > self.best_value
@@ -62,7 +62,7 @@ class History:
         return improved
 
     def epochs_since_best(self) -> int:
-        """Epochs that passed without a new best."""
+        """Epochs since the best one."""
         return len(self.epochs) - self.best_epoch
 
     def to_dict(self) -> dict[str, Any]:

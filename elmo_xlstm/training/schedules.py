@@ -19,15 +19,15 @@ class Schedule(ABC):
     def factor(self, step: int) -> float:
         """The fraction at optimizer step ``step``, counted from 0."""
 
-    def end_epoch(self, improved: bool) -> None:  # noqa: B027 (most schedules need not know)
-        """Take note of whether the monitored metric reached a new best."""
+    def end_epoch(self, improved: bool) -> None:  # noqa: B027 (most schedules ignore it)
+        """Report the end of an epoch and whether the monitored metric reached a new best."""
 
     def state(self) -> dict[str, Any]:
-        """What a checkpoint must keep, as plain JSON values."""
+        """State to keep in a checkpoint, as plain JSON values."""
         return {}
 
     def restore(self, state: dict[str, Any]) -> None:  # noqa: B027 (most schedules have no state)
-        """Go on from :meth:`state`."""
+        """Continue from :meth:`state`."""
 
 
 class ConstantSchedule(Schedule):
@@ -74,7 +74,7 @@ class LinearSchedule(Schedule):
 
 
 class ReduceOnPlateau(Schedule):
-    """The learning rate is cut whenever the monitored metric has stood still, as Flair anneals it."""
+    """The learning rate is reduced when the monitored metric stops improving, as in Flair."""
 
     @schedules.register("reduce_on_plateau")
     class Config(Settings):
@@ -82,9 +82,9 @@ class ReduceOnPlateau(Schedule):
 
         type: Literal["reduce_on_plateau"] = "reduce_on_plateau"
         factor: float = Field(default=0.5, gt=0.0, lt=1.0)
-        """What the learning rate is multiplied with."""
+        """Factor of each reduction."""
         patience: int = Field(default=3, ge=0)
-        """Epochs without a new best that are borne before the cut."""
+        """Epochs without improvement before reducing."""
 
         def build(self, total_steps: int) -> ReduceOnPlateau:
             """Make the schedule for a run of ``total_steps`` optimizer steps."""

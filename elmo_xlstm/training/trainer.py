@@ -1,4 +1,4 @@
-"""Fits a head: any module with a ``loss(batch)``."""
+"""Training loop for a head, or any other module with a ``loss(batch)``."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from elmo_xlstm.config import Settings
+from elmo_xlstm.device import fast_matmul
 from elmo_xlstm.errors import UserError
-from elmo_xlstm.interruption import Interrupted, finishing_step, stop_requested
-from elmo_xlstm.products import fast_products
 from elmo_xlstm.progress import NullProgress, Progress, Work
-from elmo_xlstm.training.batching import length_buckets
+from elmo_xlstm.runs.checkpoint_file import CheckpointFiles, DamagedCheckpoint
+from elmo_xlstm.runs.interruption import Interrupted, finishing_step, stop_requested
 from elmo_xlstm.training.history import EpochRecord, History
+from elmo_xlstm.training.randomness import length_buckets
 from elmo_xlstm.training.schedules import ConstantSchedule, Schedule, schedules
-from elmo_xlstm.training.state import CheckpointFiles, DamagedCheckpoint
 
 logger = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ T = TypeVar("T")
 
 
 class Batch(Protocol):
-    """What a collate function makes and a model's ``loss`` takes."""
+    """Output of a collate function and argument of a model's ``loss``."""
 
     def to(self, device: torch.device) -> Any:
         """The same batch on another device."""
@@ -42,7 +42,7 @@ class Batch(Protocol):
 
 @dataclass
 class _Epoch:
-    """How far an epoch has come: batches done, sum of losses over examples, these examples, steps left out."""
+    """Progress of an epoch: batches done, sum of losses over examples, number of these examples, skipped steps."""
 
     batches: int = 0
     loss: float = 0.0
@@ -51,7 +51,7 @@ class _Epoch:
 
 
 class Trainer:
-    """Runs epochs with validation, early stopping and checkpoints; ends with the best weights in the model.
+    """Trains with validation, early stopping and checkpoints; the model ends with its best weights.
 
     Args:
         config: see :class:`Config`.
@@ -75,7 +75,7 @@ class Trainer:
         patience: int | None = Field(default=10, gt=0)
         """Epochs without a better value of the monitored metric before training stops; null to never stop early."""
         schedule: Annotated[Any, schedules] = Field(default_factory=ConstantSchedule.Config)
-        """How the learning rate changes."""
+        """Schedule of the learning rate."""
 
         def build(self) -> Trainer:
             """Make the trainer."""
@@ -103,8 +103,7 @@ class Trainer:
 
         After each epoch, and when a signal stops the run within one, a complete checkpoint replaces the last one in
         ``directory / "checkpoint"``. On a CPU, a run that is stopped and resumed ends with the same bits as one that
-        is not. Batch order and dropout follow from
-        ``seed``; the global random generators are used for it.
+        is not. Batch order and dropout follow from ``seed``, through the global random generators.
 
         Args:
             model: has ``loss(batch) -> scalar``, the mean over the batch's examples; trained where it lies.
@@ -115,10 +114,10 @@ class Trainer:
             monitor: which of them chooses the best epoch; greater is better.
             directory: of the run.
             progress: shows epochs, loss and the metric.
-            resume: go on from the checkpoint in ``directory`` if there is one; else it is replaced.
+            resume: continue from the checkpoint in ``directory`` if there is one; otherwise it is removed.
             seed: of this run.
-            valid_loss: gives the loss of the validation data, which decides between equal values of ``monitor``.
-            own_rates: parts of the model whose learning rates are not the settings'; the schedule changes all alike.
+            valid_loss: gives the loss of the validation data, which breaks ties of ``monitor``.
+            own_rates: parts of the model with learning rates of their own; the schedule applies to all.
 
         Raises:
             UserError: there are no examples; ``monitor`` is not among the metrics; the loss stays non-finite; a
@@ -135,7 +134,7 @@ class Trainer:
             self.config.learning_rate,
             betas=self.config.betas,
             weight_decay=self.config.weight_decay,
-            fused=True,  # a fourth of the time on a CPU
+            fused=True,  # a quarter of the time on a CPU
         )
         lengths = [length(example) for example in train]
         steps = math.ceil(len(train) / self.config.batch_size)
@@ -175,7 +174,7 @@ class Trainer:
         done = len(history.epochs) * steps + under_way.batches
         with (
             finishing_step(),
-            fast_products(parameters[0].device),  # for a language model that learns; heads alone gain little
+            fast_matmul(parameters[0].device),  # for a language model that learns; heads alone gain little
             shown.task("training", total=self.config.epochs * steps, done=done) as work,
         ):
             while not self._finished(history):
@@ -255,7 +254,7 @@ class Trainer:
 def _parameter_groups(
     parameters: Sequence[nn.Parameter], own_rates: Sequence[tuple[nn.Module, float]], rate: float
 ) -> tuple[list[dict[str, Any]], list[float]]:
-    """What the optimizer changes, and the learning rate of each group; the first one is the rest's."""
+    """Parameter groups of the optimizer and their learning rates; the first has all that no other has."""
     parts = [{parameter: None for parameter in part.parameters() if parameter.requires_grad} for part, _ in own_rates]
     rest = [parameter for parameter in parameters if not any(parameter in part for part in parts)]
     groups: list[dict[str, Any]] = [{"params": group} for group in (rest, *map(list, parts))]
@@ -286,7 +285,7 @@ def _advance(work: Work, history: History, epoch: int, loss: float | None) -> No
 
 
 def _whole_checkpoint(files: CheckpointFiles) -> dict[str, Any] | None:
-    """What the latest checkpoint says; none if it or the best weights are damaged: all is then trained again."""
+    """Values of the latest checkpoint; None if it or the best weights are damaged, to train from the start again."""
     try:
         values = files.peek()
         if values is not None:

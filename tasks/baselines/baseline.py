@@ -13,12 +13,12 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 from typing_extensions import Self
 
-from elmo_xlstm.atomic import write_text_atomically
 from elmo_xlstm.embedding import ElmoEmbedder, FeatureStore
 from elmo_xlstm.errors import UserError
-from elmo_xlstm.files import LARGEST_LIST, check_file, read_json
-from elmo_xlstm.finite import require_finite
 from elmo_xlstm.progress import Progress
+from elmo_xlstm.runs.atomic import write_text_atomically
+from elmo_xlstm.runs.checksums import require_finite
+from elmo_xlstm.runs.files import LARGEST_LIST, check_file, read_json
 from elmo_xlstm.training import History
 from tasks.data.examples import Texts
 from tasks.predictor import WEIGHTS_FILE, FitContext, LabelSpace, Prediction, Predictor, lower_cased, no_trained_head

@@ -6,7 +6,7 @@ import logging
 import warnings
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
@@ -125,6 +125,7 @@ class LinearBaseline(Baseline):
     class Config(Settings):
         """Settings that linear baselines begin with."""
 
+        needs_embedder: ClassVar[bool] = False
         classifier: ClassifierName = "logistic_regression"
         """Logistic regression or linear support vector machines, fitted to the end (linear_svm) or by a few epochs
         of averaged stochastic gradient descent (sgd_svm), which is faster where there are many words to tag."""

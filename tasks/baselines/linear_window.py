@@ -11,8 +11,7 @@ import numpy as np
 import torch
 from pydantic import Field
 
-from elmo_xlstm.heads import CRF, TagScheme
-from elmo_xlstm.heads.tag_scheme import SchemeName
+from elmo_xlstm.modules import CRF, SchemeName, TagScheme
 from tasks.baselines.linear import ClassifierName, LinearBaseline
 from tasks.baselines.window import Key, KeyFeatures, describe, shape, window_keys
 from tasks.data.examples import Texts

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
 from elmo_xlstm.config import Settings
-from elmo_xlstm.heads import repair_bio
-from elmo_xlstm.heads.tag_scheme import SchemeName
+from elmo_xlstm.modules import SchemeName, repair_bio
 from tasks.baselines.baseline import Baseline
 from tasks.data.examples import Texts
 from tasks.heads import label_heads, pair_heads, question_heads, tagging_heads
@@ -28,6 +27,7 @@ class MajorityLabels(Baseline):
     class Config(Settings):
         """Settings of :class:`MajorityLabels`."""
 
+        needs_embedder: ClassVar[bool] = False
         type: Literal["majority"] = "majority"
 
         @property
@@ -72,6 +72,7 @@ class MajorityTags(Baseline):
     class Config(Settings):
         """Settings of :class:`MajorityTags`."""
 
+        needs_embedder: ClassVar[bool] = False
         type: Literal["majority"] = "majority"
         scheme: SchemeName = "bio"
         """How labels are built: bio, bioes, or none for tags without prefixes."""
@@ -85,6 +86,7 @@ class MajorityTags(Baseline):
     class AnswersConfig(Settings):
         """Settings of :class:`MajorityTags` for the passages of questions."""
 
+        needs_embedder: ClassVar[bool] = False
         type: Literal["majority"] = "majority"
 
         @property

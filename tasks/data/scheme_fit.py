@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from elmo_xlstm.heads import TagScheme
-from elmo_xlstm.heads.tag_scheme import SchemeName
+from elmo_xlstm.modules import SchemeName, TagScheme
 from tasks.data.examples import Splits, TaggedSentence
 from tasks.data.readers.problems import DataError, refuse_or_warn
 from tasks.data.user_data.settings import UserData

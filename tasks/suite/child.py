@@ -11,13 +11,12 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from elmo_xlstm.allocator import keep_freed_memory
 from elmo_xlstm.config import validate
-from elmo_xlstm.crash_report import EXIT_STATUS, printable, report_crash
-from elmo_xlstm.errors import UserError
+from elmo_xlstm.errors import UserError, printable
+from elmo_xlstm.machine import keep_freed_memory
 from elmo_xlstm.progress import LogProgress
-from elmo_xlstm.run_directory import CONFIG_FILE, read_config
-from elmo_xlstm.terminal import PrintableFormatter
+from elmo_xlstm.runs.run_directory import CONFIG_FILE, read_config
+from elmo_xlstm.terminal import EXIT_STATUS, PrintableFormatter, report_crash
 from tasks.registry import register_tasks
 
 TERMINATED = 128 + signal.SIGTERM

@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import IO
 
 from elmo_xlstm.device import default_device
-from elmo_xlstm.disk import writing
 from elmo_xlstm.errors import UserError
-from elmo_xlstm.interruption import Interrupted, finishing_step, stop_requested
+from elmo_xlstm.machine import threads_of_each, usable_cores
 from elmo_xlstm.progress import NullProgress, Progress, Work
-from elmo_xlstm.run_directory import open_run
-from elmo_xlstm.threads import threads_of_each, usable_cores
+from elmo_xlstm.runs.files import writing
+from elmo_xlstm.runs.interruption import Interrupted, finishing_step, stop_requested
+from elmo_xlstm.runs.run_directory import open_run
 from tasks.finetuning import LOG_FILE, RESULT_FILE
 from tasks.suite.estimates import in_words
 from tasks.suite.planning import PlannedRun, State

@@ -9,8 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
-from elmo_xlstm.config import ConfigError, Settings, apply_overrides, validate
-from elmo_xlstm.config.errors import suggestion
+from elmo_xlstm.config import ConfigError, Settings, apply_overrides, suggestion, validate
 from elmo_xlstm.errors import UserError
 from tasks.finetuning import FinetuneSettings
 

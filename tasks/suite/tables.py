@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from rich.table import Table
 
-from elmo_xlstm.evaluation.leaderboard.board import summarise
 from elmo_xlstm.evaluation.results import RunResult
+from elmo_xlstm.evaluation.seeds import summarise
 from tasks.suite.estimates import in_words, total_seconds
 from tasks.suite.planning import PlannedRun, State
 

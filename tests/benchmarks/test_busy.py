@@ -10,7 +10,7 @@ from benchmarks import busy
 from benchmarks.busy import ALONE, BESIDE, SPINNING, WAITING, busy_process, measure_busy
 from benchmarks.contenders import OURS
 from benchmarks.session import Session
-from elmo_xlstm.threads import WAITING as VARIABLES
+from elmo_xlstm.machine import WAITING as VARIABLES
 
 
 def test_each_way_of_waiting_is_measured_alone_and_beside_a_busy_process(

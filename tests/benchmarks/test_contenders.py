@@ -8,43 +8,56 @@ import torch
 from torch import Tensor
 
 from benchmarks import contenders
-from benchmarks.checks import randomize
-from benchmarks.contenders import COMPILED, CONTENDERS, ELMO, LSTM, OURS, PACKAGE, PACKAGE_TUNED, SAMPLED, Contenders
+from benchmarks.checks import random_model
+from benchmarks.contenders import (
+    COMPILED,
+    CONTENDERS,
+    ELMO,
+    LSTM,
+    OURS,
+    PACKAGE,
+    PACKAGE_TUNED,
+    SAMPLED,
+    build_contender,
+)
 from benchmarks.lstm_models import LSTMLanguageModel, PlainLSTM
-from benchmarks.package_model import PackageLanguageModel, with_package_stacks
+from benchmarks.package_model import PackageLanguageModel
 from benchmarks.session import Session
+from elmo_xlstm.device import fast_matmul
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.lm import BiXLSTM
 from elmo_xlstm.lm.losses import FullSoftmax
-from elmo_xlstm.products import fast_products
 
 EAGER = [name for name in CONTENDERS if "compiled" not in name]
 
 
 @pytest.mark.skipif(not hasattr(getattr(torch.backends.mkldnn, "matmul", None), "fp32_precision"), reason="old torch")
 def test_the_package_runs_as_it_comes_and_with_our_settings(session: Session, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("elmo_xlstm.products.onednn_problem", lambda: None)
+    monkeypatch.setattr("elmo_xlstm.device.onednn_problem", lambda: None)
     seen = {}
-    built = Contenders(session).build((OURS, PACKAGE, PACKAGE_TUNED, LSTM))
-    with fast_products():  # whatever is around it
+    built = [build_contender(name, session) for name in (OURS, PACKAGE, PACKAGE_TUNED, LSTM)]
+    with fast_matmul():  # whatever is around it
         for contender in built:
-            with contender.stance():
+            with contender.context():
                 seen[contender.name] = torch.backends.mkldnn.matmul.fp32_precision
     assert seen == {OURS: "bf16", PACKAGE: "ieee", PACKAGE_TUNED: "bf16", LSTM: "bf16"}
     assert torch.backends.mkldnn.matmul.fp32_precision == "none"
 
 
-def build_two(session: Session, *names: str):
-    built = Contenders(session).build(names)
-    ours = built[0].model
-    assert isinstance(ours, BiXLSTM)
-    randomize(ours)
-    return built
+@torch.no_grad()
+def copy_weights(model: BiXLSTM, package: PackageLanguageModel) -> None:
+    forward, backward = model.softmax_weights()
+    package.token_embedding.weight.copy_(model.token_embedding.weight)
+    package.forward_head.weight.copy_(forward)
+    package.backward_head.weight.copy_(backward)
+    package.forward_stack.load_state_dict(model.forward_stack.state_dict())
+    package.backward_stack.load_state_dict(model.backward_stack.state_dict())
 
 
 def test_ours_and_the_package_compute_the_same_loss_and_take_the_same_step(session: Session):
-    ours, package = build_two(session, OURS, PACKAGE)
-    package.model.copy_weights(ours.model)
+    ours, package = build_contender(OURS, session), build_contender(PACKAGE, session)
+    ours.model.load_state_dict(random_model(session.size.config()).state_dict())
+    copy_weights(ours.model, package.model)
     input_ids = session.pieces(3, session.size.length)
     for _ in range(3):
         mine, theirs = ours.step(input_ids), package.step(input_ids)
@@ -57,22 +70,10 @@ def test_ours_and_the_package_compute_the_same_loss_and_take_the_same_step(sessi
             torch.testing.assert_close(p, moved[name], rtol=1e-3, atol=1e-4)
 
 
-def test_all_layers_are_the_same_with_the_packages_stacks(session: Session):
-    model = BiXLSTM(session.size.config())
-    randomize(model)
-    twin = with_package_stacks(model.eval(), context_length=20)
-    input_ids = session.pieces(2, 20)
-    mask = torch.tensor([[1] * 20, [1] * 7 + [0] * 13])
-    with torch.inference_mode():
-        mine, theirs = model.encode_layers(input_ids, mask), twin.encode_layers(input_ids, mask)
-    assert len(mine.layers()) == len(theirs.layers()) == session.size.num_blocks + 1
-    for one, other in zip(mine.layers(), theirs.layers(), strict=True):
-        torch.testing.assert_close(one[mask.bool()], other[mask.bool()], rtol=1e-4, atol=1e-5)
-
-
 def test_a_sampled_soft_max_of_nearly_all_classes_is_near_the_exact_one(session: Session):
     session = replace(session, size=replace(session.size, samples=session.size.vocab_size))
-    exact, sampled = build_two(session, OURS, SAMPLED)
+    exact, sampled = build_contender(OURS, session), build_contender(SAMPLED, session)
+    sampled.model.load_state_dict(exact.model.state_dict())
     input_ids = session.pieces(4, session.size.length)
     with torch.no_grad():
         estimates = torch.stack([sampled.loss(input_ids) for _ in range(20)])
@@ -82,7 +83,7 @@ def test_a_sampled_soft_max_of_nearly_all_classes_is_near_the_exact_one(session:
 @pytest.mark.parametrize("name", EAGER)
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_steps_learn_a_batch_by_heart(name: str, precision: str, session: Session):
-    [contender] = Contenders(session).build((name,))
+    contender = build_contender(name, session)
     for group in contender.optimizer.param_groups:
         group["lr"] = 1e-2
     input_ids = session.pieces(2, session.size.length)
@@ -102,7 +103,7 @@ def encoded(model: torch.nn.Module, input_ids: Tensor) -> tuple[Tensor, Tensor]:
 @pytest.mark.parametrize("name", [OURS, PACKAGE, ELMO, LSTM])
 @torch.no_grad()
 def test_no_direction_sees_what_it_predicts(name: str, session: Session):
-    [contender] = Contenders(session).build((name,))
+    contender = build_contender(name, session)
     model = contender.model.eval()
     input_ids = session.pieces(1, 9)
     changed = input_ids.clone()
@@ -114,7 +115,7 @@ def test_no_direction_sees_what_it_predicts(name: str, session: Session):
 
 
 def test_the_plain_lstm_has_as_many_parameters_as_ours(session: Session):
-    ours, lstm = Contenders(session).build((OURS, LSTM))
+    ours, lstm = build_contender(OURS, session), build_contender(LSTM, session)
     dim, cells = session.size.embedding_dim, lstm.model.forward_encoder.lstm.hidden_size
     one_more = sum(p.numel() for p in PlainLSTM(dim, cells + 1, 0.0).parameters())
     assert lstm.parameters <= ours.parameters
@@ -122,7 +123,7 @@ def test_the_plain_lstm_has_as_many_parameters_as_ours(session: Session):
 
 
 def test_lstms_keep_the_loss_of_the_exact_soft_max(session: Session):
-    [lstm] = Contenders(session).build((LSTM,))
+    lstm = build_contender(LSTM, session)
     input_ids = session.pieces(2, 8)
     model = lstm.model
     forward, backward = model.encode(input_ids)
@@ -149,7 +150,8 @@ def test_only_the_compiled_contender_runs_compiled(session: Session, monkeypatch
 
     monkeypatch.setattr(contenders, "COMPILE_BACKEND", backend)
     try:
-        ours, compiled = Contenders(session).build((OURS, COMPILED))
+        ours, compiled = build_contender(OURS, session), build_contender(COMPILED, session)
+        compiled.model.load_state_dict(ours.model.state_dict())
         input_ids = session.pieces(2, 8)
         first = ours.step(input_ids)
         assert runs == []
@@ -162,4 +164,4 @@ def test_only_the_compiled_contender_runs_compiled(session: Session, monkeypatch
 
 def test_an_unknown_contender_is_refused_with_the_names(session: Session):
     with pytest.raises(UserError, match="no contender 'theirs'.*xlstm package"):
-        Contenders(session).build(("theirs",))
+        build_contender("theirs", session)

@@ -6,16 +6,13 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks import flops
-from benchmarks.contenders import ELMO, LSTM, OURS, PACKAGE, SAMPLED, Contenders
+from benchmarks.contenders import ELMO, LSTM, OURS, PACKAGE, SAMPLED, build_contender
 from benchmarks.session import Session
-from benchmarks.sizes import SIZES
-from elmo_xlstm.lm.cost import training_flops_per_token
 
 
 def counted(session: Session, name: str) -> tuple[float, float]:
     """Operations per token of one contender's step: as torch counts them, and by the formula."""
-    [contender] = Contenders(session).build((name,))
+    contender = build_contender(name, session)
     input_ids = session.pieces(2, session.size.length)
     torch.backends.mkldnn.set_flags(_enabled=False)  # its LSTM is one operation, of which torch does not know the parts
     try:
@@ -48,21 +45,3 @@ def test_sampling_saves_as_much_as_the_formula_says(session: Session):
     exact, exact_formula = counted(replace(session, size=size), OURS)
     sampled, sampled_formula = counted(replace(session, size=size), SAMPLED)
     assert exact - sampled == pytest.approx(exact_formula - sampled_formula, rel=0.05)
-
-
-def test_the_model_cards_size_costs_716_million_operations_a_token():
-    size = SIZES["base"]
-    softmax = flops.softmax(size.embedding_dim, size.vocab_size, size.length)
-    cost = flops.TRAINING * (flops.encoding(size.config(), size.length) + softmax)
-    assert cost / 1e6 == pytest.approx(716, rel=0.005)
-    # That counts a prediction for a window's last piece too.
-    assert cost == pytest.approx(training_flops_per_token(size.config()), rel=0.005)
-
-
-def test_what_an_epoch_from_the_store_can_gain_at_most():
-    size = SIZES["base"]
-    piece = flops.encoding(size.config(), 32)
-    word = flops.TRAINING * 2 * flops.lstm_layer(2 * size.embedding_dim, 256)  # the tagger's default width
-    assert piece / 1e6 == pytest.approx(118, abs=0.5)
-    assert word / 1e6 == pytest.approx(22, abs=0.5)
-    assert 1.39 * piece / word == pytest.approx(7.5, abs=0.1)

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
-from benchmarks.timing import interleave, quartiles
+from benchmarks.results import quartiles
+from benchmarks.session import Session
+from benchmarks.timing import Run, measure
 
 
 class Clock:
@@ -10,42 +12,29 @@ class Clock:
         self.now = 100.0
         self.calls: list[str] = []
 
-    def run(self, name: str, *seconds: float):
+    def __call__(self) -> float:
+        return self.now
+
+    def run(self, name: str, *seconds: float) -> Run:
         left = list(seconds)
 
         def call() -> None:
             self.calls.append(name)
             self.now += left.pop(0)
 
-        return call
+        return Run(call, {"tokens": 4.0})
 
 
-def test_runs_take_turns_and_the_first_round_is_kept_apart():
+def test_runs_take_turns_and_the_first_round_is_kept_apart(session: Session) -> None:
     clock = Clock()
-    runs = {"a": clock.run("a", 50, 1, 2, 6), "b": clock.run("b", 70, 10, 30, 20)}
-    samples = interleave(runs, repeats=3, clock=lambda: clock.now)
-    assert clock.calls == ["a", "b"] * 4
-    assert samples.first == {"a": 50, "b": 70}
-    assert samples.seconds == {"a": [1, 2, 6], "b": [10, 30, 20]}
+    runs = {"a": clock.run("a", 50, 1, 2), "b": clock.run("b", 70, 10, 30)}
+    one, other = measure(session, {"length": 8}, runs, clock)
+    assert clock.calls == ["a", "b"] * 3
+    assert (one.contender, one.first, one.values) == ("a", 50, [1, 2])
+    assert (other.contender, other.first, other.values) == ("b", 70, [10, 30])
+    assert one.case == {"length": 8} and one.rate("tokens") == 4 / 1.5
 
 
-def test_the_device_is_waited_for_before_and_after_the_clock_is_read():
-    clock = Clock()
-    pending = [0.0]
-
-    def launch() -> None:
-        pending[0] += 5.0  # the device works on; the call returns at once
-
-    def synchronize() -> None:
-        clock.now += pending[0]
-        pending[0] = 0.0
-
-    pending[0] = 1000.0  # left over from before: not the run's time
-    samples = interleave({"a": launch}, repeats=2, synchronize=synchronize, clock=lambda: clock.now)
-    assert samples.first == {"a": 5.0}
-    assert samples.seconds == {"a": [5.0, 5.0]}
-
-
-def test_quartiles():
+def test_quartiles() -> None:
     assert quartiles([5.0, 1.0, 2.0, 4.0, 3.0]) == (2.0, 3.0, 4.0)
     assert quartiles([7.0]) == (7.0, 7.0, 7.0)

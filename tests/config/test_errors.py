@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from elmo_xlstm.config.errors import ConfigError, suggestion
+from elmo_xlstm.config import ConfigError, suggestion
 from elmo_xlstm.errors import UserError
 
 

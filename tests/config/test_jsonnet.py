@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from elmo_xlstm.config import ConfigError, evaluate_jsonnet
-from elmo_xlstm.crash_report import printable
+from elmo_xlstm.errors import printable
 
 
 def write(directory: Path, **files: str) -> Path:

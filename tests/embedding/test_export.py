@@ -12,7 +12,6 @@ from safetensors.torch import load_file
 from typer.testing import CliRunner
 
 import cli
-from elmo_xlstm.checksums import find_damage
 from elmo_xlstm.config import validate
 from elmo_xlstm.embedding import ElmoEmbedder
 from elmo_xlstm.embedding.export import export_model, vector_difference
@@ -23,7 +22,8 @@ from elmo_xlstm.lm.pretraining import run_pretraining
 from elmo_xlstm.lm.pretraining_settings import PretrainSettings
 from elmo_xlstm.lm.provenance import read_provenance
 from elmo_xlstm.lm.scoring import score_files
-from elmo_xlstm.run_directory import open_run
+from elmo_xlstm.runs.checksums import find_damage
+from elmo_xlstm.runs.run_directory import open_run
 from elmo_xlstm.text import Tokenizer
 
 SENTENCES = [["Siti", "tiba", "di", "Surabaya", "."], ["Budi"], [], ["Jakarta", "pada", "pagi", "hari"]]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from elmo_xlstm.embedding import ElmoEmbedder, precision
-from elmo_xlstm.embedding.precision import BFloat16Projection, Int8Projection, quantize_rows
+from elmo_xlstm.embedding.precision import bfloat16_projection, int8_projection, quantize_rows
 from elmo_xlstm.errors import UserError
 
 SENTENCES = [["Siti", "tiba", "di", "Surabaya", "pada", "pagi", "hari", "."], ["Budi"], [], ["di"] * 30]
@@ -49,7 +49,7 @@ def test_a_row_of_zeros() -> None:
     assert (quantized == 0).all() and torch.isfinite(scale).all() and (scale > 0).all()
 
 
-@pytest.mark.parametrize(("module", "error"), [(BFloat16Projection, 0.005), (Int8Projection, 0.012)])
+@pytest.mark.parametrize(("module", "error"), [(bfloat16_projection, 0.005), (int8_projection, 0.012)])
 @pytest.mark.parametrize("shape", [(5, 64), (2, 3, 64), (1, 64)])
 def test_projections_against_fp32(module, error, shape) -> None:
     generator = torch.Generator().manual_seed(0)
@@ -64,7 +64,7 @@ def test_int8_sums_are_exact() -> None:
     weight[:, 0] = 127.0
     inputs = torch.randint(-127, 128, (4, 16)).float()
     inputs[:, 0] = 127.0  # the scales are one
-    assert torch.equal(Int8Projection(weight)(inputs), inputs @ weight.T)
+    assert torch.equal(int8_projection(weight)(inputs), inputs @ weight.T)
 
 
 def test_vectors_against_fp32(model_directory, embedder, kind) -> None:

@@ -14,8 +14,8 @@ import torch
 
 from elmo_xlstm.embedding import ElmoEmbedder, EmbedderSettings, FeatureStore, store
 from elmo_xlstm.embedding.store import sentence_key
-from elmo_xlstm.files import UnreadableError
-from elmo_xlstm.interruption import Interrupted
+from elmo_xlstm.runs.files import UnreadableError
+from elmo_xlstm.runs.interruption import Interrupted
 
 SENTENCES = [["Siti", "tiba", "di", "Surabaya"], ["Budi"], ["rumah", "tetangga", "."], ["pagi", "hari"] * 5]
 

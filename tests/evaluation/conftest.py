@@ -7,8 +7,8 @@ from datetime import datetime, timezone
 import numpy as np
 import pytest
 
+from elmo_xlstm.environment import Hardware
 from elmo_xlstm.evaluation.classification import count_labels, score_labels
-from elmo_xlstm.evaluation.environment import Hardware
 from elmo_xlstm.evaluation.outcomes import encode_outcomes
 from elmo_xlstm.evaluation.results import Confusion, EpochScore, MixWeights, ParameterCounts, RunResult, TypeScore
 from elmo_xlstm.evaluation.tagging import count_spans, score_tagging

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from elmo_xlstm import atomic
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.evaluation.results import Confusion, EpochScore, ResultError, load_results, now
+from elmo_xlstm.runs import atomic
 
 
 def test_written_and_loaded_again(result, tmp_path):

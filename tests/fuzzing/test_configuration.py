@@ -26,7 +26,7 @@ from elmo_xlstm.config import (
 )
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.lm.pretraining_settings import PretrainSettings
-from elmo_xlstm.text.tokenizer_experiment import TokenizerSettings
+from elmo_xlstm.text.tokenizer_training import TokenizerSettings
 from tasks.finetuning import FinetuneSettings
 from tasks.registry import register_tasks
 from tasks.suite.settings import SuiteSettings

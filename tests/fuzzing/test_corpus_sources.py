@@ -13,13 +13,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import pyarrow
 import pytest
-import zstandard
 
 from elmo_xlstm.errors import UserError
+from elmo_xlstm.text.characters import limit_marks
 from elmo_xlstm.text.cleaning import Cleaner
-from elmo_xlstm.text.marks import limit_marks
-from elmo_xlstm.text.sources import HuggingFaceSource, LocalSource, MediaWikiSource, compression, mediawiki
+from elmo_xlstm.text.sources import HuggingFaceSource, LocalSource, MediaWikiSource, files, mediawiki
 from elmo_xlstm.text.tokenizer import Tokenizer
 from elmo_xlstm.text.wikitext import strip_wikitext
 from tasks.data.readers.problems import read_lines
@@ -72,7 +72,7 @@ PACKERS = {
     ".gz": lambda content: gzip.compress(content, 1),
     ".bz2": bz2.compress,
     ".xz": lambda content: lzma.compress(content, preset=0),
-    ".zst": lambda content: zstandard.compress(content),
+    ".zst": lambda content: pyarrow.compress(content, codec="zstd", asbytes=True),
 }
 
 
@@ -94,8 +94,8 @@ def test_damaged_archives(end_well, case_count: int, tmp_path: Path, suffix: str
 
 @pytest.mark.parametrize("suffix", PACKERS)
 def test_archives_that_unpack_to_fill_the_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str) -> None:
-    monkeypatch.setattr(compression, "UNPACKED_BYTES", 2**20)
-    monkeypatch.setattr(compression, "LINE_BYTES", 2**20)
+    monkeypatch.setattr(files, "UNPACKED_BYTES", 2**20)
+    monkeypatch.setattr(files, "LINE_BYTES", 2**20)
     monkeypatch.setattr(mediawiki, "PAGE_BYTES", 2**20)
     bomb = PACKERS[suffix](b"<page>" + b"a" * 2**26)
     assert len(bomb) < 2**19

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from elmo_xlstm.config import validate
-from elmo_xlstm.heads.vector_file import read_vectors
+from elmo_xlstm.modules.word_vectors import read_vectors
 from tasks.data.absa_e2e import AspectTripletReader
 from tasks.data.indonlu import dataset, reader_of
 from tasks.data.readers.conll import ConllReader

@@ -34,7 +34,7 @@ from elmo_xlstm.lm.layer import MLSTMStack
 from elmo_xlstm.lm.native import library_problem
 from elmo_xlstm.lm.pretraining import Pretraining, describe_pretraining, run_pretraining
 from elmo_xlstm.lm.pretraining_settings import PretrainSettings, TrainingSettings
-from elmo_xlstm.run_directory import open_run
+from elmo_xlstm.runs.run_directory import open_run
 from elmo_xlstm.text import prepare_corpus
 
 CPU = torch.device("cpu")

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from elmo_xlstm.device import fast_matmul
 from elmo_xlstm.lm import BiXLSTMConfig, cell
 from elmo_xlstm.lm.initialization import initialize
 from elmo_xlstm.lm.layer import BlockDiagonalLinear, CausalConv1d, HeadNorm, LayerNorm, MLSTMStack
-from elmo_xlstm.products import fast_products
 
 
 def make_config(**values: Any) -> BiXLSTMConfig:
@@ -134,7 +134,7 @@ def test_float32_is_within_1e_6_and_1e_5_of_the_package(
         generator = torch.Generator().manual_seed(seed)
         inputs, upstream = torch.randn(2, 2, 4 * seed + 4, config.embedding_dim, generator=generator)
         outputs, gradients = run(theirs, inputs, upstream)
-        with fast_products() if fast else nullcontext():
+        with fast_matmul() if fast else nullcontext():
             my_outputs, my_gradients = run(mine, inputs, upstream)
         forward.append(relative(my_outputs, outputs))
         backward.append(relative(flat(my_gradients), flat(gradients)))

@@ -14,7 +14,6 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from elmo_xlstm.checksums import write_checksums
 from elmo_xlstm.config import apply_overrides, validate
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.lm import BiXLSTM
@@ -22,7 +21,8 @@ from elmo_xlstm.lm.pretraining import Pretraining, describe_pretraining, mixed_p
 from elmo_xlstm.lm.pretraining_settings import PretrainSettings
 from elmo_xlstm.lm.training_checkpoints import TrainingCheckpoints
 from elmo_xlstm.lm.validation import Validation
-from elmo_xlstm.run_directory import open_run
+from elmo_xlstm.runs.checksums import write_checksums
+from elmo_xlstm.runs.run_directory import open_run
 from elmo_xlstm.text import prepare_corpus
 from elmo_xlstm.text.tokenizer import Tokenizer
 

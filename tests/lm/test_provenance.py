@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from elmo_xlstm.checksums import write_checksums
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.lm import BiXLSTM
 from elmo_xlstm.lm.model_files import save_model
 from elmo_xlstm.lm.provenance import read_provenance, verify_files, write_provenance
+from elmo_xlstm.runs.checksums import write_checksums
 from elmo_xlstm.text import Tokenizer
 
 

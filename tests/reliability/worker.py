@@ -54,8 +54,8 @@ class Watch:
     def install(self) -> None:
         """From now on; it cannot be undone."""
         sys.addaudithook(self._audit)
-        fsync, atomic = os.fsync, importlib.import_module("elmo_xlstm.atomic")
-        exchange = atomic.exchange
+        fsync, directories = os.fsync, importlib.import_module("elmo_xlstm.runs.directories")
+        exchange = directories.exchange
 
         def watched_fsync(descriptor: int) -> None:
             self._change("fsync", os.readlink(f"/proc/self/fd/{descriptor}"))
@@ -65,7 +65,7 @@ class Watch:
             self._change("exchange", str(one))
             return exchange(one, other) if self._fault.get("exchange", True) else False
 
-        os.fsync, atomic.exchange = watched_fsync, watched_exchange
+        os.fsync, directories.exchange = watched_fsync, watched_exchange
         if limit := self._fault.get("limit"):
             kills = self._fault["do"] == "kill"
             signal.signal(signal.SIGXFSZ, signal.SIG_DFL if kills else signal.SIG_IGN)

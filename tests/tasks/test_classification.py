@@ -6,7 +6,7 @@ import torch
 from elmo_xlstm.config import validate
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.evaluation.classification import score_labels
-from elmo_xlstm.heads import Classifier, LabelledExample, PairClassifier, Sentence
+from elmo_xlstm.modules import Classifier, LabelledExample, PairClassifier, Sentence
 from tasks.classification import ClassificationTask
 from tasks.data.examples import LabelledText
 from tasks.predict import predict_file

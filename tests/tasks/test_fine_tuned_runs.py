@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 from elmo_xlstm.config import validate
 from elmo_xlstm.embedding import ElmoEmbedder, FeatureStore
 from elmo_xlstm.evaluation.results import RunResult, load_results
-from elmo_xlstm.run_directory import open_run
+from elmo_xlstm.runs.run_directory import open_run
 from tasks.finetuning import FinetuneSettings, describe_finetuning, run_finetuning
 from tasks.model import TaskModel
 from tasks.predict import FinishedRun

@@ -14,7 +14,7 @@ from elmo_xlstm.embedding import ElmoEmbedder
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.evaluation.results import RunResult, load_results
 from elmo_xlstm.lm.model_files import save_model
-from elmo_xlstm.run_directory import open_run
+from elmo_xlstm.runs.run_directory import open_run
 from tasks.finetuning import (
     FinetuneSettings,
     describe_finetuning,

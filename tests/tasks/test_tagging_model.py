@@ -7,7 +7,7 @@ import torch
 from elmo_xlstm.config import validate
 from elmo_xlstm.embedding import FeatureStore
 from elmo_xlstm.errors import UserError
-from elmo_xlstm.heads import Tagger
+from elmo_xlstm.modules import Tagger
 from tasks.model import CHARACTERS_FILE, WORDS_FILE
 from tasks.predictor import LABELS_FILE, WEIGHTS_FILE, LabelSpace
 from tasks.tagging import TaggingModel

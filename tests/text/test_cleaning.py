@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from elmo_xlstm.config import ConfigError, validate
 from elmo_xlstm.text.cleaning import Cleaner, CleaningReport, DropReason
-from elmo_xlstm.text.document import Document
+from elmo_xlstm.text.sources.base import Document
 
 SENTENCE = "Presiden Joko Widodo pergi ke Bandung pada hari Senin untuk rapat."
 

@@ -20,11 +20,12 @@ from hypothesis import strategies as st
 
 from elmo_xlstm.config import validate
 from elmo_xlstm.errors import UserError
-from elmo_xlstm.files import UnreadableError
+from elmo_xlstm.runs.files import UnreadableError
 from elmo_xlstm.text import tokenization
-from elmo_xlstm.text.corpus import Corpus, CorpusConfig, CorruptCorpusError, prepare_corpus
-from elmo_xlstm.text.document import Document
+from elmo_xlstm.text.corpus import Corpus, CorpusConfig, CorruptCorpusError
+from elmo_xlstm.text.corpus_building import prepare_corpus
 from elmo_xlstm.text.shards import TokenStream
+from elmo_xlstm.text.sources.base import Document
 from elmo_xlstm.text.tokenizer import Tokenizer
 
 WORDS = "saya kamu dia pergi makan nasi goreng di ke rumah pasar Jakarta Bandung hari ini besok dan yang itu".split()
@@ -206,7 +207,7 @@ def test_duplicates_may_stay(tokenizer: Tokenizer, tmp_path: Path) -> None:
 def test_nothing_is_built_twice(tokenizer: Tokenizer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config = make_config(tmp_path / "a.txt", sample(30))
     first = prepare_corpus(config, tokenizer, tmp_path / "corpora")
-    monkeypatch.setattr("elmo_xlstm.text.corpus.build_corpus", lambda *_: pytest.fail("was built again"))
+    monkeypatch.setattr("elmo_xlstm.text.corpus_building.build_corpus", lambda *_: pytest.fail("was built again"))
     again = prepare_corpus(config.model_copy(update={"workers": 2}), tokenizer, tmp_path / "corpora")
     assert again.directory == first.directory
     assert again.train.read(0, 9).tolist() == first.train.read(0, 9).tolist()
@@ -292,7 +293,8 @@ import sys, time
 from pathlib import Path
 from elmo_xlstm.config import validate
 from elmo_xlstm.text import corpus_building
-from elmo_xlstm.text.corpus import CorpusConfig, prepare_corpus
+from elmo_xlstm.text.corpus import CorpusConfig
+from elmo_xlstm.text.corpus_building import prepare_corpus
 from elmo_xlstm.text.tokenizer import Tokenizer
 
 def hang(manifest):
@@ -334,7 +336,7 @@ def test_second_process_waits_and_reuses(
     ready = prepare_corpus(config, tokenizer, tmp_path / "ready").directory
     corpora = tmp_path / "corpora"
     corpora.mkdir()
-    monkeypatch.setattr("elmo_xlstm.text.corpus.build_corpus", lambda *_: pytest.fail("was built twice"))
+    monkeypatch.setattr("elmo_xlstm.text.corpus_building.build_corpus", lambda *_: pytest.fail("was built twice"))
     opened: list[Corpus] = []
     with open(corpora / ".lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

@@ -13,14 +13,15 @@ from hypothesis import strategies as st
 
 from elmo_xlstm.config import ConfigError, validate
 from elmo_xlstm.text import tokenization
-from elmo_xlstm.text.corpus import Corpus, CorpusConfig, prepare_corpus
+from elmo_xlstm.text.corpus import Corpus, CorpusConfig
+from elmo_xlstm.text.corpus_building import prepare_corpus
 from elmo_xlstm.text.shards import TokenStream
 from elmo_xlstm.text.sources import SourceSettings
 from elmo_xlstm.text.sources.huggingface import HuggingFaceSource
 from elmo_xlstm.text.sources.local import LocalSource
 from elmo_xlstm.text.sources.mediawiki import MediaWikiSource
 from elmo_xlstm.text.tokenizer import Tokenizer
-from elmo_xlstm.text.tokenizer_experiment import TokenizerSettings, run_tokenizer_training
+from elmo_xlstm.text.tokenizer_training import TokenizerSettings, run_tokenizer_training
 
 WORDS = "saya kamu dia pergi makan nasi goreng di ke rumah pasar Jakarta Bandung hari ini besok dan yang itu".split()
 

@@ -13,8 +13,8 @@ import pytest
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.text import tokenization
 from elmo_xlstm.text.cleaning import Cleaner
-from elmo_xlstm.text.document import Document
 from elmo_xlstm.text.sources import SourceSettings
+from elmo_xlstm.text.sources.base import Document
 from elmo_xlstm.text.tokenization import hash_tokens, tokenize_batch, tokenize_documents
 from elmo_xlstm.text.tokenizer import Tokenizer
 
@@ -92,7 +92,7 @@ HOLD_WORKERS = """
 import time
 from elmo_xlstm.text import tokenization
 from elmo_xlstm.text.cleaning import Cleaner
-from elmo_xlstm.text.document import Document
+from elmo_xlstm.text.sources.base import Document
 from elmo_xlstm.text.sources import SourceSettings
 from elmo_xlstm.text.tokenizer import Tokenizer
 

@@ -231,7 +231,7 @@ def test_windows_line_ends_and_byte_order_mark_are_no_part_of_pieces(vocabulary_
 
 @pytest.mark.parametrize("name", ["./nowhere", "/no/where", "a/b/c", "vocab.txt", "~/nowhere-at-all"])
 def test_missing_path_is_said_to_be_missing_without_asking_the_hub(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("elmo_xlstm.text.tokenizer_loading._read_with_transformers", lambda *_: pytest.fail("asked"))
+    monkeypatch.setattr("elmo_xlstm.text.tokenizer_definition._read_with_transformers", lambda *_: pytest.fail("asked"))
     with pytest.raises(UserError, match="no such file or directory"):
         Tokenizer.Config(name=name, lower_case=False).build()
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from seqeval.metrics import f1_score
 
-from elmo_xlstm.heads import BiLSTM, CharCNN, Sentence, Tagger, WordCollator, WordVectors
+from elmo_xlstm.modules import BiLSTM, CharCNN, FeatureInputs, Sentence, Tagger, WordCollator, WordVectors
 from elmo_xlstm.training import Trainer, seed_everything
 
 
@@ -36,11 +36,9 @@ def test_small_task_is_solved(tmp_path: Path) -> None:
         encoder=BiLSTM.Config(hidden_size=16, output_dropout=0.2),
         dropout=0.1,
     )
-    assert config.words is not None and config.characters is not None
-    texts = [sentence.words for sentence in train]
-    words, characters = config.words.vocabulary(texts), config.characters.vocabulary(texts)
-    tagger = config.build(["O", "B-PER", "I-PER", "B-LOC", "I-LOC"], words=words, characters=characters)
-    collate = WordCollator(tagger.scheme, words, characters)
+    vocabularies = config.vocabularies([sentence.words for sentence in train])
+    tagger = config.build(["O", "B-PER", "I-PER", "B-LOC", "I-LOC"], FeatureInputs(vocabularies=vocabularies))
+    collate = WordCollator(tagger.scheme, *vocabularies)
     batch, gold = collate(held_out), [list(sentence.tags or ()) for sentence in held_out]
 
     def evaluate() -> dict[str, float]:

@@ -1,28 +1,33 @@
-"""What the leaderboard says, before it is put into any format."""
+"""The scores of the leaderboard: a frame of all systems and tasks, before it is put into any format."""
 
 from __future__ import annotations
 
-import math
 import statistics
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import pandas as pd
 
 from elmo_xlstm.errors import UserError
-from elmo_xlstm.evaluation.bootstrap import Interval
 from elmo_xlstm.evaluation.leaderboard.amounts import train_fraction
-from elmo_xlstm.evaluation.leaderboard.evidence import compare_over_seeds, holm, interval_over_seeds
 from elmo_xlstm.evaluation.published import GROUPS, PublishedScore, read_published
-from elmo_xlstm.evaluation.results import RunResult, mixed_rows
+from elmo_xlstm.evaluation.results import RunResult
+from elmo_xlstm.evaluation.seeds import compare_over_seeds, holm, interval_over_seeds, mixed_rows, summarise
 
 GROUP_METRIC = "macro_f1"
 OTHER_TASKS = "other tasks"
 BASELINE = "no-bilm"
 """The row that others are tested against unless another is named."""
+SYSTEM = ["model", "published", "source"]
+"""What tells rows of a table apart: a published system may have the name of a measured one."""
+SPREAD = ["mean", "sd", "seeds"]
+TEST = ["interval_low", "interval_high", "against", "difference", "p_value", "p_holm"]
+SCORES = ["section", *SYSTEM, "task", "metric", *SPREAD, *TEST, "parameters", "least", "most"]
 
 
-@dataclass(frozen=True)
-class Column:
+class Column(NamedTuple):
     """One task by one metric; figures of another metric never stand in it."""
 
     task: str
@@ -30,121 +35,47 @@ class Column:
 
 
 @dataclass(frozen=True)
-class Significance:
-    """A test against the chosen row.
-
-    Attributes:
-        difference: in percentage points, over the seeds that both rows have.
-        p_value: of approximate randomisation.
-        corrected: the p-value by Holm's method, for all tests of the section.
-    """
-
-    difference: float
-    p_value: float
-    corrected: float
-
-
-@dataclass(frozen=True)
-class Cell:
-    """A score over seeds.
-
-    Attributes:
-        mean: in percent.
-        sd: sample standard deviation over seeds; ``None`` for a single seed or a published score.
-        seeds: how many; 0 for a published score, whose source may not say.
-        interval: bounds of the 95 % interval over test examples, in percent, where outcomes tell.
-        significance: the test against the chosen row, where outcomes tell.
-        parameters: how many the system has on this task, where all seeds agree.
-    """
-
-    mean: float
-    sd: float | None
-    seeds: int
-    interval: Interval | None = None
-    significance: Significance | None = None
-    parameters: int | None = None
-
-    @property
-    def shown(self) -> float:
-        """The mean as it is printed, with two decimals: what counts for ties."""
-        return round(self.mean, 2)
-
-
-@dataclass(frozen=True)
-class Row:
-    """One system.
-
-    Attributes:
-        model: its name.
-        source: where its scores were published; ``None`` if they were measured here.
-        parameters: the least and the most that it has, over tasks; ``None`` where that is not known.
-        cells: its scores.
-        average: mean over the tasks of the section, if it is a group of which the row has all tasks.
-    """
-
-    model: str
-    source: str | None
-    parameters: tuple[int, int] | None
-    cells: dict[Column, Cell]
-    average: float | None
-
-
-@dataclass(frozen=True)
-class Section:
-    """One of the main tables.
-
-    Attributes:
-        title: the group of tasks.
-        columns: its tasks that were measured here, by their main metric; every published one if none was.
-        complete: whether these are all tasks of the benchmark's group, so that an average has a meaning.
-        rows: best first; systems that lack a column after those that do not.
-    """
-
-    title: str
-    columns: tuple[Column, ...]
-    complete: bool
-    rows: tuple[Row, ...]
-
-
-@dataclass(frozen=True)
 class Board:
-    """The main tables and what they were made of.
+    """The main scores and what they were made of.
 
     Attributes:
-        sections: the benchmark's groups, then other tasks; those that have a column.
+        scores: a row for each system and column, all in percent, in the order of the tables: sections; within them
+            systems, those with more columns and better means first; the columns of each, and its average, a row whose
+            task is :func:`average`, where it has all tasks of a benchmark's group. Its columns are ``SCORES``: ``sd``
+            is missing for one seed, ``seeds`` is 0 for what others published, ``TEST`` is missing where outcomes do
+            not tell, ``parameters`` where seeds differ; ``least`` and ``most`` are their smallest and largest number.
+        columns: the tasks that were measured here, by their main metric, in the benchmark's order and then others;
+            every published one if none was.
         results: the measured results on test, which the details are made of.
-        partial: those of runs on a share of the training data, which stand in no table.
+        partial: those of runs on a share of the training data, which stand in no main table.
         published: the published scores.
         against: the row that others were tested against, if there is one.
     """
 
-    sections: tuple[Section, ...]
+    scores: pd.DataFrame
+    columns: tuple[Column, ...]
     results: tuple[RunResult, ...]
     partial: tuple[RunResult, ...]
     published: tuple[PublishedScore, ...]
     against: str | None
 
-    @property
-    def columns(self) -> tuple[Column, ...]:
-        """Those of all sections."""
-        return tuple(column for section in self.sections for column in section.columns)
-
     def runs(self, column: Column) -> dict[str, list[RunResult]]:
         """The measured results of a column by model, in the order of models and seeds."""
-        return _runs(self.results, column)
+        runs: dict[str, list[RunResult]] = defaultdict(list)
+        for result in sorted(self.results, key=lambda result: (result.model, result.seed)):
+            if Column(result.task, result.main_metric) == column:
+                runs[result.model].append(result)
+        return dict(runs)
 
     def all_runs(self, column: Column) -> list[RunResult]:
         """The measured results of a column, those on a share of the training data among them."""
         return [r for r in (*self.results, *self.partial) if Column(r.task, r.main_metric) == column]
 
-    def cell(self, model: str, column: Column) -> Cell:
-        """The score of a system measured here."""
-        return next(
-            row.cells[column]
-            for section in self.sections
-            for row in section.rows
-            if row.source is None and row.model == model and column in row.cells
-        )
+    def measured(self, column: Column) -> pd.DataFrame:
+        """The rows of ``scores`` that were measured here for a column, by model, best first."""
+        scores = self.scores
+        mine = scores[~scores.published & (scores.task == column.task) & (scores.metric == column.metric)]
+        return mine.set_index("model").sort_index().sort_values("mean", ascending=False, kind="stable")
 
 
 def build_board(
@@ -173,36 +104,35 @@ def build_board(
                 ]
             )
         )
-    results = tuple(result for result in tested if train_fraction(result) == 1)
+    whole = tuple(result for result in tested if train_fraction(result) == 1)
     partial = tuple(result for result in tested if train_fraction(result) < 1)
     published = tuple(read_published() if published is None else published)
-    measured = sorted({result.model for result in results})
+    measured = sorted({result.model for result in whole})
     if against is not None and against not in measured:
         known = ", ".join(measured) or "nothing yet"
         raise UserError(f"--against {against}: no such row was measured; there are: {known}")
     if against is None and BASELINE in measured:
         against = BASELINE
-    columns = _columns(results, published)
-    sections = []
-    for title, tasks in {**GROUPS, OTHER_TASKS: ()}.items():
-        mine = tuple(column for column in columns if _group(column) == title)
-        complete = bool(tasks) and all(Column(task, GROUP_METRIC) in mine for task in tasks)
-        if mine:
-            rows = [*_measured_rows(results, mine, complete, against), *_published_rows(published, mine, complete)]
-            rows.sort(key=lambda r: (-len(r.cells), -statistics.fmean(c.mean for c in r.cells.values()), r.model))
-            sections.append(Section(title, mine, complete, tuple(_correct(rows))))
-    return Board(tuple(sections), results, partial, published, against)
+    board = Board(frame([], SCORES), _columns(whole, published), whole, partial, published, against)
+    rows = [row for column in board.columns for row in (*_measured(board, column), *_published(board, column))]
+    scores = [score for title in (*GROUPS, OTHER_TASKS) for score in _section(title, rows)]
+    return Board(frame(scores, SCORES), board.columns, whole, partial, published, against)
 
 
-def summarise(values: Sequence[float]) -> Cell:
-    """Mean and standard deviation over seeds, of scores between 0 and 1, in percent."""
-    percent = [100 * value for value in values]
-    return Cell(statistics.fmean(percent), statistics.stdev(percent) if len(percent) > 1 else None, len(percent))
+def frame(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> pd.DataFrame:
+    """Rows as a frame. JSON can hold halves of characters, which neither frames nor files can: they become ``?``."""
+    whole = [{k: v.encode(errors="replace").decode() if isinstance(v, str) else v for k, v in r.items()} for r in rows]
+    return pd.DataFrame(whole, columns=list(columns))
 
 
-def best(values: Sequence[float | None]) -> float:
-    """The highest of the values that are there, as printed; minus infinity if none is."""
-    return max((round(value, 2) for value in values if value is not None), default=-math.inf)
+def average(section: str) -> str:
+    """The name that the mean over a section's tasks has in the place of a task."""
+    return f"average, {section}"
+
+
+def is_complete(section: str, columns: Sequence[Column]) -> bool:
+    """Whether the columns hold all tasks of a benchmark's group, so that an average has a meaning."""
+    return section in GROUPS and all(Column(task, GROUP_METRIC) in columns for task in GROUPS[section])
 
 
 def _columns(results: Sequence[RunResult], published: Sequence[PublishedScore]) -> tuple[Column, ...]:
@@ -211,80 +141,65 @@ def _columns(results: Sequence[RunResult], published: Sequence[PublishedScore]) 
     if not found:
         found = {Column(score.task, GROUP_METRIC) for score in published if score.task in order}
 
-    def place(column: Column) -> tuple[int, str, str]:
-        return order.index(column.task) if column.task in order else len(order), column.task, column.metric
+    def place(column: Column) -> tuple[int, Column]:
+        return order.index(column.task) if column.task in order else len(order), column
 
     return tuple(sorted(found, key=place))
 
 
-def _runs(results: Sequence[RunResult], column: Column) -> dict[str, list[RunResult]]:
-    runs: dict[str, list[RunResult]] = defaultdict(list)
-    for result in sorted(results, key=lambda result: (result.model, result.seed)):
-        if Column(result.task, result.main_metric) == column:
-            runs[result.model].append(result)
-    return dict(runs)
+def _in_section(column: Column) -> dict[str, Any]:
+    section = next((title for title, tasks in GROUPS.items() if column.task in tasks), OTHER_TASKS)
+    return {"section": section, **column._asdict()}
 
 
-def _group(column: Column) -> str:
-    return next((title for title, tasks in GROUPS.items() if column.task in tasks), OTHER_TASKS)
+def _measured(board: Board, column: Column) -> list[dict[str, Any]]:
+    runs = board.runs(column)
+    rows = []
+    for model, group in runs.items():
+        sizes = [run.parameters.total for run in group]
+        row = {**_in_section(column), "model": model, "published": False, "source": ""}
+        row |= summarise([run.score for run in group])._asdict()
+        row |= {"parameters": sizes[0] if len(set(sizes)) == 1 else None, "least": min(sizes), "most": max(sizes)}
+        if interval := interval_over_seeds(group):
+            row |= {"interval_low": 100 * interval.low, "interval_high": 100 * interval.high}
+        others = runs.get(board.against, []) if board.against is not None and model != board.against else []
+        if test := compare_over_seeds(group, others):
+            row |= {"against": board.against, "difference": 100 * test.difference, "p_value": test.p_value}
+        rows.append(row)
+    return rows
 
 
-def _average(cells: dict[Column, Cell], columns: Sequence[Column], complete: bool) -> float | None:
-    """The mean over the group's tasks by the benchmark's metric."""
-    benchmark = [column for column in columns if column.metric == GROUP_METRIC]
-    if not complete or not all(column in cells for column in benchmark):
-        return None
-    return statistics.fmean(cells[column].mean for column in benchmark)
-
-
-def _measured_rows(
-    results: Sequence[RunResult], columns: Sequence[Column], complete: bool, against: str | None
-) -> list[Row]:
-    cells: dict[str, dict[Column, Cell]] = defaultdict(dict)
-    sizes: dict[str, set[int]] = defaultdict(set)
-    for column in columns:
-        runs = _runs(results, column)
-        for model, group in runs.items():
-            sizes[model] |= {run.parameters.total for run in group}
-            others = runs.get(against, []) if against is not None and model != against else []
-            cells[model][column] = _measured_cell(group, others)
+def _published(board: Board, column: Column) -> list[dict[str, Any]]:
     return [
-        Row(model, None, (min(sizes[model]), max(sizes[model])), scores, _average(scores, columns, complete))
-        for model, scores in cells.items()
+        {
+            **_in_section(column),
+            **{"model": score.model, "published": True, "source": score.source, "mean": score.value, "seeds": 0},
+            **dict.fromkeys(("parameters", "least", "most"), score.parameters),
+        }
+        for score in board.published
+        if (score.task, score.metric) == column
     ]
 
 
-def _measured_cell(runs: Sequence[RunResult], others: Sequence[RunResult]) -> Cell:
-    interval = interval_over_seeds(runs)
-    comparison = compare_over_seeds(runs, others)
-    totals = {run.parameters.total for run in runs}
-    return replace(
-        summarise([run.score for run in runs]),
-        interval=Interval(100 * interval.low, 100 * interval.high) if interval else None,
-        significance=Significance(100 * comparison.difference, comparison.p_value, 1.0) if comparison else None,
-        parameters=totals.pop() if len(totals) == 1 else None,
-    )
+def _section(title: str, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows of a section in their order, with averages, and p-values corrected for all of its tests."""
+    mine = [row for row in rows if row["section"] == title]
+    tests = [row for row in mine if "p_value" in row]
+    for row, corrected in zip(tests, holm([row["p_value"] for row in tests]), strict=True):
+        row["p_holm"] = corrected
+    complete = is_complete(title, [Column(row["task"], row["metric"]) for row in mine])
+    systems: dict[tuple[Any, ...], list[dict[str, Any]]] = defaultdict(list)
+    for row in mine:
+        systems[tuple(row[key] for key in SYSTEM)].append(row)
+    ordered = []
+    for group in sorted(systems.values(), key=lambda group: (-len(group), -_mean(group), group[0]["model"])):
+        ordered += group
+        benchmark = [row for row in group if row["metric"] == GROUP_METRIC]
+        if complete and len(benchmark) == len(GROUPS[title]):
+            place = {"section": title, "task": average(title), "metric": GROUP_METRIC}
+            ordered.append({**place, **{key: group[0][key] for key in SYSTEM}, "mean": _mean(benchmark), "seeds": 0})
+    return ordered
 
 
-def _correct(rows: Sequence[Row]) -> list[Row]:
-    """Put in p-values corrected for all tests of the rows."""
-    places = [(number, column) for number, row in enumerate(rows) for column in row.cells]
-    tests = [(place, found) for place in places if (found := rows[place[0]].cells[place[1]].significance)]
-    corrected = [dict(row.cells) for row in rows]
-    for ((number, column), test), p_value in zip(tests, holm([test.p_value for _, test in tests]), strict=True):
-        cell = corrected[number][column]
-        corrected[number][column] = replace(cell, significance=replace(test, corrected=p_value))
-    return [replace(row, cells=cells) for row, cells in zip(rows, corrected, strict=True)]
-
-
-def _published_rows(published: Sequence[PublishedScore], columns: Sequence[Column], complete: bool) -> list[Row]:
-    by_system: dict[tuple[str, str], list[PublishedScore]] = defaultdict(list)
-    for score in published:
-        if Column(score.task, score.metric) in columns:
-            by_system[score.model, score.source].append(score)
-    rows = []
-    for (model, source), scores in by_system.items():
-        size = scores[0].parameters
-        cells = {Column(s.task, s.metric): Cell(s.value, None, 0, parameters=s.parameters) for s in scores}
-        rows.append(Row(model, source, (size, size) if size else None, cells, _average(cells, columns, complete)))
-    return rows
+def _mean(rows: Sequence[dict[str, Any]]) -> float:
+    return statistics.fmean(row["mean"] for row in rows)

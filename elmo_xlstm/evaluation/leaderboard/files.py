@@ -2,101 +2,82 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import zip_longest
 from os.path import commonprefix
 from pathlib import Path
 
-from elmo_xlstm.atomic import write_text_atomically
 from elmo_xlstm.evaluation.leaderboard.board import Board
-from elmo_xlstm.evaluation.leaderboard.csv_rows import render_csv
-from elmo_xlstm.evaluation.leaderboard.html_page import render_html
-from elmo_xlstm.evaluation.leaderboard.markdown import render_markdown
-from elmo_xlstm.evaluation.leaderboard.pictures import Picture, pictures
-from elmo_xlstm.evaluation.leaderboard.svg import data_digest, digests_only, is_ours, placeholder
-from elmo_xlstm.files import read_file
-
-PLOTS = "plots"
-PAGE = "leaderboard.html"
+from elmo_xlstm.evaluation.leaderboard.drawing import MADE_BY, creator, draw
+from elmo_xlstm.evaluation.leaderboard.formats import render_csv, render_pages
+from elmo_xlstm.evaluation.leaderboard.plots import Plot, plots
+from elmo_xlstm.runs.atomic import write_text_atomically
+from elmo_xlstm.runs.files import read_file
 
 
 def write_leaderboard(board: Board, directory: Path) -> list[Path]:
     """Generate the leaderboard's files in the directory of the results.
 
-    A picture is drawn only if its data have changed. Pictures of earlier leaderboards that are no
-    longer of anything are deleted.
+    Plots of earlier leaderboards that are no longer of anything are deleted.
 
     Returns:
-        The pictures, then Markdown, CSV, HTML.
+        The plots, then Markdown, CSV, HTML.
     """
-    chosen = pictures(board)
-    drawn = {}
-    paths = []
-    for picture in chosen:
-        path = directory / PLOTS / f"{picture.name}.svg"
-        found = _read(path)
-        if found is None or data_digest(found) != picture.digest:
-            from elmo_xlstm.evaluation.leaderboard.drawing import draw
-
-            found = draw(picture)
-            write_text_atomically(path, found)
-        drawn[picture.name] = found
-        paths.append(path)
+    chosen = plots(board)
+    files = {_plot_path(directory, plot): draw(plot) for plot in chosen}
     for path in _abandoned(directory, chosen):
         path.unlink()
-    for path, text in _render(board, chosen, drawn, directory).items():
+    files |= _tables(board, chosen, directory)
+    for path, text in files.items():
         write_text_atomically(path, text)
-        paths.append(path)
-    return paths
+    return list(files)
 
 
 def check_leaderboard(board: Board, directory: Path) -> list[str]:
     """Compare the leaderboard's files with what the results give.
 
-    Pictures are compared by the digests of their data, which they carry: another version of matplotlib
-    may draw the same data otherwise.
+    Plots are drawn anew and compared where this version of matplotlib drew them: another may draw the same otherwise.
 
     Returns:
         A line for each file that is missing, differs (with its first difference) or is of earlier
         results; empty if all is well.
     """
-    chosen = pictures(board)
+    chosen = plots(board)
     differences = []
-    for picture in chosen:
-        path = directory / PLOTS / f"{picture.name}.svg"
+    for plot in chosen:
+        path = _plot_path(directory, plot)
         found = _read(path)
         if found is None:
             differences.append(f"{path}: missing")
-        elif data_digest(found) is None:
-            differences.append(f"{path}: was changed after it was drawn")
-        elif data_digest(found) != picture.digest:
-            differences.append(f"{path}: shows other data than the results give")
+        elif MADE_BY not in found:
+            differences.append(f"{path}: was drawn by something else")
+        elif creator() in found and found != draw(plot):
+            differences.append(f"{path}: is not what the results give")
     differences += [f"{path}: is of results that are no longer there" for path in _abandoned(directory, chosen)]
-    drawn = {picture.name: placeholder(picture.digest) for picture in chosen}
-    for path, expected in _render(board, chosen, drawn, directory).items():
+    for path, expected in _tables(board, chosen, directory).items():
         found = _read(path)
         if found is None:
             differences.append(f"{path}: missing")
-        elif (shown := digests_only(found) if path.name == PAGE else found) != expected:
-            differences.append(_first_difference(path, shown, expected))
+        elif found != expected:
+            differences.append(_first_difference(path, found, expected))
     return differences
 
 
-def _render(board: Board, chosen: Sequence[Picture], drawn: Mapping[str, str], directory: Path) -> dict[Path, str]:
-    texts = {
-        "leaderboard.md": render_markdown(board, chosen),
-        "leaderboard.csv": render_csv(board),
-        PAGE: render_html(board, chosen, drawn),
-    }
-    # JSON can hold halves of characters, which no file can.
-    return {directory / name: text.encode(errors="replace").decode() for name, text in texts.items()}
+def _plot_path(directory: Path, plot: Plot) -> Path:
+    return directory / "plots" / f"{plot.name}.svg"
 
 
-def _abandoned(directory: Path, chosen: Sequence[Picture]) -> list[Path]:
-    """Pictures of an earlier leaderboard; files that others put there are left alone."""
-    names = {picture.name for picture in chosen}
-    found = sorted((directory / PLOTS).glob("*.svg"))
-    return [path for path in found if path.stem not in names and is_ours(_read(path) or "")]
+def _tables(board: Board, chosen: Sequence[Plot], directory: Path) -> dict[Path, str]:
+    pages = render_pages(board, chosen)
+    pages = {"leaderboard.md": pages.pop("leaderboard.md"), "leaderboard.csv": render_csv(board), **pages}
+    return {directory / name: text for name, text in pages.items()}
+
+
+def _abandoned(directory: Path, chosen: Sequence[Plot]) -> list[Path]:
+    """Plots of an earlier leaderboard; files that others put there are left alone."""
+    names = {plot.name for plot in chosen}
+    found = sorted((directory / "plots").glob("*.svg"))
+    return [path for path in found if path.stem not in names and MADE_BY in (_read(path) or "")]
 
 
 def _read(path: Path) -> str | None:
@@ -112,6 +93,5 @@ def _first_difference(path: Path, found: str, expected: str) -> str:
         if is_ != should:
             start = max(0, len(commonprefix([is_ or "", should or ""])) - 40)
             shown = ["nothing" if line is None else repr(line[start : start + 160]) for line in (is_, should)]
-            line = "" if path.name == PAGE else f":{number}"  # pictures were left out of the page, and their lines
-            return f"{path}{line}: is {shown[0]}, the results give {shown[1]}"
+            return f"{path}:{number}: is {shown[0]}, the results give {shown[1]}"
     return f"{path}: differs"

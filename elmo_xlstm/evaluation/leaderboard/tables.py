@@ -1,15 +1,16 @@
-"""From the board to tables of text, which every format then only dresses: the main tables and their legend."""
+"""From scores to tables of text, which every format then only dresses: the main tables and their legend."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal, NamedTuple
 
-from elmo_xlstm.evaluation.leaderboard.board import Board, Cell, Column, Row, Section, best
-from elmo_xlstm.evaluation.leaderboard.evidence import EXCHANGES, RESAMPLES
+import pandas as pd
 
-Emphasis = Literal["", "best", "best measured"]
+from elmo_xlstm.evaluation.leaderboard.board import SYSTEM, Board, Column, average, is_complete
+from elmo_xlstm.evaluation.seeds import EXCHANGES, RESAMPLES, Spread
+
 STAR = "★"
 LEVEL = 0.05
 AVERAGE = "average"
@@ -30,21 +31,17 @@ TESTS = (
     "p-values corrected by Holm's method for all tests of the table."
 )
 
+System = tuple[Any, ...]
+"""The values of ``SYSTEM``: model, whether it was published by others, source."""
+Texts = Mapping[str, Mapping[System, str]]
+"""Further columns: their titles, and the text of each system that has one."""
 
-@dataclass(frozen=True)
-class Text:
-    """One cell: its text and whether it stands out."""
+
+class Cell(NamedTuple):
+    """A text and whether it stands out."""
 
     text: str
-    emphasis: Emphasis = ""
-
-
-@dataclass(frozen=True)
-class Line:
-    """One row: its cells, and whether it was published by others."""
-
-    cells: tuple[Text, ...]
-    published: bool = False
+    emphasis: Literal["", "best", "best measured"] = ""
 
 
 @dataclass(frozen=True)
@@ -54,53 +51,45 @@ class Table:
     Attributes:
         title: what it shows.
         header: as many names as every row has cells.
-        rows: the lines.
+        rows: the cells of each row.
+        published: for each row whether others published it.
         note: what a reader has to know beside it.
     """
 
     title: str
     header: tuple[str, ...]
-    rows: tuple[Line, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    published: tuple[bool, ...]
     note: str = ""
 
 
-@dataclass(frozen=True)
-class Entry:
-    """A row before it is text: its numbers by column title, and its other columns."""
-
-    name: str
-    published: bool
-    cells: dict[str, Cell]
-    beside: tuple[str, ...]
-    """After the first score."""
-    extra: tuple[str, ...]
-    """After the last one."""
-
-
-def main_table(board: Board, section: Section) -> Table:
+def main_table(board: Board, section: str) -> Table:
     """All systems on all tasks of a section."""
-    titles = {column: column_title(column, board) for column in section.columns}
-    entries = []
-    for row in section.rows:
-        cells = {titles[column]: cell for column, cell in row.cells.items()}
-        if row.average is not None:
-            cells[AVERAGE] = Cell(row.average, None, 0)
-        extra = (_size(row), row.source or "measured here")
-        entries.append(Entry(row.model, row.source is not None, cells, (), extra))
-    columns = [*titles.values(), *([AVERAGE] if section.complete else [])]
-    return score_table(section.title.capitalize(), entries, columns, ("parameters", "source"))
+    scores = board.scores[board.scores.section == section]
+    here = set(scores.task)
+    columns = [column for column in board.columns if column.task in here]
+    titles = {column: column_title(column, board) for column in columns}
+    shown = [*titles.values(), *([AVERAGE] if is_complete(section, columns) else [])]
+    titles[Column(average(section), "macro_f1")] = AVERAGE
+    scores = scores.assign(column=[titles[Column(*pair)] for pair in zip(scores.task, scores.metric, strict=True)])
+    sizes = scores.groupby(SYSTEM, sort=False).agg({"least": "min", "most": "max"})
+    last = {
+        "parameters": {system: _size(least, most) for system, least, most in sizes.itertuples()},
+        "source": {system: system[2] or "measured here" for system in sizes.index},
+    }
+    return score_table(section.capitalize(), scores, shown, {}, last)
 
 
 def legend(board: Board) -> str:
     """How the main tables are to be read; only of what is in them."""
-    rows = [row for section in board.sections for row in section.rows]
-    cells = [cell for row in rows for cell in row.cells.values()]
+    scores = board.scores
     parts = [LEGEND]
-    if any(len({cell.seeds for cell in row.cells.values()}) > 1 for row in rows):
+    single = scores[~scores.task.isin([average(section) for section in scores.section.unique()])]
+    if (single.groupby(["section", *SYSTEM]).seeds.nunique() > 1).any():
         parts.append(FEWER_SEEDS)
-    if any(cell.interval for cell in cells):
+    if scores.interval_low.notna().any():
         parts.append(INTERVALS)
-    if any(cell.significance for cell in cells):
+    if scores.p_value.notna().any():
         parts.append(TESTS.format(star=STAR, against=board.against, level=LEVEL, exchanges=EXCHANGES))
     return " ".join(parts)
 
@@ -116,72 +105,69 @@ def metric_title(metric: str) -> str:
     return metric.replace("_f1", " F1").replace("_", " ")
 
 
-def count_title(parameters: int | None) -> str:
-    """A number of parameters, in millions or thousands."""
+def count_title(parameters: float | None) -> str:
+    """A number of parameters, in millions or thousands; nothing where it is not known."""
+    if parameters is None or pd.isna(parameters):
+        return ""
     if not parameters:
-        return "" if parameters is None else "0"
+        return "0"
     return f"{parameters / 1e6:.1f} M" if parameters >= 50_000 else f"{parameters / 1e3:.1f} k"
 
 
-def score_text(cell: Cell, seeds: int = 0) -> str:
-    """A score as printed.
-
-    Args:
-        cell: the score.
-        seeds: how many the row has; said where the score has fewer.
-    """
-    text = f"{cell.mean:.2f}" if cell.sd is None else f"{cell.mean:.2f} ± {cell.sd:.2f}"
-    if 0 < cell.seeds < seeds:
-        text += f" ({cell.seeds})"
-    return f"{text} {STAR}" if cell.significance and cell.significance.corrected < LEVEL else text
+def spread_text(spread: Spread, digits: int = 2) -> str:
+    """A mean as printed, with its deviation where there is one."""
+    text = f"{spread.mean:.{digits}f}"
+    return text if spread.sd is None or pd.isna(spread.sd) else f"{text} ± {spread.sd:.{digits}f}"
 
 
 def score_table(
     title: str,
-    entries: Sequence[Entry],
+    scores: pd.DataFrame,
     columns: Sequence[str],
-    extra: Sequence[str],
-    beside: Sequence[str] = (),
+    beside: Texts,
+    last: Texts,
     note: str = "",
 ) -> Table:
-    """A table of scores in which the best of each column stand out.
+    """A table of scores in which the best of each column, as they are printed, stand out.
 
     Args:
         title: of the table.
-        entries: its rows.
-        columns: titles of the scores.
-        extra: titles of the entries' last columns.
-        beside: titles of the entries' columns after the first score.
+        scores: a row for each score: ``SYSTEM``, ``column`` (its title), ``SPREAD`` and ``p_holm``; systems come in the
+            order of the table.
+        columns: titles of the scores in their order.
+        beside: columns after the first score.
+        last: columns after the last one.
         note: beside the table.
     """
-    top = {name: best([e.cells[name].mean for e in entries if name in e.cells]) for name in columns}
-    own = {name: best([e.cells[name].mean for e in entries if name in e.cells and not e.published]) for name in columns}
+    shown = scores["mean"].map(lambda mean: round(mean, 2))
+    best = shown == shown.groupby(scores.column).transform("max")
+    own = (shown == shown.mask(scores.published).groupby(scores.column).transform("max")) & ~scores.published
+    by_system = scores.assign(best=best, own=own & ~best).groupby(SYSTEM, sort=False)
     rows = []
-    for entry in entries:
-        texts = []
-        numbers = sorted({cell.seeds for cell in entry.cells.values()} - {0})
-        for name in columns:
-            cell = entry.cells.get(name)
-            if cell is None:
-                texts.append(Text(""))
-                continue
-            emphasis: Emphasis = ""
-            if cell.shown == top[name]:
-                emphasis = "best"
-            elif cell.shown == own[name] and not entry.published:
-                emphasis = "best measured"
-            texts.append(Text(score_text(cell, numbers[-1] if numbers else 0), emphasis))
-        name = f"{entry.name} †" if entry.published else entry.name
-        seeds = f"{numbers[0]}–{numbers[-1]}" if len(numbers) > 1 else "".join(map(str, numbers))
-        texts[1:1] = map(Text, entry.beside)
-        rows.append(Line((Text(name), Text(seeds), *texts, *map(Text, entry.extra)), entry.published))
-    return Table(title, ("model", "seeds", columns[0], *beside, *columns[1:], *extra), tuple(rows), note)
+    for system, group in by_system:
+        seeds = sorted(set(group.seeds) - {0})
+        cells = {score.column: _score_cell(score, seeds[-1] if seeds else 0) for score in group.itertuples()}
+        first, *others = (cells.get(column, Cell("")) for column in columns)
+        between, after = ([Cell(texts.get(system, "")) for texts in part.values()] for part in (beside, last))
+        name = f"{system[0]} †" if system[1] else system[0]
+        number = f"{seeds[0]}–{seeds[-1]}" if len(seeds) > 1 else "".join(map(str, seeds))
+        rows.append((Cell(name), Cell(number), first, *between, *others, *after))
+    header = ("model", "seeds", columns[0], *beside, *columns[1:], *last)
+    return Table(title, header, tuple(rows), tuple(bool(system[1]) for system, _ in by_system), note)
 
 
-def _size(row: Row) -> str:
-    if row.parameters is None:
-        return ""
-    low, high = map(count_title, row.parameters)
+def _score_cell(score: Any, seeds: int) -> Cell:
+    """A score as printed; its number of seeds is said where it is less than the row's."""
+    text = spread_text(Spread(score.mean, score.sd, score.seeds))
+    if 0 < score.seeds < seeds:
+        text += f" ({score.seeds})"
+    if score.p_holm < LEVEL:
+        text += f" {STAR}"
+    return Cell(text, "best" if score.best else "best measured" if score.own else "")
+
+
+def _size(least: float, most: float) -> str:
+    low, high = count_title(least), count_title(most)
     if low == high:
         return low
     return f"{low.removesuffix(' M')}–{high}" if low.endswith(" M") else f"{low}–{high}"

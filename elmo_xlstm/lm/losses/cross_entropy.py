@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from elmo_xlstm.products import product_by_parts
+from elmo_xlstm.device import matmul_by_parts
 
 # Rows of logits computed at once: enough for full speed of a matrix product, few enough to stay in a cache.
 CHUNK_ROWS = 512
@@ -73,7 +73,7 @@ class ChunkedCrossEntropy(torch.autograd.Function):
             if targets is None:
                 exponentials.scatter_add_(1, place, -normalizer)
             probabilities = exponentials.to(dtype)  # still times the normaliser
-            grad_hidden[rows] = product_by_parts(probabilities, weight).to(wide) * scale
+            grad_hidden[rows] = matmul_by_parts(probabilities, weight).to(wide) * scale
             grad_candidates += probabilities.T @ (chunk * scale).to(dtype)
             if targets is not None and grad_targets is not None:
                 grad_target_logits = (target_logits - maximum).exp() * scale - 1

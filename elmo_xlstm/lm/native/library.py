@@ -22,8 +22,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from elmo_xlstm.atomic import write_atomically
 from elmo_xlstm.errors import UserError
+from elmo_xlstm.runs.atomic import write_atomically
 
 OFF = "ELMO_XLSTM_NATIVE"  # "0" in the environment turns the kernels off
 OPTIONS = ("-O3", "-march=native", "-fno-math-errno", "-fopenmp", "-std=c++17", "-shared", "-fPIC")

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from elmo_xlstm.products import product_by_parts
+from elmo_xlstm.device import matmul_by_parts
 
 EPSILON = 1e-5
 
@@ -46,7 +46,7 @@ class _NormedProjection(torch.autograd.Function):
             grad_weight = grad.T @ F.layer_norm(inputs, scale.shape, scale, eps=EPSILON).flatten(0, 1)
         if of_inputs or of_scale:
             grad_inputs, grad_scale, _ = torch.ops.aten.native_layer_norm_backward(
-                product_by_parts(grad, weight).view_as(inputs),
+                matmul_by_parts(grad, weight).view_as(inputs),
                 inputs,
                 scale.shape,
                 mean,

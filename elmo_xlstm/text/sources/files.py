@@ -1,16 +1,30 @@
-"""Finding local files and telling whether they changed."""
+"""Local files of texts: found by globs, fingerprinted, read decompressed and line by line."""
 
 from __future__ import annotations
 
+import bz2
 import glob
+import gzip
 import hashlib
-from collections.abc import Iterable, Sequence
+import io
+import lzma
+import os
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from elmo_xlstm.errors import UserError
 
 HASHED_BYTES = 10**9
+SUFFIXES = (".gz", ".bz2", ".xz", ".zst")
+BUFFER_BYTES = 2**17
+UNPACKED_BYTES = 2**26
+RATIO = 200
+"""A file that unpacks to more than 64 MiB and 200 times its size is no text: text packs 3 to 20 times."""
+LINE_BYTES = 2**26
+"""A line is held in memory whole."""
 
 
 def find_files(patterns: Sequence[str]) -> list[Path]:
@@ -62,3 +76,55 @@ def hash_file(path: Path) -> str:
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror or error}); check its permissions") from None
     return digest.hexdigest()
+
+
+def format_suffix(path: Path) -> str:
+    """The lower-cased ending of a file's name without that of its compression: ``.csv`` of ``a.CSV.gz``."""
+    return (path.with_suffix("") if path.suffix in SUFFIXES else path).suffix.lower()
+
+
+@contextmanager
+def open_binary(path: Path) -> Iterator[IO[bytes]]:
+    """Open a file for reading, decompressed by its suffix (.gz, .bz2, .xz, .zst).
+
+    Raises:
+        UserError: the file cannot be opened, or (while it is read) is damaged or cut off.
+    """
+    try:
+        with _open(path) as file:
+            yield file
+    except (EOFError, lzma.LZMAError, zlib.error, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise UserError(f"{path}: cannot be read ({os.strerror(error.errno)})") from None
+        raise UserError(f"{path}: is damaged or cut off ({error}); fetch or compress it again") from None
+
+
+def _open(path: Path) -> IO[bytes]:
+    match path.suffix:
+        case ".gz":
+            return gzip.open(path, "rb")  # type: ignore[return-value]
+        case ".bz2":
+            return bz2.open(path, "rb")
+        case ".xz":
+            return lzma.open(path, "rb")
+        case ".zst":  # by Arrow's reader; that of the zstandard package takes a file that was cut off for a whole one
+            import pyarrow  # slow to import
+
+            return io.BufferedReader(pyarrow.input_stream(str(path), compression="zstd"), BUFFER_BYTES)
+        case _:
+            return open(path, "rb")
+
+
+def read_lines_of(file: IO[bytes], path: Path) -> Iterator[tuple[int, bytes]]:
+    r"""Numbered lines without their ends, which are ``\n``, ``\r\n`` or a lone ``\r``.
+
+    Raises:
+        UserError: one is longer than 64 MiB.
+    """
+    number = 0
+    while block := file.readline(LINE_BYTES + 1):
+        if len(block) > LINE_BYTES:
+            raise UserError(f"{path}:{number + 1}: a line of more than {LINE_BYTES >> 20} MiB; break it into lines")
+        for line in block.rstrip(b"\r\n").split(b"\r"):
+            number += 1
+            yield number, line

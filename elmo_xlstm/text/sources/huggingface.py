@@ -8,10 +8,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from elmo_xlstm.errors import UserError
-from elmo_xlstm.text.document import Document
+from elmo_xlstm.text.sources.base import Document, SourceSettings, sources
 from elmo_xlstm.text.sources.files import fingerprint_files
-from elmo_xlstm.text.sources.registry import sources
-from elmo_xlstm.text.sources.settings import SourceSettings
 
 
 class HuggingFaceSource:

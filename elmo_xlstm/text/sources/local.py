@@ -11,11 +11,8 @@ from typing import Any, Literal
 from pydantic import Field
 
 from elmo_xlstm.errors import UserError
-from elmo_xlstm.text.document import Document
-from elmo_xlstm.text.sources.compression import format_suffix, open_binary, read_lines_of
-from elmo_xlstm.text.sources.files import find_files, fingerprint_files
-from elmo_xlstm.text.sources.registry import sources
-from elmo_xlstm.text.sources.settings import SourceSettings, file_label
+from elmo_xlstm.text.sources.base import Document, SourceSettings, file_label, sources
+from elmo_xlstm.text.sources.files import find_files, fingerprint_files, format_suffix, open_binary, read_lines_of
 
 JSON_LINES = (".jsonl", ".ndjson")
 NOT_TEXT = frozenset(

@@ -9,11 +9,8 @@ from pathlib import Path
 from typing import IO, Any, Literal
 
 from elmo_xlstm.errors import UserError
-from elmo_xlstm.text.document import Document
-from elmo_xlstm.text.sources.compression import open_binary
-from elmo_xlstm.text.sources.files import find_files, fingerprint_files
-from elmo_xlstm.text.sources.registry import sources
-from elmo_xlstm.text.sources.settings import SourceSettings, file_label
+from elmo_xlstm.text.sources.base import Document, SourceSettings, file_label, sources
+from elmo_xlstm.text.sources.files import find_files, fingerprint_files, open_binary
 
 PAGE_BYTES = 2**28
 """The largest pages of wikis have 2 MiB; a dump of all revisions, which is none of articles, has larger ones."""

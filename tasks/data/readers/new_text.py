@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from elmo_xlstm.errors import UserError
-from elmo_xlstm.text.sources.compression import format_suffix
+from elmo_xlstm.text.sources.files import format_suffix
 from tasks.data.examples import LabelledText, QuestionPassage, TaggedSentence
 from tasks.data.readers.json_lines import parse_json
 from tasks.data.readers.problems import filled_lines, parse_rows

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from elmo_xlstm.errors import UserError
-from elmo_xlstm.text.sources.compression import RATIO, SUFFIXES, UNPACKED_BYTES, open_binary
+from elmo_xlstm.text.sources.files import RATIO, SUFFIXES, UNPACKED_BYTES, open_binary
 from tasks.data.examples import ExampleT, Reading
 
 logger = logging.getLogger(__name__)

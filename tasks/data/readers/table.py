@@ -9,8 +9,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from elmo_xlstm.config import Settings
-from elmo_xlstm.config.errors import suggestion
+from elmo_xlstm.config import Settings, suggestion
 from elmo_xlstm.errors import UserError
 from tasks.data.examples import LabelledText, Reading
 from tasks.data.readers.columns import csv_rows, is_header, most_common, other_separator, shown_separator

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from elmo_xlstm.config.errors import suggestion
+from elmo_xlstm.config import suggestion
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.text.sources.huggingface import no_foreign_code
 from tasks.data.examples import ExampleT, Reading, Splits

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from elmo_xlstm.errors import UserError
-from elmo_xlstm.text.sources.compression import format_suffix
+from elmo_xlstm.text.sources.files import format_suffix
 from tasks.data.examples import LabelledText, Reading
 from tasks.data.readers.json_lines import LabelledJsonReader
 from tasks.data.readers.rows import labelled_row

@@ -2,12 +2,12 @@ from __future__ import annotations
 
 import pytest
 
-from elmo_xlstm.evaluation.leaderboard.amounts import Amount, amounts, family, train_fraction
+from elmo_xlstm.evaluation.leaderboard.amounts import amounts, family, train_fraction
 from elmo_xlstm.evaluation.leaderboard.board import Column, build_board
 from elmo_xlstm.evaluation.leaderboard.details import detail_tables
 from elmo_xlstm.evaluation.leaderboard.drawing import draw
-from elmo_xlstm.evaluation.leaderboard.markdown import render_markdown
-from elmo_xlstm.evaluation.leaderboard.pictures import pictures
+from elmo_xlstm.evaluation.leaderboard.formats import render_pages
+from elmo_xlstm.evaluation.leaderboard.plots import plots
 
 NERP = Column("nerp", "macro_f1")
 
@@ -37,11 +37,11 @@ def test_a_run_that_does_not_say_had_all_data(result, config):
 def test_shares_of_one_model_are_one_curve(runs):
     curves = amounts(runs)
     assert list(curves) == ["bilm", "no-bilm"]  # a model on one amount has no curve
-    assert curves["bilm"] == [
-        Amount(25.0, pytest.approx(40.0), pytest.approx(14.142, abs=1e-3), 2),
-        Amount(100.0, pytest.approx(75.0), pytest.approx(7.071, abs=1e-3), 2),
-    ]
-    assert [(a.share, a.sd) for a in curves["no-bilm"]] == [(25.0, None), (100.0, None)]
+    assert curves["bilm"] == {
+        25.0: (pytest.approx(40.0), pytest.approx(14.142, abs=1e-3), 2),
+        100.0: (pytest.approx(75.0), pytest.approx(7.071, abs=1e-3), 2),
+    }
+    assert {share: spread.sd for share, spread in curves["no-bilm"].items()} == {25.0: None, 100.0: None}
 
 
 def test_only_the_ending_is_the_share():
@@ -51,23 +51,23 @@ def test_only_the_ending_is_the_share():
 
 def test_shares_stand_in_no_main_table(runs):
     board = build_board(runs, [])
-    assert {row.model for section in board.sections for row in section.rows} == {"bilm", "no-bilm", "alone"}
+    assert set(board.scores.model) == {"bilm", "no-bilm", "alone"}
     assert set(board.runs(NERP)) == {"bilm", "no-bilm", "alone"}
 
 
-def test_they_have_a_table_and_a_picture(runs):
+def test_they_have_a_table_and_a_plot(runs):
     board = build_board(runs, [])
     table = detail_tables(board, NERP)[-1]
     assert table.header == ("model", "seeds", "25 %", "100 %")
-    assert [cell.text for cell in table.rows[0].cells] == ["bilm", "2", "40.00 ± 14.14", "75.00 ± 7.07"]
-    [picture] = [picture for picture in pictures(board) if picture.name == "nerp-amounts"]
-    svg = draw(picture)
+    assert [cell.text for cell in table.rows[0]] == ["bilm", "2", "40.00 ± 14.14", "75.00 ± 7.07"]
+    [plot] = [plot for plot in plots(board) if plot.name == "nerp-amounts"]
+    svg = draw(plot)
     assert all(text in svg for text in ("bilm", "no-bilm", "25", "100", "share of the training data"))
-    assert "alone" not in svg
-    assert "plots/nerp-amounts.svg" in render_markdown(board, [picture])
+    assert ">alone<" not in svg
+    assert "plots/nerp-amounts.svg" in render_pages(board, [plot])["leaderboard.md"]
 
 
 def test_there_is_none_without_shares(result):
     board = build_board([result(0.8)], [])
     assert [table.title for table in detail_tables(board, NERP)] == ["Scores"]
-    assert not [picture for picture in pictures(board) if picture.name.endswith("amounts")]
+    assert not [plot for plot in plots(board) if plot.name.endswith("amounts")]

@@ -14,7 +14,7 @@ def published(value, metric="macro_f1", model="other"):
 
 
 def texts(table):
-    return [tuple(cell.text for cell in row.cells) for row in table.rows]
+    return [tuple(cell.text for cell in row) for row in table.rows]
 
 
 def test_details_hold_all_metrics_and_micro_figures_in_their_own_column(result):
@@ -63,8 +63,8 @@ def test_intervals_and_tests_stand_beside_the_main_score(spans, result):
     assert scores.header[:7] == ("model", "seeds", "macro F1", "95 % interval", "against no-bilm", "p", "p (Holm)")
     rows = {row[0]: row for row in texts(scores)}
     low, _, high = rows["good"][3].partition(" to ")
-    assert float(low) < board.cell("good", NERP).mean < float(high)
-    difference = board.cell("good", NERP).mean - board.cell("no-bilm", NERP).mean
+    assert float(low) < board.measured(NERP)["mean"]["good"] < float(high)
+    difference = board.measured(NERP)["mean"]["good"] - board.measured(NERP)["mean"]["no-bilm"]
     assert float(rows["good"][4]) == pytest.approx(difference, abs=0.01)
     assert rows["good"][5] == "0.0001"
     assert rows["no-bilm"][4:7] == rows["old"][3:6] == rows["other †"][3:6] == ("", "", "")

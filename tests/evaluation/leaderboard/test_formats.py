@@ -9,11 +9,8 @@ from rich.console import Console
 
 from elmo_xlstm.evaluation.leaderboard import leaderboard_tables
 from elmo_xlstm.evaluation.leaderboard.board import build_board
-from elmo_xlstm.evaluation.leaderboard.csv_rows import render_csv
-from elmo_xlstm.evaluation.leaderboard.drawing import draw
-from elmo_xlstm.evaluation.leaderboard.html_page import render_html
-from elmo_xlstm.evaluation.leaderboard.markdown import escape, render_markdown
-from elmo_xlstm.evaluation.leaderboard.pictures import pictures
+from elmo_xlstm.evaluation.leaderboard.formats import escape_markdown, render_csv, render_pages
+from elmo_xlstm.evaluation.leaderboard.plots import plots
 from elmo_xlstm.evaluation.published import PublishedScore
 
 EVIL = "</svg><script>alert(1)</script> a|b *c* & [d]"
@@ -43,7 +40,7 @@ class Page(HTMLParser):
 
     def handle_starttag(self, tag, attributes):
         self.seen.append((tag, dict(attributes)))
-        if tag != "meta":
+        if tag not in ("meta", "img"):
             self.open.append(tag)
         if tag == "tr":
             self.rows.append([])
@@ -59,19 +56,22 @@ class Page(HTMLParser):
 
 
 def page_of(board):
-    chosen = pictures(board)
-    return render_html(board, chosen, {picture.name: draw(picture) for picture in chosen})
+    return render_pages(board, plots(board))["leaderboard.html"]
 
 
-def test_html_is_well_formed_escaped_and_self_contained(board):
+def markdown_of(board):
+    return render_pages(board, plots(board))["leaderboard.md"]
+
+
+def test_html_is_well_formed_escaped_and_fetches_nothing_but_its_plots(board):
     page = Page(page_of(board))
-    assert [tag for tag, _ in page.seen].count("svg") == 2
+    images = [attributes for tag, attributes in page.seen if tag == "img"]
+    assert [image["src"] for image in images] == ["plots/layer-weights.svg", "plots/nerp-types.svg"]
+    assert images[1]["alt"] == "nerp: F1 of each type"
     assert ["bilm", "2", "55.00 ± 7.07", "61.0 M", "measured here"] in page.rows
     assert [f"{EVIL} †", "", "54.00", "", EVIL] in page.rows
-    assert not {"script", "link", "img", "iframe"} & {tag for tag, _ in page.seen}
-    assert not any("src" in attributes for _, attributes in page.seen)
-    links = [value for _, attributes in page.seen for name, value in attributes.items() if name.endswith("href")]
-    assert all(link.startswith("#") for link in links)  # the pictures' own parts
+    assert not {"script", "link", "iframe"} & {tag for tag, _ in page.seen}
+    assert not any("href" in attributes for _, attributes in page.seen)
     assert ("tr", {"class": "published"}) in page.seen
     assert ("strong", {}) in page.seen
 
@@ -86,13 +86,12 @@ def test_hostile_names_are_text_wherever_they_stand(result, labels):
     page = Page(page_of(board))
     assert {tag for tag, _ in page.seen} & {"b", "script"} == set()
     assert not any("onclick" in attributes for _, attributes in page.seen)
-    assert "\n" not in "".join(line for line in render_markdown(board, []).split("\n") if "onclick" in line)
-    for line in render_markdown(board, []).split("\n"):
+    for line in markdown_of(board).split("\n"):
         assert "<b" not in line.replace("\\<b", "")
 
 
 def test_markdown_tables_have_as_many_columns_in_each_line(board):
-    text = render_markdown(board, pictures(board))
+    text = markdown_of(board)
     tables = [block.split("\n") for block in text.split("\n\n") if block.startswith("|")]
     assert len(tables) == 4
     for table in tables:
@@ -108,7 +107,7 @@ def test_markdown_tables_have_as_many_columns_in_each_line(board):
 
 
 def test_markdown_marks_are_escaped():
-    assert escape("a|b_c*[d]\n<e>`\\") == "a\\|b\\_c\\*\\[d\\] \\<e\\>\\`\\\\"
+    assert escape_markdown("a|b_c*[d]\n<e>`\\") == "a\\|b\\_c\\*\\[d\\] \\<e\\>\\`\\\\"
 
 
 def test_csv_reads_back_to_the_board(board):
@@ -160,11 +159,11 @@ def test_the_terminal_table_prints_names_as_they_are(runs):
 
 def test_without_results_the_published_systems_are_shown():
     board = build_board([])
-    text = render_markdown(board, pictures(board))
+    text = markdown_of(board)
     assert "| indobert-large-p1 †" in text
     assert [line for line in text.split("\n") if line.startswith("##")] == [
         "## Classification",
         "## Sequence labelling",
     ]
     assert "| average |" in text
-    Page(render_html(board, [], {}))
+    Page(page_of(board))

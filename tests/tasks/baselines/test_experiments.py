@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from elmo_xlstm.config import evaluate_jsonnet, validate
-from elmo_xlstm.heads import TagScheme
-from elmo_xlstm.run_directory import differences
+from elmo_xlstm.modules import TagScheme
+from elmo_xlstm.runs.run_directory import differences
 from tasks.data.absa_e2e import LABELS
 from tasks.data.indonlu import DATASETS
 from tasks.finetuning import FinetuneSettings

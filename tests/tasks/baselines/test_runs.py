@@ -14,7 +14,7 @@ import cli
 from elmo_xlstm.config import ConfigError, validate
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.evaluation.results import load_results
-from elmo_xlstm.run_directory import open_run
+from elmo_xlstm.runs.run_directory import open_run
 from tasks.finetuning import FinetuneSettings, describe_finetuning, run_finetuning
 from tasks.predict import FinishedRun
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from elmo_xlstm.evaluation.results import RunResult, read_result
-from elmo_xlstm.run_directory import open_run
+from elmo_xlstm.runs.run_directory import open_run
 from tasks.finetuning import run_finetuning
 from tasks.run_contents import DATA_FILE, EMBEDDER_DIRECTORY
 from tasks.suite import planning

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from elmo_xlstm import threads
+from elmo_xlstm import machine
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.evaluation.results import load_results
-from elmo_xlstm.interruption import Interrupted
+from elmo_xlstm.runs.interruption import Interrupted
 from tasks.suite import running
 from tasks.suite.planning import PlannedRun, State
 from tasks.suite.running import LOG_FILE, Failure, default_jobs, refuse_failures, run_suite
@@ -104,8 +104,8 @@ def test_stale_runs_are_refused(events, make_plan) -> None:
 @pytest.mark.parametrize(("user", "expected"), [("", ["3", "1"]), ("2", ["2", "2"])])
 def test_threads_share_the_cores_unless_the_user_has_set_them(events, make_plan, monkeypatch, user, expected) -> None:
     seen = []
-    monkeypatch.setattr(threads, "_set_by_user", user)
-    for module in (threads, running):
+    monkeypatch.setattr(machine, "_set_by_user", user)
+    for module in (machine, running):
         monkeypatch.setattr(module, "usable_cores", lambda: 6)
     monkeypatch.setattr(FakeChild, "failure", lambda self: seen.append(self.environment["OMP_NUM_THREADS"]))
     run_suite(make_plan(models=("no-bilm",)), jobs=2)

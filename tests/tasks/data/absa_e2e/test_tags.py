@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from seqeval.metrics.sequence_labeling import get_entities
 
-from elmo_xlstm.heads import TagScheme
+from elmo_xlstm.modules import TagScheme
 from tasks.data.absa_e2e.tags import LABELS, TagCounts, tag_aspects
 from tasks.data.absa_e2e.triplets import POLARITIES, Triplet
 

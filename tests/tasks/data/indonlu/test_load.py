@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from elmo_xlstm.errors import UserError
-from elmo_xlstm.heads import repair_bio
+from elmo_xlstm.modules import repair_bio
 from tasks.data import indonlu
 from tasks.data.indonlu.catalogue import DATASETS, DIRECTORY_VARIABLE, REPOSITORY, dataset
 from tasks.data.indonlu.load import DataLocation, locate, read_file, reader_of

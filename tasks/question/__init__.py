@@ -1,1 +1,0 @@
-"""Question answering as tagging: the task (:mod:`~tasks.question.task`) and its head."""
