@@ -110,5 +110,5 @@ def test_damaged_files(damaged, tmp_path) -> None:
 
 def test_weights_of_another_head(tmp_path) -> None:
     build(head()).save(tmp_path)
-    with pytest.raises(UserError, match="not the weights of this run's head"):
+    with pytest.raises(UserError, match="no head as its head.safetensors has it: text"):
         TaggingModel.load(tmp_path, head(words={"dim": 7}), None, lower_case=False)
