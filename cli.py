@@ -279,7 +279,7 @@ def evaluate(
     include_package: IncludePackage = None,
 ) -> None:
     """Score a trained head, as JSON."""
-    from tasks.finetuning import FinishedRun
+    from tasks.predict import FinishedRun
 
     if split not in ("train", "valid", "test"):
         raise UserError(f"--split {split}: expected train, valid or test")
@@ -299,7 +299,7 @@ def predict(
 ) -> None:
     """Predict with a trained head: JSON lines, a prediction for every word."""
     from elmo_xlstm.runs.atomic import open_output
-    from tasks.finetuning import FinishedRun
+    from tasks.predict import FinishedRun
 
     _include(include_package)
     if output is None:
@@ -412,12 +412,12 @@ def export(
     from elmo_xlstm.embedding.export import STORAGE_FORMATS, export_model
     from elmo_xlstm.environment import git_commit, installed_versions
     from elmo_xlstm.lm.pretraining_record import portable
-    from tasks.readers.predict_input import read_predict_input
+    from tasks.data.readers.new_text import read_sentences
 
     if storage not in STORAGE_FORMATS:
         raise UserError(f"--format {storage}: expected {' or '.join(STORAGE_FORMATS)}")
     sample = Path(str(importlib.resources.files("tasks"))) / "sample" / "text" / "running.txt"
-    sentences = [sentence.words for sentence in read_predict_input(sample, strict=False)]
+    sentences = [sentence.words for sentence in read_sentences(sample, strict=False)]
     command = shlex.join(["python", "cli.py", *portable(sys.argv[1:])])
     facts = {"command": command, "git_commit": git_commit(), "versions": installed_versions()}
     written = export_model(run, target, sentences, storage, step, score or (), facts, force)

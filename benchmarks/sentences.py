@@ -7,8 +7,7 @@ from pathlib import Path
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.text import Tokenizer
 from elmo_xlstm.text.tokenizer_training import WordPieceConfig, train_wordpiece
-from tasks.readers.conll import ConllReader
-from tasks.readers.predict_input import read_predict_input
+from tasks.data.readers import ConllReader, new_text
 
 SAMPLE = Path(__file__).parents[1] / "tasks" / "sample"
 
@@ -34,8 +33,8 @@ def read_sentences(path: Path | None) -> list[Words]:
         raise UserError(f"{path}: cannot be read ({error}); expected CoNLL, JSON lines or plain text") from None
     if "\t" in first:
         columns = ConllReader.Config(tag_column=None).build(strict=False)
-        return [sentence.words for sentence in columns.read(path).sentences]
-    return [sentence.words for sentence in read_predict_input(path, strict=False)]
+        return [sentence.words for sentence in columns.read(path).examples]
+    return [sentence.words for sentence in new_text.read_sentences(path, strict=False)]
 
 
 def evenly(sentences: list[Words], most: int | None) -> list[Words]:

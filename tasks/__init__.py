@@ -1,1 +1,1 @@
-"""What is solved: the readers and the tasks, and the IndoNLU benchmark."""
+"""Tasks: their data, the kinds of task, baselines, suites of experiments, and fine-tuning and predicting."""

@@ -1,4 +1,4 @@
-"""What a person wants to know of an installation before anything runs."""
+"""Facts about an installation: versions, devices, and where data is looked for."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from elmo_xlstm.lm.model_directory import read_architecture
 from elmo_xlstm.lm.model_files import find_model
 from elmo_xlstm.lm.native import library_problem
 from elmo_xlstm.text import Tokenizer
-from tasks.absa_e2e.load import REPOSITORY as ABSA
-from tasks.indonlu.fetch import REPOSITORY as INDONLU
-from tasks.repository import cache_directory
+from tasks.data.absa_e2e.load import REPOSITORY as ABSA
+from tasks.data.indonlu.catalogue import REPOSITORY as INDONLU
+from tasks.data.repository import cache_directory
 
 OPTIONAL = {
     "xlstm": "the reference implementation that the tests compare with",
@@ -69,7 +69,7 @@ def _data() -> dict[str, str]:
 
 
 def _tiers() -> dict[str, str]:
-    """What can compute the language model's stacks on the device that would be used."""
+    """The kernels that can compute the language model's stacks on the device that would be used."""
     device = default_device()
     without = compiler_problem(device)
     builder = "triton" if device.type == "cuda" else cpp_compiler()

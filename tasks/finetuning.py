@@ -1,13 +1,11 @@
-"""A task experiment from its settings to its result file, and what can be done with the run afterwards."""
+"""A task experiment from its settings to its result file; :mod:`tasks.predict` reads the finished run."""
 
 from __future__ import annotations
 
 import json
 import logging
-import os
-import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
@@ -20,25 +18,23 @@ from elmo_xlstm.environment import git_commit, hardware, installed_versions
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.evaluation.outcomes import Outcomes, encode_outcomes
 from elmo_xlstm.evaluation.results import PLACES, EpochScore, Name, ParameterCounts, RunResult, now, read_result
-from elmo_xlstm.lm.model_files import WEIGHTS_FILE as MODEL_WEIGHTS_FILE
-from elmo_xlstm.lm.model_files import find_model
 from elmo_xlstm.progress import Progress
 from elmo_xlstm.runs.atomic import write_atomically
-from elmo_xlstm.runs.checksums import CHECKSUMS_FILE, find_damage, write_checksums
-from elmo_xlstm.runs.directories import publish_directory
-from elmo_xlstm.runs.files import read_json, to_json
-from elmo_xlstm.runs.run_directory import CONFIG_FILE, MARKER_FILE, RunSettings, differences, read_config
+from elmo_xlstm.runs.checksums import CHECKSUMS_FILE, write_checksums
+from elmo_xlstm.runs.files import to_json
+from elmo_xlstm.runs.run_directory import CONFIG_FILE, MARKER_FILE, RunSettings, differences
 from elmo_xlstm.training import Trainer, seed_everything
-from tasks.model import CHARACTERS_FILE, LABELS_FILE, WEIGHTS_FILE, WORDS_FILE
+from tasks.model import CHARACTERS_FILE, WORDS_FILE
+from tasks.predictor import LABELS_FILE, WEIGHTS_FILE
 from tasks.registry import tasks
-from tasks.task import Scores, Task
+from tasks.run_contents import DATA_FILE, EMBEDDER_DIRECTORY, keep_checksums, keep_model, kept_embedder
+from tasks.scores import Scores
+from tasks.task import Task
 
 logger = logging.getLogger(__name__)
 
-EMBEDDER_DIRECTORY = "embedder"
 RESULT_FILE = "result.json"
 HISTORY_FILE = "history.json"
-DATA_FILE = "data.json"
 PREDICTIONS_FILE = "predictions-test.jsonl"
 LOG_FILE = "log.txt"
 SHOWN_CHANGES = 4
@@ -125,7 +121,7 @@ def refuse_another_row(settings: FinetuneSettings) -> None:
 
 
 def changed_settings(before: Mapping[str, Any], settings: FinetuneSettings) -> str:
-    """What is different now from the settings that something was made with; empty if nothing is."""
+    """The settings that differ from those that something was made with, in words; empty if none do."""
     try:  # settings that were added since have their defaults
         old = validate(FinetuneSettings, dict(before)).model_dump(mode="json")
     except ConfigError as error:
@@ -167,13 +163,13 @@ def run_finetuning(
     started, clock = now(), time.monotonic()
     before = _files(directory)
     if settings.embedder is not None:
-        _keep_model(settings.embedder.model, directory / EMBEDDER_DIRECTORY)
-    embedder = _kept_embedder(settings, directory)
+        keep_model(settings.embedder.model, directory / EMBEDDER_DIRECTORY)
+    embedder = kept_embedder(settings.embedder, directory)
     store = settings.embedder.open_store(embedder) if settings.embedder and embedder else None
     seed_everything(settings.seed)  # initial weights are drawn in prepare()
     task: Task[Any] = settings.task.build(embedder)
     task.prepare()
-    _keep_checksums(directory, task.checksums)
+    keep_checksums(directory, task.checksums)
     history = task.fit(settings.trainer.build(), store, directory, settings.seed, resume, progress)
     write_atomically(directory / HISTORY_FILE, _json(history.to_dict()))
     test = task.split("test")
@@ -215,147 +211,8 @@ def run_finetuning(
     return result
 
 
-class FinishedRun:
-    """A trained task, read from its run directory alone.
-
-    Args:
-        directory: of the run.
-
-    Raises:
-        UserError: there is no finished run.
-    """
-
-    def __init__(self, directory: Path) -> None:
-        stored = directory / CONFIG_FILE
-        if not stored.is_file():
-            raise UserError(f"{directory}: no run there ({CONFIG_FILE} is missing); train one with finetune")
-        self.settings = validate(FinetuneSettings, read_config(directory), origin=str(stored))
-        if damage := find_damage(directory) if (directory / CHECKSUMS_FILE).is_file() else []:
-            raise UserError(
-                f"{directory}: damaged: {'; '.join(damage)}. Make the run again: finetune with --resume writes "
-                "everything anew from its last checkpoint"
-            )
-        self._directory = directory
-        self._result = _own_result(directory)
-        embedder = _kept_embedder(self.settings, directory)
-        if self._result is not None and embedder is not None and embedder.fingerprint != self._result.checkpoint:
-            raise _other_model(directory, self.settings, "its fingerprint differs")
-        self.task: Task[Any] = self.settings.task.build(embedder)
-        self.task.load(directory)
-
-    def evaluate(self, split: str, data: Path | None = None, progress: Progress | None = None) -> dict[str, Any]:
-        """Score a split of the task's data, or a file of the same form.
-
-        Returns:
-            Metrics, intervals and scores per type.
-
-        Raises:
-            UserError: the task's data are not those that the run was trained and scored on.
-        """
-        examples = self.task.read_gold(data) if data is not None else self.task.split(split)
-        if data is None and self._result is not None:
-            _refuse_changed_data(self._directory, self._result.data, self.task.checksums, "score a file with --data")
-        scores = self.task.score(examples, progress=progress)
-        return {
-            "data": str(data) if data is not None else split,
-            "metrics": dict(scores.metrics),
-            "intervals": dict(scores.intervals),
-            "types": {name: score.model_dump() for name, score in scores.types.items()},
-        }
-
-    def predict(self, path: Path, progress: Progress | None = None) -> Iterator[dict[str, Any]]:
-        """Predictions for a text or JSON-lines file."""
-        return self.task.predict(path, progress)
-
-
-def _keep_model(name: str, target: Path) -> None:
-    """Keep the language model with the run: as hard links where the file system allows, which cost no space."""
-    if (target / MODEL_WEIGHTS_FILE).is_file():
-        return
-    source = find_model(name)
-    with publish_directory(target) as directory:
-        for path in source.iterdir():
-            if path.is_file():
-                try:
-                    os.link(path.resolve(), directory / path.name)  # the hub's cache holds symbolic links
-                except OSError:
-                    shutil.copyfile(path, directory / path.name)
-        write_checksums(directory)  # of its own: links change with what they are links of
-
-
-def read_checksums(directory: Path) -> dict[str, str]:
-    """SHA-256 of the data files that a run began with, by name; empty if it has not come that far.
-
-    Raises:
-        UserError: what was written down is damaged.
-    """
-    path = directory / DATA_FILE
-    if not path.is_file():
-        return {}
-    try:
-        values = read_json(path)
-    except ValueError:
-        values = None
-    if not isinstance(values, dict) or not all(isinstance(checksum, str) for checksum in values.values()):
-        raise UserError(f"{path}: damaged; begin anew with --force, which deletes the run")
-    return values
-
-
-def _keep_checksums(directory: Path, found: Mapping[str, str]) -> None:
-    """Write down what the run's data files are, or see that they are still those that it began with.
-
-    Raises:
-        UserError: they are not: epochs on two sets of examples are a score of neither.
-    """
-    began = read_checksums(directory)
-    if not began:
-        write_atomically(directory / DATA_FILE, _json(dict(found)))
-        return
-    _refuse_changed_data(directory, began, found, "begin anew with --force, which deletes the run")
-
-
-def _refuse_changed_data(directory: Path, before: Mapping[str, str], now: Mapping[str, str], remedy: str) -> None:
-    changed = sorted(name for name in {*before, *now} if before.get(name) != now.get(name))
-    if changed:
-        raise UserError(
-            f"{directory}: the data have changed since the run began: {', '.join(changed)}. Put back what was there, "
-            f"or {remedy}"
-        )
-
-
-def _own_result(directory: Path) -> RunResult | None:
-    """What a finished run measured; ``None`` for one that has not come that far."""
-    path = directory / RESULT_FILE
-    try:
-        return read_result(path) if path.is_file() else None
-    except (ValueError, ConfigError) as error:
-        raise UserError(f"{path}: damaged ({error}). Make the run again: finetune with --resume") from None
-
-
-def _kept_embedder(settings: FinetuneSettings, directory: Path) -> ElmoEmbedder | None:
-    """The language model that the run keeps: the one named may have changed or gone since the run began.
-
-    One that is fine-tuned begins with these weights; what became of them is among the head's.
-    """
-    if settings.embedder is None:
-        return None
-    kept = directory / EMBEDDER_DIRECTORY
-    if (kept / CHECKSUMS_FILE).is_file() and (damage := find_damage(kept)):
-        raise _other_model(directory, settings, "; ".join(damage))
-    return settings.embedder.build(kept)
-
-
-def _other_model(directory: Path, settings: FinetuneSettings, difference: str) -> UserError:
-    assert settings.embedder is not None
-    return UserError(
-        f"{directory / EMBEDDER_DIRECTORY}: is not the language model that the run began with: {difference}. Its files "
-        f"may be shared with {settings.embedder.model}, which may have changed since: put back what was there; or "
-        "begin anew with finetune --force, which deletes the run"
-    )
-
-
 def _files(directory: Path) -> dict[str, tuple[int, int]]:
-    """What tells, of each file directly in a directory, whether it has been written since."""
+    """Inode and time of each file directly in a directory, which change when it is written."""
     found = ((path.name, path.stat()) for path in directory.iterdir() if path.is_file())
     return {name: (state.st_ino, state.st_mtime_ns) for name, state in found}
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -20,10 +19,19 @@ from elmo_xlstm.errors import UserError
 from elmo_xlstm.evaluation.results import MixWeights
 from elmo_xlstm.modules import FeatureInputs, Head, Sentence, Vocabularies, Vocabulary
 from elmo_xlstm.progress import NullProgress, Progress
-from elmo_xlstm.runs.files import check_file, read_json
+from elmo_xlstm.runs.files import check_file
 from elmo_xlstm.runs.weights import require_finite
 from elmo_xlstm.training import History
-from tasks.predictor import LABELS_FILE, WEIGHTS_FILE, LabelSpace, Prediction, Predictor, Texts, Training, Words
+from tasks.data.examples import Texts, Words
+from tasks.predictor import (
+    WEIGHTS_FILE,
+    FitContext,
+    LabelSpace,
+    Prediction,
+    Predictor,
+    lower_cased,
+    no_trained_head,
+)
 
 WORDS_FILE = "words.vocabulary"
 CHARACTERS_FILE = "characters.vocabulary"
@@ -32,11 +40,11 @@ BATCH_WORDS = 2**16
 
 
 class TaskModel(Predictor):
-    """From words to predictions; kinds of task say what their head, examples and batches are.
+    """From words to predictions; kinds of task define their head, examples and batches.
 
     Args:
         config: of the head.
-        space: what can be predicted.
+        space: of labels.
         embedder: needed if the head mixes its layers; a copy of one that is to be fine-tuned becomes part of the head.
         vocabularies: of word vectors and character CNN, if the head has them.
         lower_case: lower-case words before anything reads them.
@@ -47,8 +55,8 @@ class TaskModel(Predictor):
         ValueError: the weights are not those of the head.
     """
 
-    doing: ClassVar[str] = "predict"
-    """What progress calls the predicting."""
+    progress_label: ClassVar[str] = "predict"
+    """Name of the predicting in progress bars."""
 
     def __init__(
         self,
@@ -92,15 +100,15 @@ class TaskModel(Predictor):
 
     @abstractmethod
     def build_collator(self) -> Callable[[Sequence[Any]], Any]:
-        """What makes a batch of examples; the head is built by then."""
+        """The function that builds a batch of examples; the head is built by then."""
 
     @abstractmethod
     def example(self, texts: tuple[Sentence, ...], target: Sequence[str] | None) -> Any:
-        """What the collator takes.
+        """An example as the collator takes it.
 
         Args:
             texts: words, and layers or pieces.
-            target: what the head should say of them, in training.
+            target: labels that the head should predict, in training.
         """
 
     @abstractmethod
@@ -116,32 +124,32 @@ class TaskModel(Predictor):
         cls, config: Any, space: LabelSpace, texts: Sequence[Texts], embedder: ElmoEmbedder | None, lower_case: bool
     ) -> Self:
         """A fresh model whose vocabularies come from training texts."""
-        sentences = [_lower(words) if lower_case else words for parts in texts for words in parts]
+        sentences = [words for parts in (lower_cased(texts) if lower_case else texts) for words in parts]
         return cls(config, space, embedder, config.vocabularies(sentences), lower_case)
 
     def fit(
-        self, train: Sequence[Texts], targets: Sequence[Sequence[str]], valid: Sequence[Texts], training: Training
+        self, train: Sequence[Texts], targets: Sequence[Sequence[str]], valid: Sequence[Texts], context: FitContext
     ) -> History:
         """Train the head; validation texts choose the epoch."""
-        train_examples = self.read(train, targets, training.store, training.progress)
-        valid_examples = self.read(valid, None, training.store, training.progress)
-        judged = [
+        train_examples = self.read(train, targets, context.store, context.progress)
+        valid_examples = self.read(valid, None, context.store, context.progress)
+        scorable = [
             target
-            for example, labels in zip(valid_examples, training.valid_targets, strict=True)
+            for example, labels in zip(valid_examples, context.valid_targets, strict=True)
             if self._can_be_learned(target := self.example(self.texts(example), labels))
         ]
-        return training.trainer.fit(
+        return context.trainer.fit(
             self.head,
             train_examples,
             self.collate,
             length=self.length,
-            evaluate=lambda: training.evaluate(self.predict(valid_examples, training.batch_size)),
-            valid_loss=lambda: self.loss(judged, training.batch_size),
-            monitor=training.monitor,
-            directory=training.directory,
-            progress=training.progress,
-            resume=training.resume,
-            seed=training.seed,
+            evaluate=lambda: context.evaluate(self.predict(valid_examples, context.batch_size)),
+            valid_loss=lambda: self.loss(scorable, context.batch_size),
+            monitor=context.monitor,
+            directory=context.directory,
+            progress=context.progress,
+            resume=context.resume,
+            seed=context.seed,
             own_rates=[(self.tuned, self.tuned.learning_rate)] if self.tuned is not None else [],
         )
 
@@ -152,7 +160,7 @@ class TaskModel(Predictor):
         store: FeatureStore | None = None,
         progress: Progress | None = None,
     ) -> list[Prediction]:
-        """Read texts and say what the head says of each."""
+        """Read texts and predict for each."""
         return self.predict(self.read(texts, None, store, progress), batch_size, progress)
 
     def read(
@@ -166,12 +174,12 @@ class TaskModel(Predictor):
 
         Args:
             texts: words of each.
-            targets: what the head should say of each, for training.
+            targets: labels that the head should predict, for training.
             store: keeps vectors; they are computed and not kept without one.
             progress: shows the embedding.
         """
         if self.lower_case:
-            texts = [tuple(_lower(words) for words in parts) for parts in texts]
+            texts = lower_cased(texts)
         sentences = [words for parts in texts for words in parts]
         read = iter(self._sentences(sentences, store, progress))
         known = targets if targets is not None else [None] * len(texts)
@@ -202,11 +210,11 @@ class TaskModel(Predictor):
     def predict(
         self, examples: Sequence[Any], batch_size: int = 64, progress: Progress | None = None
     ) -> list[Prediction]:
-        """What the head says of each example, in their order."""
+        """A prediction for each example, in their order."""
         self.head.eval()
         device = next(self.head.parameters()).device
         predictions: list[Prediction] = [Prediction(())] * len(examples)
-        with (progress or NullProgress()).task(self.doing, len(examples)) as work:
+        with (progress or NullProgress()).task(self.progress_label, len(examples)) as work:
             for chosen in self._batches(examples, batch_size):
                 batch = self.collate([self.example(self.texts(examples[index]), None) for index in chosen])
                 for index, prediction in zip(chosen, self.predict_batch(batch.to(device)), strict=True):
@@ -263,28 +271,24 @@ class TaskModel(Predictor):
         """Write weights, labels and vocabularies; a frozen language model is written by itself."""
         weights = {name: tensor.detach().cpu().contiguous() for name, tensor in self.head.state_dict().items()}
         save_file(weights, directory / WEIGHTS_FILE)
-        space = {"labels": self.space.labels, "aspects": self.space.aspects}
-        (directory / LABELS_FILE).write_text(json.dumps(space, ensure_ascii=False) + "\n", encoding="utf-8")
+        self.space.save(directory)
         for vocabulary, name in zip(self.vocabularies, (WORDS_FILE, CHARACTERS_FILE), strict=True):
             if vocabulary is not None:
                 vocabulary.save(directory / name)
 
     @classmethod
     def load(cls, directory: Path, config: Any, embedder: ElmoEmbedder | None, lower_case: bool) -> Self:
-        """Read what :meth:`save` wrote.
+        """Read the files of :meth:`save`.
 
         Raises:
             UserError: a file is missing or damaged, or the weights are another head's or not finite.
         """
         try:
-            values = read_json(directory / LABELS_FILE)
-            space = LabelSpace(tuple(values["labels"]), tuple(values["aspects"]))
+            space = LabelSpace.load(directory)
             check_file(directory / WEIGHTS_FILE)
             weights = load_file(directory / WEIGHTS_FILE)
         except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
-            raise UserError(
-                f"{directory}: no trained head there ({error}); finish its training with --resume"
-            ) from None
+            raise no_trained_head(directory, error) from None
         require_finite(weights, directory / WEIGHTS_FILE)
         vocabularies = Vocabularies(
             Vocabulary.load(directory / WORDS_FILE) if config.words else None,
@@ -299,7 +303,3 @@ class TaskModel(Predictor):
         except RuntimeError as error:
             raise UserError(f"{directory / WEIGHTS_FILE}: not the weights of this run's head ({error})") from None
         return model
-
-
-def _lower(words: Words) -> list[str]:
-    return [word.lower() for word in words]

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
@@ -16,21 +15,14 @@ from elmo_xlstm.runs.atomic import open_output
 from elmo_xlstm.text import Cleaner, CorpusConfig
 from elmo_xlstm.text.overlap import PassageIndex
 from elmo_xlstm.text.sources import SourceSettings
-from tasks.absa_e2e import load_absa
-from tasks.indonlu import DATASETS, dataset, load_tagging, locate
-from tasks.indonlu.datasets import SPLITS, Split
-from tasks.readers.literal import parse_literal
-from tasks.readers.problems import read_lines
+from tasks.data.absa_e2e import load_absa
+from tasks.data.examples import Example, LabelledText
+from tasks.data.indonlu import DATASETS, dataset, locate
+from tasks.data.indonlu.load import read_file
+from tasks.data.repository import SPLITS, Split
 
 EVALUATION_SPLITS: tuple[Split, ...] = ("valid", "test")
 ABSA = "absa_e2e"
-TEXT_COLUMNS = {
-    "emot": ("tweet",),
-    "casa": ("sentence",),
-    "hoasa": ("review",),
-    "wrete": ("sent_A", "sent_B"),
-    "facqa": ("question", "passage"),
-}
 
 
 @dataclass(frozen=True)
@@ -179,17 +171,13 @@ def _split(name: str) -> Split:
 def _examples(task: str, split: Split) -> list[tuple[str, ...]]:
     """The texts of each example of a split."""
     if task == ABSA:
-        return [(" ".join(sentence.words),) for sentence in getattr(load_absa(), split)]
-    if dataset(task).kind == "tagging":
-        return [(" ".join(sentence.words),) for sentence in getattr(load_tagging(task), split)]
-    lines = read_lines(locate(task, split))
-    if task not in TEXT_COLUMNS:  # SmSA: no header, a text and its label
-        return [(line.rpartition("\t")[0],) for line in lines]
-    rows = list(csv.DictReader(f"{line}\n" for line in lines))
-    texts = [tuple(row[column] for column in TEXT_COLUMNS[task]) for row in rows]
-    if task == "facqa":
-        return [tuple(" ".join(parse_literal(words)) for words in example) for example in texts]
-    return texts
+        examples: Sequence[Example] = getattr(load_absa(), split)
+    else:
+        examples = read_file(locate(task, split), dataset(task), split)
+    return [
+        example.texts if isinstance(example, LabelledText) else tuple(" ".join(words) for words in example.parts)
+        for example in examples
+    ]
 
 
 def _as_json(overlap: Overlap, index: PassageIndex) -> dict[str, Any]:

@@ -1,7 +1,8 @@
-"""What a task trains: something that reads texts and predicts."""
+"""Interface of all that a task can train: from texts to predictions."""
 
 from __future__ import annotations
 
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,21 +12,21 @@ from typing import Any, Protocol
 from typing_extensions import Self
 
 from elmo_xlstm.embedding import ElmoEmbedder, FeatureStore
+from elmo_xlstm.errors import UserError
 from elmo_xlstm.evaluation.results import MixWeights
 from elmo_xlstm.progress import Progress
+from elmo_xlstm.runs.atomic import write_text_atomically
+from elmo_xlstm.runs.files import read_json
 from elmo_xlstm.training import History, Trainer
+from tasks.data.examples import Texts
 
 WEIGHTS_FILE = "head.safetensors"
 LABELS_FILE = "labels.json"
 
-Words = Sequence[str]
-Texts = tuple[Words, ...]
-"""The words of what one decision is about: one text, or two."""
-
 
 @dataclass(frozen=True)
 class LabelSpace:
-    """What can be predicted.
+    """Labels that can be predicted.
 
     Attributes:
         labels: all labels, in the order of their ids.
@@ -35,10 +36,24 @@ class LabelSpace:
     labels: tuple[str, ...]
     aspects: tuple[str, ...] = ()
 
+    def save(self, directory: Path) -> None:
+        """Write both into a run directory."""
+        write_text_atomically(directory / LABELS_FILE, json.dumps(vars(self), ensure_ascii=False) + "\n")
+
+    @classmethod
+    def load(cls, directory: Path) -> LabelSpace:
+        """Read the file of :meth:`save`.
+
+        Raises:
+            OSError, ValueError, KeyError, TypeError: it is missing or damaged.
+        """
+        values = read_json(directory / LABELS_FILE)
+        return cls(tuple(values["labels"]), tuple(values["aspects"]))
+
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a head says of one example.
+    """The prediction for one example.
 
     Attributes:
         labels: of each word, of each aspect, or just one.
@@ -51,17 +66,17 @@ class Prediction:
 
 
 @dataclass(frozen=True)
-class Training:
-    """What training goes by, beside the examples.
+class FitContext:
+    """Everything a predictor is fitted with, beside the examples.
 
     Attributes:
         evaluate: metrics of predictions for the validation texts.
-        valid_targets: what should be said of the validation texts, for their loss.
-        monitor: which of them chooses; greater is better.
+        valid_targets: labels of the validation texts, for their loss.
+        monitor: the metric that chooses; greater is better.
         trainer: for heads that are trained in epochs.
         directory: of the run.
         seed: of the run.
-        batch_size: validation texts judged at once.
+        batch_size: validation texts in a batch.
         store: keeps vectors of the language model.
         resume: go on from the last whole epoch.
         progress: shows how far the work has come.
@@ -83,7 +98,7 @@ class Predictor(ABC):
     """From texts to predictions: a neural head (:class:`~tasks.model.TaskModel`) or another (:mod:`tasks.baselines`).
 
     Attributes:
-        space: what can be predicted.
+        space: of labels.
     """
 
     space: LabelSpace
@@ -97,7 +112,7 @@ class Predictor(ABC):
 
         Args:
             config: of the head.
-            space: what can be predicted.
+            space: of labels.
             texts: of training; vocabularies are made of them.
             embedder: for heads that read one.
             lower_case: lower-case words before anything reads them.
@@ -105,9 +120,9 @@ class Predictor(ABC):
 
     @abstractmethod
     def fit(
-        self, train: Sequence[Texts], targets: Sequence[Sequence[str]], valid: Sequence[Texts], training: Training
+        self, train: Sequence[Texts], targets: Sequence[Sequence[str]], valid: Sequence[Texts], context: FitContext
     ) -> History:
-        """Learn from training texts what should be said of them; validation texts choose among alternatives."""
+        """Learn the targets of training texts; validation texts choose among alternatives."""
 
     @abstractmethod
     def predict_texts(
@@ -126,7 +141,7 @@ class Predictor(ABC):
     @classmethod
     @abstractmethod
     def load(cls, directory: Path, config: Any, embedder: ElmoEmbedder | None, lower_case: bool) -> Self:
-        """Read what :meth:`save` wrote.
+        """Read the files of :meth:`save`.
 
         Raises:
             UserError: a file is missing or damaged, or another head's.
@@ -148,6 +163,16 @@ class Predictor(ABC):
 
 PredictorClass = type[Predictor]
 """For settings that have a field ``type``, which hides the built-in."""
+
+
+def no_trained_head(directory: Path, error: Exception) -> UserError:
+    """The error that a run directory lacks a file of its head, or has a damaged one."""
+    return UserError(f"{directory}: no trained head there ({error}); finish its training with --resume")
+
+
+def lower_cased(texts: Sequence[Texts]) -> list[Texts]:
+    """The texts with all of their words lower-cased."""
+    return [tuple([word.lower() for word in words] for words in parts) for parts in texts]
 
 
 class HeadSettings(Protocol):

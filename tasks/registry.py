@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import pkgutil
 import sys
 import traceback
 from collections.abc import Sequence
@@ -13,10 +12,12 @@ from elmo_xlstm.config import Registry
 from elmo_xlstm.errors import UserError
 
 tasks = Registry("task")
+MODULES = ("tagging", "classification", "aspects", "pairs", "question", "baselines")
+"""Modules that register tasks, data sets and heads."""
 
 
 def register_tasks(modules: Sequence[str] = ()) -> None:
-    """Import every package of tasks, and the user's own modules, which all register what they define.
+    """Import all kinds of task, with their data sets and heads, and the user's own modules.
 
     Args:
         modules: names of further modules; for them alone the working directory is looked in, after all other places, so
@@ -25,11 +26,8 @@ def register_tasks(modules: Sequence[str] = ()) -> None:
     Raises:
         UserError: one of them cannot be imported.
     """
-    import tasks as home
-
-    for package in pkgutil.iter_modules(home.__path__):
-        if package.ispkg:
-            importlib.import_module(f"tasks.{package.name}")
+    for name in MODULES:
+        importlib.import_module(f"{__package__}.{name}")
     if modules:
         sys.path.append(str(Path.cwd()))
     for name in modules:

@@ -1,4 +1,4 @@
-"""What all kinds of task have in common: from data to a trained head, its scores and its predictions."""
+"""Base of all kinds of task: from data to a trained head, its scores and its predictions."""
 
 from __future__ import annotations
 
@@ -7,75 +7,34 @@ import json
 import logging
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Generic, TypeVar
+from typing import Annotated, Any, ClassVar, Generic
 
-import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
 from elmo_xlstm.config import Settings
 from elmo_xlstm.embedding import ElmoEmbedder, FeatureStore
 from elmo_xlstm.errors import UserError
-from elmo_xlstm.evaluation.outcomes import Kind
-from elmo_xlstm.evaluation.results import Confusion, MixWeights, Name, TypeScore
-from elmo_xlstm.progress import NullProgress, Progress
+from elmo_xlstm.evaluation.results import MixWeights, Name
+from elmo_xlstm.progress import Progress
 from elmo_xlstm.runs.atomic import write_atomically
 from elmo_xlstm.runs.files import writing
 from elmo_xlstm.training import History, Trainer
-from tasks.predictor import HeadSettings, LabelSpace, Prediction, Predictor, Texts, Training
+from tasks.data.examples import Example, ExampleT, Splits, Texts
+from tasks.predictor import FitContext, HeadSettings, LabelSpace, Prediction, Predictor
+from tasks.scores import Comparison, Labels, Scores
 
 logger = logging.getLogger(__name__)
-
-ExampleT = TypeVar("ExampleT")
-Labels = Sequence[str]
-LONGEST_TEXT = 50_000
-"""Words that are read at once in prediction: their vectors are in memory together, some kilobytes each."""
-CHUNK_WORDS, CHUNK_EXAMPLES = 2**14, 2**12
-"""What is predicted for at once of a file."""
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """How predicted labels compare with the gold.
-
-    Attributes:
-        metrics: corpus-level scores by name.
-        intervals: 95 % bootstrap intervals of some of them.
-        types: scores per span type or label.
-        kind: what ``statistics`` count.
-        statistics: (S, K), a row for each example; their sum determines the scores.
-        confusion: of labels; None for spans.
-    """
-
-    metrics: Mapping[str, float]
-    intervals: Mapping[str, tuple[float, float]]
-    types: Mapping[str, TypeScore]
-    kind: Kind
-    statistics: NDArray[np.int64]
-    confusion: Confusion | None = None
-
-
-@dataclass(frozen=True)
-class Scores(Comparison):
-    """A comparison with what was predicted.
-
-    Attributes:
-        predictions: for each example.
-    """
-
-    predictions: Sequence[Prediction] = ()
 
 
 class Task(ABC, Generic[ExampleT]):
     """Reads, trains, scores and predicts one data set; kinds of task fill in what differs.
 
-    A kind names its :attr:`model_class` and defines :meth:`texts`, :meth:`gold`, :meth:`compare`, :meth:`metrics`,
-    :meth:`read_gold`, :meth:`read_input`, :meth:`inputs` and :meth:`outputs`. Its settings derive from
-    :class:`Config` and add ``type``, ``dataset`` and ``head``. The data set has ``load()``, which gives ``train``,
-    ``valid`` and ``test`` examples, ``labels`` and the ``sha256`` of its files.
+    A kind names its :attr:`model_class` and defines :meth:`compare`, :meth:`metrics`, :meth:`read_gold`,
+    :meth:`read_input`, :meth:`inputs` and :meth:`outputs`. Its settings derive from :class:`Config` and add ``type``,
+    ``dataset`` and ``head``. The data set has ``load()``, which gives :class:`~tasks.data.examples.Splits`.
+    New text is predicted in :mod:`tasks.predict`.
 
     Args:
         config: of the kind.
@@ -86,15 +45,15 @@ class Task(ABC, Generic[ExampleT]):
     main_metric: str = "macro_f1"
 
     class Config(Settings):
-        """What all kinds of task can be told."""
+        """Settings that all kinds of task share."""
 
         name: Name
         """The column of the leaderboard."""
         lower_case: bool = False
         """Lower-case words before anything reads them; for data that is lower-cased itself, so that cased text can be
-        judged too, and for small data sets, where casing makes words rare."""
+        predicted too, and for small data sets, where casing makes words rare."""
         batch_size: Annotated[int, Field(gt=0)] = 64
-        """Examples judged at once in validation and prediction."""
+        """Examples in a batch of validation and prediction."""
         train_fraction: Annotated[float, Field(gt=0, le=1)] = 1.0
         """Share of the training examples that is used, for curves of score by amount of data. Which ones is the same
         for all seeds, and a larger share contains a smaller one."""
@@ -109,15 +68,7 @@ class Task(ABC, Generic[ExampleT]):
         self.config = config
         self.embedder = embedder
         self.model: Predictor | None = None
-        self._data: Any = None
-
-    @abstractmethod
-    def texts(self, example: ExampleT) -> Texts:
-        """What is read of an example."""
-
-    @abstractmethod
-    def gold(self, example: ExampleT) -> Labels:
-        """What should be predicted, as it stands in the file; empty where it is not known."""
+        self._data: Splits[ExampleT] | None = None
 
     @abstractmethod
     def metrics(self, gold: Sequence[Labels], predicted: Sequence[Labels]) -> dict[str, float]:
@@ -148,28 +99,33 @@ class Task(ABC, Generic[ExampleT]):
         """A prediction, as JSON values by name."""
 
     def targets(self, examples: Sequence[ExampleT]) -> list[Labels]:
-        """What the head is trained to say: the gold, unless a kind mends it first."""
-        return [self.gold(example) for example in examples]
+        """Labels to train the head on: the gold, unless a kind mends it first."""
+        return [labels_of(example) for example in examples]
 
     def shown(self, labels: Labels) -> Any:
         """Labels as a JSON value, for the file of test predictions."""
         return list(labels)
 
+    def texts(self, example: ExampleT) -> Texts:
+        """The words that the model reads of an example."""
+        return example.parts
+
     @property
-    def data(self) -> Any:
+    def data(self) -> Splits[ExampleT]:
         """The three splits, read on first use."""
         if self._data is None:
             self._data = self.read_data()
         return self._data
 
-    def read_data(self) -> Any:
+    def read_data(self) -> Splits[ExampleT]:
         """Read the three splits."""
-        return self.config.dataset.load()
+        splits: Splits[ExampleT] = self.config.dataset.load()
+        return splits
 
     @property
     def space(self) -> LabelSpace:
-        """What can be predicted."""
-        return LabelSpace(tuple(self.data.labels), tuple(getattr(self.data, "aspects", ())))
+        """Labels that can be predicted."""
+        return LabelSpace(tuple(self.data.labels), tuple(self.data.aspects))
 
     @property
     def checksums(self) -> dict[str, str]:
@@ -178,8 +134,8 @@ class Task(ABC, Generic[ExampleT]):
 
     @property
     def skipped(self) -> dict[str, int]:
-        """How many rows were left out because they are bad, by what was read; only where there were any."""
-        return dict(getattr(self.data, "skipped", {}))
+        """Number of bad rows left out, by the file or part they were read from; only where there were any."""
+        return dict(self.data.skipped)
 
     def split(self, name: str) -> Sequence[ExampleT]:
         """The whole of a split of the task's own data: train, valid or test."""
@@ -220,7 +176,7 @@ class Task(ABC, Generic[ExampleT]):
         """Train the prepared model on the training data, choosing the epoch by the validation data."""
         model = self.built()
         valid = self.split("valid")
-        gold = [self.gold(example) for example in valid]
+        gold = [labels_of(example) for example in valid]
 
         def evaluate(predictions: Sequence[Prediction]) -> dict[str, float]:
             return self.metrics(gold, [prediction.labels for prediction in predictions])
@@ -229,7 +185,7 @@ class Task(ABC, Generic[ExampleT]):
             [self.texts(example) for example in self._train],
             self._targets,
             [self.texts(example) for example in valid],
-            Training(
+            FitContext(
                 evaluate,
                 self.targets(valid),
                 self.main_metric,
@@ -258,47 +214,27 @@ class Task(ABC, Generic[ExampleT]):
         Raises:
             UserError: the gold is of another kind than the task's.
         """
-        predictions = self._predict(examples, store, progress)
-        gold = [self.gold(example) for example in examples]
+        predictions = self.predictions(examples, store, progress)
+        gold = [labels_of(example) for example in examples]
         try:
             comparison = self.compare(gold, [prediction.labels for prediction in predictions])
         except ValueError as error:
             raise UserError(f"{self.config.name}: these examples cannot be scored: {error}") from None
         return Scores(**vars(comparison), predictions=predictions)
 
-    def predict(self, path: Path, progress: Progress | None = None) -> Iterator[dict[str, Any]]:
-        """Predictions for a file of unlabelled text, with the texts, as JSON values, in the file's order.
-
-        Memory does not grow with the file. A file is read twice, so that all that is wrong with it is told before
-        anything is predicted. A pipe is read once, and what is wrong is told at its end.
-
-        Raises:
-            UserError: the file cannot be read, or has bad lines or a text of more than 50,000 words.
-        """
-        total = sum(1 for _ in self._input(path)) if path.is_file() else None
-        with (progress or NullProgress()).task("predict", total) as work:
-            for examples in _chunks(self._input(path)):
-                for example, prediction in zip(examples, self._predict(examples, None, None), strict=True):
-                    yield {**self.inputs(example), **self.outputs(example, prediction)}
-                work.advance(len(examples))
-
-    def _input(self, path: Path) -> Iterator[tuple[ExampleT, int]]:
-        """The examples of a file, each with the number of its words."""
-        for example in self.read_input(path):
-            words = sum(map(len, self.texts(example)))
-            if words > LONGEST_TEXT:
-                raise UserError(
-                    f"{getattr(example, 'origin', path)}: {words:,} words; at most {LONGEST_TEXT:,} can be read at "
-                    "once: break the text into sentences, one a line"
-                )
-            yield example, words
+    def predictions(
+        self, examples: Sequence[ExampleT], store: FeatureStore | None = None, progress: Progress | None = None
+    ) -> list[Prediction]:
+        """A prediction of the model for each example."""
+        texts = [self.texts(example) for example in examples]
+        return self.built().predict_texts(texts, self.config.batch_size, store, progress)
 
     def write_predictions(self, path: Path, examples: Sequence[ExampleT], scores: Scores) -> None:
         """Write texts, gold and predicted labels as JSON lines."""
         rows = (
             {
                 **self.inputs(example),
-                "gold": self.shown(self.gold(example)),
+                "gold": self.shown(labels_of(example)),
                 "predicted": self.shown(prediction.labels),
             }
             for example, prediction in zip(examples, scores.predictions, strict=True)
@@ -335,7 +271,7 @@ class Task(ABC, Generic[ExampleT]):
         Raises:
             UserError: the split cannot be scored.
         """
-        gold = [self.gold(example) for example in self.split(split)]
+        gold = [labels_of(example) for example in self.split(split)]
         try:
             best = self.metrics(gold, gold)[self.main_metric]
         except ValueError as error:
@@ -347,33 +283,18 @@ class Task(ABC, Generic[ExampleT]):
                 *(self.config.name, split, self.main_metric, consequence, split),
             )
 
-    def _predict(
-        self, examples: Sequence[ExampleT], store: FeatureStore | None, progress: Progress | None
-    ) -> list[Prediction]:
-        texts = [self.texts(example) for example in examples]
-        return self.built().predict_texts(texts, self.config.batch_size, store, progress)
-
     def _fraction(self, examples: Sequence[ExampleT]) -> Sequence[ExampleT]:
         """The share of training examples that is used: those with the smallest hashes, in the file's order."""
         count = math.ceil(self.config.train_fraction * len(examples))
         if count == len(examples):
             return examples
         keys = [
-            (hashlib.sha256(json.dumps([self.texts(e), self.gold(e)]).encode(errors="surrogatepass")).digest(), index)
+            (hashlib.sha256(json.dumps([self.texts(e), labels_of(e)]).encode(errors="surrogatepass")).digest(), index)
             for index, e in enumerate(examples)
         ]
         return [examples[index] for index in sorted(index for _, index in sorted(keys)[:count])]
 
 
-def _chunks(examples: Iterable[tuple[ExampleT, int]]) -> Iterator[list[ExampleT]]:
-    """Examples, given with the number of their words, in lists of about as many words."""
-    chunk: list[ExampleT] = []
-    held = 0
-    for example, words in examples:
-        chunk.append(example)
-        held += words
-        if held >= CHUNK_WORDS or len(chunk) == CHUNK_EXAMPLES:
-            yield chunk
-            chunk, held = [], 0
-    if chunk:
-        yield chunk
+def labels_of(example: Example) -> Labels:
+    """The gold labels; none where they are not known."""
+    return example.gold or ()

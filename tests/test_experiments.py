@@ -13,9 +13,9 @@ from elmo_xlstm.lm.recipes.measuring import changes
 from elmo_xlstm.lm.recipes.series import SeriesSettings
 from elmo_xlstm.modules import TagScheme
 from elmo_xlstm.text.tokenizer_training import TokenizerSettings
-from tasks.absa_e2e import LABELS
+from tasks.data.absa_e2e import LABELS
+from tasks.data.indonlu import DATASETS
 from tasks.finetuning import FinetuneSettings
-from tasks.indonlu import DATASETS
 from tasks.registry import register_tasks
 from tasks.suite.settings import SuiteSettings
 

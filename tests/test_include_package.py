@@ -17,9 +17,8 @@ from typing import Literal
 from torch import nn
 from elmo_xlstm import Settings
 from elmo_xlstm.modules import Encoder, encoders
-from tasks.indonlu.load import TaggingSplits
-from tasks.readers import ConllReader, TaggedSentence
-from tasks.tagging.datasets import tagging_datasets
+from tasks.data import Splits, TaggedSentence, tagging_datasets
+from tasks.data.readers import ConllReader
 
 @tagging_datasets.register("made_up")
 class MadeUp(Settings):
@@ -28,7 +27,7 @@ class MadeUp(Settings):
 
     def load(self):
         sentence = TaggedSentence(("di", self.place), ("O", "B-LOC"), "made up")
-        return TaggingSplits((sentence,) * 8, (sentence,), (sentence,), ("O", "B-LOC", "I-LOC"), {})
+        return Splits((sentence,) * 8, (sentence,), (sentence,), ("O", "B-LOC", "I-LOC"), {})
 
     def reader(self):
         return ConllReader.Config().build()

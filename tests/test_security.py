@@ -22,8 +22,8 @@ from elmo_xlstm import terminal
 from elmo_xlstm.errors import UserError, printable
 from elmo_xlstm.lm import BiXLSTM
 from elmo_xlstm.terminal import EXIT_STATUS, report_crash
+from tasks.data.repository import DataFile, Repository
 from tasks.registry import register_tasks
-from tasks.repository import DataFile, Repository
 
 ROOT = Path(__file__).parents[1]
 SOURCES = [ROOT / "cli.py", *(p for part in ("elmo_xlstm", "tasks", "benchmarks") for p in (ROOT / part).rglob("*.py"))]
@@ -173,8 +173,8 @@ class TestDownloads:
         assert self.REPOSITORY.locate(self.FILE).is_relative_to(tmp_path / "cache")
 
     def test_declared_files_cannot_leave_the_cache(self) -> None:
-        from tasks.absa_e2e.load import FILES
-        from tasks.indonlu.datasets import DATASETS
+        from tasks.data.absa_e2e.load import FILES
+        from tasks.data.indonlu.catalogue import DATASETS
 
         files = [file for chosen in DATASETS.values() for file in chosen.files.values()] + list(FILES.values())
         assert files and all(re.fullmatch(r"[0-9a-f]{64}", file.sha256) for file in files)

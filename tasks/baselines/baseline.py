@@ -1,4 +1,4 @@
-"""What baselines have in common: how texts reach them and what their run directories hold."""
+"""Base of the classical baselines: how texts reach them, and the files of their run directories."""
 
 from __future__ import annotations
 
@@ -20,53 +20,49 @@ from elmo_xlstm.runs.atomic import write_text_atomically
 from elmo_xlstm.runs.files import LARGEST_LIST, check_file, read_json
 from elmo_xlstm.runs.weights import require_finite
 from elmo_xlstm.training import History
-from tasks.predictor import LABELS_FILE, WEIGHTS_FILE, LabelSpace, Prediction, Predictor, Texts, Training, Words
+from tasks.data.examples import Texts
+from tasks.predictor import WEIGHTS_FILE, FitContext, LabelSpace, Prediction, Predictor, lower_cased, no_trained_head
 
 VOCABULARY_FILE = "vocabulary.json"
 
 Tensors = dict[str, np.ndarray]
 Vocabulary = dict[str, list[str]]
-"""What the rows and columns of tensors stand for, by name."""
+"""Meanings of the rows and columns of tensors, by name."""
 
 
 class Baseline(Predictor):
     """A predictor that is trained at once.
 
-    What it has learned are numbers (:meth:`tensors`) and strings (:meth:`vocabulary`); the first are kept as
-    safetensors and the second as JSON.
-
     Args:
         config: of the head.
-        space: what can be predicted.
+        space: of labels.
         lower_case: lower-case words before anything reads them.
+
+    Attributes:
+        tensors: learned numbers, kept as safetensors; empty before training.
+        vocabulary: learned strings, kept as JSON.
     """
 
     def __init__(self, config: Any, space: LabelSpace, lower_case: bool) -> None:
         self.config = config
         self.space = space
         self.lower_case = lower_case
+        self.tensors: Tensors = {}
+        self.vocabulary: Vocabulary = {}
 
     @abstractmethod
     def learn(
-        self, train: Sequence[Texts], targets: Sequence[Sequence[str]], valid: Sequence[Texts], t: Training
+        self, train: Sequence[Texts], targets: Sequence[Sequence[str]], valid: Sequence[Texts], context: FitContext
     ) -> None:
-        """See :meth:`fit`; words have their final case."""
+        """Set :attr:`tensors` and :attr:`vocabulary`; words have their final case. See :meth:`fit`."""
 
     @abstractmethod
-    def judge(self, texts: Sequence[Texts]) -> list[Prediction]:
+    def predict(self, texts: Sequence[Texts]) -> list[Prediction]:
         """A prediction for each; words have their final case."""
 
     @abstractmethod
-    def tensors(self) -> Tensors:
-        """Learned numbers."""
-
-    @abstractmethod
-    def vocabulary(self) -> Vocabulary:
-        """Learned strings."""
-
-    @abstractmethod
-    def restore(self, tensors: Tensors, vocabulary: Vocabulary) -> None:
-        """Undo :meth:`tensors` and :meth:`vocabulary`.
+    def restore(self) -> None:
+        """Make ready for prediction from :attr:`tensors` and :attr:`vocabulary`.
 
         Raises:
             KeyError, ValueError: they do not fit.
@@ -80,7 +76,7 @@ class Baseline(Predictor):
         return cls(config, space, lower_case)
 
     def fit(
-        self, train: Sequence[Texts], targets: Sequence[Sequence[str]], valid: Sequence[Texts], training: Training
+        self, train: Sequence[Texts], targets: Sequence[Sequence[str]], valid: Sequence[Texts], context: FitContext
     ) -> History:
         """Learn.
 
@@ -92,9 +88,10 @@ class Baseline(Predictor):
         """
         if not train:
             raise UserError("there are no training examples; check the task's data")
-        self.learn(self._cased(train), targets, self._cased(valid), training)
-        metrics = training.evaluate(self.predict_texts(valid))
-        return History(training.monitor, best_value=metrics[training.monitor])
+        self.learn(self._cased(train), targets, self._cased(valid), context)
+        self.restore()
+        metrics = context.evaluate(self.predict_texts(valid))
+        return History(context.monitor, best_value=metrics[context.monitor])
 
     def predict_texts(
         self,
@@ -104,41 +101,32 @@ class Baseline(Predictor):
         progress: Progress | None = None,
     ) -> list[Prediction]:
         """See :class:`~tasks.predictor.Predictor`."""
-        return self.judge(self._cased(texts)) if texts else []
+        if texts and not self.tensors:
+            raise RuntimeError("fit() or load() comes first")
+        return self.predict(self._cased(texts)) if texts else []
 
     def save(self, directory: Path) -> None:
         """Write numbers, strings and labels."""
         save_file(
-            {name: np.ascontiguousarray(tensor) for name, tensor in self.tensors().items()}, directory / WEIGHTS_FILE
+            {name: np.ascontiguousarray(tensor) for name, tensor in self.tensors.items()}, directory / WEIGHTS_FILE
         )
-        for name, values in (
-            (LABELS_FILE, {"labels": self.space.labels, "aspects": self.space.aspects}),
-            (VOCABULARY_FILE, self.vocabulary()),
-        ):
-            write_text_atomically(directory / name, json.dumps(values, ensure_ascii=False) + "\n")
+        self.space.save(directory)
+        vocabulary = json.dumps(self.vocabulary, ensure_ascii=False)
+        write_text_atomically(directory / VOCABULARY_FILE, vocabulary + "\n")
 
     @classmethod
     def load(cls, directory: Path, config: Any, embedder: ElmoEmbedder | None, lower_case: bool) -> Self:
         """See :class:`~tasks.predictor.Predictor`."""
         try:
-            values = read_json(directory / LABELS_FILE)
-            baseline = cls(config, LabelSpace(tuple(values["labels"]), tuple(values["aspects"])), lower_case)
-            strings = read_json(directory / VOCABULARY_FILE, LARGEST_LIST)
+            baseline = cls(config, LabelSpace.load(directory), lower_case)
+            baseline.vocabulary = read_json(directory / VOCABULARY_FILE, LARGEST_LIST)
             check_file(directory / WEIGHTS_FILE)
-            weights = load_file(directory / WEIGHTS_FILE)
-            baseline.restore(weights, strings)
+            baseline.tensors = load_file(directory / WEIGHTS_FILE)
+            baseline.restore()
         except (OSError, ValueError, KeyError, TypeError, IndexError, SafetensorError, UserError) as error:
-            raise UserError(
-                f"{directory}: no trained head there ({error}); finish its training with --resume"
-            ) from None
-        require_finite(weights, directory / WEIGHTS_FILE)
+            raise no_trained_head(directory, error) from None
+        require_finite(baseline.tensors, directory / WEIGHTS_FILE)
         return baseline
 
     def _cased(self, texts: Sequence[Texts]) -> Sequence[Texts]:
-        if not self.lower_case:
-            return texts
-        return [tuple(_lower(words) for words in parts) for parts in texts]
-
-
-def _lower(words: Words) -> list[str]:
-    return [word.lower() for word in words]
+        return lower_cased(texts) if self.lower_case else texts

@@ -1,15 +1,22 @@
-"""Linear classifiers on sparse features, fitted with scikit-learn and kept as plain arrays."""
+"""Linear baselines: scikit-learn's classifiers on sparse features, their penalty chosen by the validation data."""
 
 from __future__ import annotations
 
 import logging
 import warnings
-from typing import TYPE_CHECKING, Any, Literal
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import numpy as np
+from pydantic import Field
 from typing_extensions import Self
 
-from tasks.baselines.baseline import Tensors
+from elmo_xlstm.config import Settings
+from elmo_xlstm.progress import NullProgress
+from tasks.baselines.baseline import Baseline, Tensors
+from tasks.data.examples import Texts
+from tasks.predictor import FitContext, LabelSpace, Prediction
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
@@ -92,7 +99,7 @@ class LinearClassifier:
         return self.weights.size + self.biases.size
 
     def tensors(self, name: str) -> Tensors:
-        """What :meth:`restore` reads."""
+        """The arrays that :meth:`restore` reads."""
         return {f"{name}.seen": self.seen, f"{name}.weights": self.weights, f"{name}.biases": self.biases}
 
     @classmethod
@@ -104,3 +111,87 @@ class LinearClassifier:
             ValueError: parts do not fit together.
         """
         return cls(tensors[f"{name}.seen"], tensors[f"{name}.weights"], tensors[f"{name}.biases"])
+
+
+class LinearBaseline(Baseline):
+    """Features of decisions (rows), and a linear classifier for each aspect.
+
+    Args:
+        config: see :class:`Config`.
+        space: of labels.
+        lower_case: lower-case words before anything reads them.
+    """
+
+    class Config(Settings):
+        """Settings that linear baselines begin with."""
+
+        needs_embedder: ClassVar[bool] = False
+        classifier: ClassifierName = "logistic_regression"
+        """Logistic regression or linear support vector machines, fitted to the end (linear_svm) or by a few epochs
+        of averaged stochastic gradient descent (sgd_svm), which is faster where there are many words to tag."""
+        c: Annotated[tuple[Annotated[float, Field(gt=0)], ...], Field(min_length=1)] = (0.1, 1.0, 10.0)
+        """Inverse strengths of the L2 penalty. The one with the best validation score is taken, the first of equals; it
+        is the same for all aspects."""
+
+    def __init__(self, config: Any, space: LabelSpace, lower_case: bool) -> None:
+        super().__init__(config, space, lower_case)
+        self._classifiers: list[LinearClassifier] = []
+
+    @abstractmethod
+    def learn_features(self, texts: Sequence[Texts]) -> None:
+        """Number the features."""
+
+    @abstractmethod
+    def features(self, texts: Sequence[Texts]) -> csr_matrix:
+        """(N, F), a row for each of N decisions."""
+
+    @abstractmethod
+    def columns(self, targets: Sequence[Sequence[str]]) -> list[list[str]]:
+        """The labels of N decisions, for each of A aspects."""
+
+    @abstractmethod
+    def decide(self, texts: Sequence[Texts], scores: Sequence[np.ndarray]) -> list[Prediction]:
+        """Predictions from (N, K) scores for each of A aspects."""
+
+    def learn(
+        self, train: Sequence[Texts], targets: Sequence[Sequence[str]], valid: Sequence[Texts], context: FitContext
+    ) -> None:
+        """Fit with each penalty and keep the best one on the validation texts."""
+        self.learn_features(train)
+        ids = {label: index for index, label in enumerate(self.space.labels)}
+        labels = [np.array([ids[label] for label in column]) for column in self.columns(targets)]
+        features, known = self.features(train), self.features(valid)
+        best = -np.inf
+        with (context.progress or NullProgress()).task("fit", len(self.config.c)) as work:
+            for c in self.config.c:
+                fitted = [LinearClassifier.fit(features, column, self.config.classifier, c) for column in labels]
+                score = context.evaluate(self._decide(valid, known, fitted))[context.monitor]
+                logger.info("C = %g: %s %.4f", c, context.monitor, score)
+                if score > best:
+                    best = score
+                    self.tensors |= {"c": np.array([c])}
+                    for index, classifier in enumerate(fitted):
+                        self.tensors |= classifier.tensors(f"classifiers.{index}")
+                work.advance(score=f"{score:.4f}")
+
+    def predict(self, texts: Sequence[Texts]) -> list[Prediction]:
+        """The labels with the best scores."""
+        return self._decide(texts, self.features(texts), self._classifiers)
+
+    def restore(self) -> None:
+        """See :class:`~tasks.baselines.baseline.Baseline`."""
+        count = max(1, len(self.space.aspects))
+        self._classifiers = [LinearClassifier.restore(self.tensors, f"classifiers.{index}") for index in range(count)]
+        if any(classifier.seen.max() >= len(self.space.labels) for classifier in self._classifiers):
+            raise ValueError("the weights are of other labels")
+
+    def parameter_counts(self) -> dict[str, int]:
+        """Weights and biases; known after training."""
+        sizes = [classifier.size for classifier in self._classifiers]
+        return {"classifiers": sum(sizes)} if sizes else {}
+
+    def _decide(
+        self, texts: Sequence[Texts], features: csr_matrix, classifiers: Sequence[LinearClassifier]
+    ) -> list[Prediction]:
+        scores = [classifier.scores(features, len(self.space.labels)) for classifier in classifiers]
+        return self.decide(texts, scores)

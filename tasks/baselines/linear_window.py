@@ -12,13 +12,11 @@ import torch
 from pydantic import Field
 
 from elmo_xlstm.modules import CRF, SchemeName, TagScheme
-from tasks.baselines.baseline import Tensors, Vocabulary
-from tasks.baselines.linear import ClassifierName
-from tasks.baselines.linear_baseline import LinearBaseline
+from tasks.baselines.linear import ClassifierName, LinearBaseline
 from tasks.baselines.window import Key, KeyFeatures, describe, shape, window_keys
-from tasks.predictor import LabelSpace, Prediction, PredictorClass, Texts
-from tasks.question.heads import question_heads
-from tasks.tagging.heads import tagging_heads
+from tasks.data.examples import Texts
+from tasks.heads import question_heads, tagging_heads
+from tasks.predictor import LabelSpace, Prediction, PredictorClass
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
@@ -29,7 +27,7 @@ OUTSIDE = "O"
 
 
 class WindowTagger(LinearBaseline):
-    """What window models have in common: features of the words of one text, and tags that keep to a scheme.
+    """Base of window models: features of the words of one text, and tags that keep to a scheme.
 
     Of all tag sequences that the scheme permits, the one with the greatest sum of scores is predicted; the scores know
     nothing of neighbouring tags.
@@ -51,7 +49,7 @@ class WindowTagger(LinearBaseline):
 
     @abstractmethod
     def keys(self, parts: Texts) -> list[list[Key]]:
-        """What is looked at of each word that gets a tag."""
+        """The keys of each word that gets a tag."""
 
     def describe(self, key: Key) -> list[str]:
         """The features of a key."""
@@ -61,6 +59,7 @@ class WindowTagger(LinearBaseline):
         """Number the features."""
         rows = (row for parts in texts for row in self.keys(parts))
         self._features = KeyFeatures.collect(rows, self.config.min_count, self.describe)
+        self.vocabulary["features"] = self._features.names
 
     def features(self, texts: Sequence[Texts]) -> csr_matrix:
         """(N, F) for N words of all texts together."""
@@ -84,15 +83,11 @@ class WindowTagger(LinearBaseline):
         (path,) = self._path.decode(scores.unsqueeze(0), torch.ones(1, len(scores), dtype=torch.bool))
         return path
 
-    def vocabulary(self) -> Vocabulary:
-        """The features, in the order of their columns."""
-        return {"features": [] if self._features is None else self._features.names}
-
-    def restore(self, tensors: Tensors, vocabulary: Vocabulary) -> None:
+    def restore(self) -> None:
         """See :class:`~tasks.baselines.baseline.Baseline`."""
-        super().restore(tensors, vocabulary)
-        self._features = KeyFeatures(vocabulary["features"], self.describe)
-        if self._classifiers[0].weights.shape[1] != len(vocabulary["features"]):
+        super().restore()
+        self._features = KeyFeatures(self.vocabulary["features"], self.describe)
+        if self._classifiers[0].weights.shape[1] != len(self.vocabulary["features"]):
             raise ValueError("the weights are of other features")
 
 
@@ -109,7 +104,7 @@ class LinearWindowTags(WindowTagger):
 
         @property
         def predictor_class(self) -> PredictorClass:
-            """What is trained."""
+            """Class to train."""
             return LinearWindowTags
 
     def keys(self, parts: Texts) -> list[list[Key]]:
@@ -141,25 +136,25 @@ class LinearWindowAnswers(WindowTagger):
 
         @property
         def predictor_class(self) -> PredictorClass:
-            """What is trained."""
+            """Class to train."""
             return LinearWindowAnswers
 
     def __init__(self, config: Any, space: LabelSpace, lower_case: bool) -> None:
         super().__init__(config, space, lower_case)
-        self._asked: list[str] = []
         self._begins = torch.tensor([label.startswith("B") for label in space.labels])  # (K,)
 
     def learn_features(self, texts: Sequence[Texts]) -> None:
         """Find the words that questions often have, and number the features."""
         counts = Counter(word for question, _ in texts for word in {word.lower() for word in question})
-        self._asked = sorted(word for word, count in counts.items() if count >= FREQUENT_SHARE * len(texts))
+        frequent = sorted(word for word, count in counts.items() if count >= FREQUENT_SHARE * len(texts))
+        self.vocabulary = {"features": [], "asked": frequent}
         super().learn_features(texts)
 
     def keys(self, parts: Texts) -> list[list[Key]]:
         """Those of the window in the passage, and of what the question has to do with them."""
         question, passage = parts
         held = {word.lower() for word in question}
-        asked = sorted(held.intersection(self._asked))
+        asked = sorted(held.intersection(self.vocabulary["asked"]))
         matches = ["", *("yes" if word.lower() in held else "no" for word in passage), ""]
         rows = window_keys(passage)
         for row, word, *near in zip(rows, passage, matches, matches[1:], matches[2:], strict=False):
@@ -187,12 +182,3 @@ class LinearWindowAnswers(WindowTagger):
         scores = scores.clone()
         scores[position, ~self._begins] = UNSEEN
         return super().path(scores)
-
-    def vocabulary(self) -> Vocabulary:
-        """The features and the frequent words of questions."""
-        return super().vocabulary() | {"asked": self._asked}
-
-    def restore(self, tensors: Tensors, vocabulary: Vocabulary) -> None:
-        """See :class:`~tasks.baselines.baseline.Baseline`."""
-        super().restore(tensors, vocabulary)
-        self._asked = list(vocabulary["asked"])

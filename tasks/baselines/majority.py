@@ -1,4 +1,4 @@
-"""What is said most often: the floor that every other score stands on."""
+"""The most frequent label: the floor that every other score stands on."""
 
 from __future__ import annotations
 
@@ -10,12 +10,10 @@ import numpy as np
 
 from elmo_xlstm.config import Settings
 from elmo_xlstm.modules import SchemeName, repair_bio
-from tasks.baselines.baseline import Baseline, Tensors, Vocabulary
-from tasks.classification.heads import label_heads
-from tasks.pairs.heads import pair_heads
-from tasks.predictor import Prediction, PredictorClass, Texts, Training
-from tasks.question.heads import question_heads
-from tasks.tagging.heads import tagging_heads
+from tasks.baselines.baseline import Baseline
+from tasks.data.examples import Texts
+from tasks.heads import label_heads, pair_heads, question_heads, tagging_heads
+from tasks.predictor import FitContext, Prediction, PredictorClass
 
 
 class MajorityLabels(Baseline):
@@ -34,40 +32,29 @@ class MajorityLabels(Baseline):
 
         @property
         def predictor_class(self) -> PredictorClass:
-            """What is trained."""
+            """Class to train."""
             return MajorityLabels
 
-    _counts: np.ndarray | None = None  # (A, K)
-
     def learn(
-        self, train: Sequence[Texts], targets: Sequence[Sequence[str]], valid: Sequence[Texts], training: Training
+        self, train: Sequence[Texts], targets: Sequence[Sequence[str]], valid: Sequence[Texts], context: FitContext
     ) -> None:
-        """Count labels."""
+        """Count labels: (A, K)."""
         columns = [Counter(column) for column in zip(*targets, strict=True)]
-        self._counts = np.array([[column[label] for label in self.space.labels] for column in columns], dtype=np.int64)
+        counts = np.array([[column[label] for label in self.space.labels] for column in columns], dtype=np.int64)
+        self.tensors = {"counts": counts}
 
-    def judge(self, texts: Sequence[Texts]) -> list[Prediction]:
+    def predict(self, texts: Sequence[Texts]) -> list[Prediction]:
         """The same for each."""
-        counts = self.tensors()["counts"]
+        counts = self.tensors["counts"]
         labels = [self.space.labels[best] for best in counts.argmax(axis=1)]
         shares = counts / counts.sum(axis=1, keepdims=True)
         return [Prediction(labels, shares.tolist())] * len(texts)
 
-    def tensors(self) -> Tensors:
-        """How often each label was seen, (A, K)."""
-        if self._counts is None:
-            raise RuntimeError("learn() or restore() comes first")
-        return {"counts": self._counts}
-
-    def vocabulary(self) -> Vocabulary:
-        """None."""
-        return {}
-
-    def restore(self, tensors: Tensors, vocabulary: Vocabulary) -> None:
+    def restore(self) -> None:
         """See :class:`~tasks.baselines.baseline.Baseline`."""
-        self._counts = tensors["counts"]
-        if self._counts.shape != (max(1, len(self.space.aspects)), len(self.space.labels)):
-            raise ValueError(f"counts of shape {self._counts.shape} are of other labels")
+        shape = self.tensors["counts"].shape
+        if shape != (max(1, len(self.space.aspects)), len(self.space.labels)):
+            raise ValueError(f"counts of shape {shape} are of other labels")
 
     def parameter_counts(self) -> dict[str, int]:
         """A label for each aspect."""
@@ -92,7 +79,7 @@ class MajorityTags(Baseline):
 
         @property
         def predictor_class(self) -> PredictorClass:
-            """What is trained."""
+            """Class to train."""
             return MajorityTags
 
     @question_heads.register("majority")
@@ -109,52 +96,41 @@ class MajorityTags(Baseline):
 
         @property
         def predictor_class(self) -> PredictorClass:
-            """What is trained."""
+            """Class to train."""
             return MajorityTags
 
-    _tags: dict[str, int] = {}
-    _other: int | None = None
-
     def learn(
-        self, train: Sequence[Texts], targets: Sequence[Sequence[str]], valid: Sequence[Texts], training: Training
+        self, train: Sequence[Texts], targets: Sequence[Sequence[str]], valid: Sequence[Texts], context: FitContext
     ) -> None:
-        """Count tags."""
+        """Count tags; the last one kept is that of words that are not known."""
         ids = {label: index for index, label in enumerate(self.space.labels)}
         seen: dict[str, Counter[int]] = defaultdict(Counter)
         for parts, tags in zip(train, targets, strict=True):
             for word, tag in zip(parts[-1], tags, strict=True):
                 seen[word][ids[tag]] += 1
-        self._tags = {word: _most_frequent(counts) for word, counts in sorted(seen.items())}
-        self._other = _most_frequent(sum(seen.values(), Counter()))
+        self.vocabulary = {"words": sorted(seen)}
+        tags_of_words = [_most_frequent(seen[word]) for word in sorted(seen)]
+        other = _most_frequent(sum(seen.values(), Counter()))
+        self.tensors = {"tags": np.array([*tags_of_words, other], dtype=np.int64)}
 
-    def judge(self, texts: Sequence[Texts]) -> list[Prediction]:
+    def predict(self, texts: Sequence[Texts]) -> list[Prediction]:
         """The tag of each word, whatever stands beside it."""
-        if self._other is None:
-            raise RuntimeError("learn() or restore() comes first")
         predictions = []
         for parts in texts:
             tags = [self.space.labels[self._tags.get(word, self._other)] for word in parts[-1]]
             predictions.append(Prediction(repair_bio(tags)[0] if self.config.scheme == "bio" else tags))
         return predictions
 
-    def tensors(self) -> Tensors:
-        """The tag of each word, and at the end that of all other words."""
-        return {"tags": np.array([*self._tags.values(), self._other], dtype=np.int64)}
-
-    def vocabulary(self) -> Vocabulary:
-        """The words."""
-        return {"words": list(self._tags)}
-
-    def restore(self, tensors: Tensors, vocabulary: Vocabulary) -> None:
+    def restore(self) -> None:
         """See :class:`~tasks.baselines.baseline.Baseline`."""
-        *tags, self._other = tensors["tags"].tolist()
-        self._tags = dict(zip(vocabulary["words"], tags, strict=True))
+        *tags, self._other = self.tensors["tags"].tolist()
+        self._tags = dict(zip(self.vocabulary["words"], tags, strict=True))
         if max([*tags, self._other]) >= len(self.space.labels):
             raise ValueError("a tag is none of the labels")
 
     def parameter_counts(self) -> dict[str, int]:
         """A tag for each word, and one for all others."""
-        return {} if self._other is None else {"tags": len(self._tags) + 1}
+        return {name: len(tensor) for name, tensor in self.tensors.items()}
 
 
 def _most_frequent(counts: Counter[int]) -> int:

@@ -1,25 +1,34 @@
-"""Linear models on the weighted words and character sequences of texts, as scikit-learn makes them."""
+"""Linear models on TF-IDF of words and character sequences, and on how far the two texts of a pair overlap."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 from pydantic import Field
 
 from elmo_xlstm.errors import UserError
-from tasks.baselines.baseline import Tensors, Vocabulary
-from tasks.baselines.linear_baseline import LinearBaseline
-from tasks.classification.heads import label_heads
-from tasks.pairs.heads import pair_heads
-from tasks.predictor import LabelSpace, Prediction, PredictorClass, Texts
+from tasks.baselines.linear import LinearBaseline
+from tasks.data.examples import Texts, Words
+from tasks.heads import label_heads, pair_heads
+from tasks.predictor import LabelSpace, Prediction, PredictorClass
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
 Lengths = Annotated[tuple[int, int], Field(description="Shortest and longest.")]
 PARTS = ("words", "characters")
+OVERLAPS = (
+    "words of the first that the second has",
+    "words of the second that the first has",
+    "word pairs of the first that the second has",
+    "word pairs of the second that the first has",
+    "shorter length by longer",
+    "cosine of word n-grams",
+    "cosine of character n-grams",
+)
+"""Columns of :func:`overlaps`, each between 0 and 1."""
 
 
 class TfidfLabels(LinearBaseline):
@@ -27,7 +36,7 @@ class TfidfLabels(LinearBaseline):
 
     Each kind of n-gram has a vector of length 1 (sublinear counts, smoothed IDF). Character n-grams stay inside words,
     with a space at each end. Of a pair of texts there are the vectors of both, with weights of their own, and how far
-    the texts overlap: :data:`tasks.baselines.overlap.NAMES`.
+    the texts overlap: :data:`OVERLAPS`.
     """
 
     @label_heads.register("tfidf")
@@ -45,7 +54,7 @@ class TfidfLabels(LinearBaseline):
 
         @property
         def predictor_class(self) -> PredictorClass:
-            """What is trained."""
+            """Class to train."""
             return TfidfLabels
 
     def __init__(self, config: Config, space: LabelSpace, lower_case: bool) -> None:
@@ -61,12 +70,12 @@ class TfidfLabels(LinearBaseline):
                 vectorizer.fit(single)
             except ValueError as error:  # nothing is left
                 raise UserError(f"no {part} to learn from in {len(single)} texts ({error}); lower min_texts") from None
+            self.tensors[f"idf.{part}"] = vectorizer.idf_
+            self.vocabulary[part] = vectorizer.get_feature_names_out().tolist()
 
     def features(self, texts: Sequence[Texts]) -> csr_matrix:
         """(N, F) for N texts or pairs."""
         from scipy.sparse import csr_matrix, hstack
-
-        from tasks.baselines.overlap import overlaps
 
         blocks = [
             [vectorizer.transform([" ".join(words) for words in column]) for vectorizer in self._vectorizers.values()]
@@ -90,20 +99,12 @@ class TfidfLabels(LinearBaseline):
         shares /= shares.sum(axis=-1, keepdims=True)
         return [Prediction(row, rows) for row, rows in zip(labels, shares.tolist(), strict=True)]
 
-    def tensors(self) -> Tensors:
-        """Classifiers and IDF."""
-        return super().tensors() | {f"idf.{part}": v.idf_ for part, v in self._vectorizers.items()}
-
-    def vocabulary(self) -> Vocabulary:
-        """The n-grams, in the order of their columns."""
-        return {part: v.get_feature_names_out().tolist() for part, v in self._vectorizers.items()}
-
-    def restore(self, tensors: Tensors, vocabulary: Vocabulary) -> None:
+    def restore(self) -> None:
         """See :class:`~tasks.baselines.baseline.Baseline`."""
-        super().restore(tensors, vocabulary)
-        self._vectorizers = {part: self._vectorizer(part, vocabulary[part]) for part in PARTS}
+        super().restore()
+        self._vectorizers = {part: self._vectorizer(part, self.vocabulary[part]) for part in PARTS}
         for part, vectorizer in self._vectorizers.items():
-            vectorizer.idf_ = tensors[f"idf.{part}"]
+            vectorizer.idf_ = self.tensors[f"idf.{part}"]
 
     def _vectorizer(self, part: str, ngrams: Sequence[str] | None = None) -> Any:
         """An unfitted vectorizer, or one that knows its n-grams."""
@@ -118,3 +119,30 @@ class TfidfLabels(LinearBaseline):
             sublinear_tf=True,
             vocabulary=ngrams,
         )
+
+
+def overlaps(texts: Sequence[Texts], first: Sequence[csr_matrix], second: Sequence[csr_matrix]) -> np.ndarray:
+    """(N, 7) overlaps of N pairs.
+
+    Args:
+        texts: the pairs.
+        first: vectors of the first texts, those of words and those of characters, with rows of length 1.
+        second: of the second texts.
+    """
+    cosines = [np.asarray(one.multiply(other).sum(axis=1)) for one, other in zip(first, second, strict=True)]
+    return np.hstack([np.array([_shared(one, other) for one, other in texts]), *cosines])
+
+
+def _shared(one: Words, other: Words) -> list[float]:
+    pairs = [set(zip(words, words[1:], strict=False)) for words in (one, other)]
+    return [
+        *_shares(set(one), set(other)),
+        *_shares(*pairs),
+        min(len(one), len(other)) / max(len(one), len(other)),
+    ]
+
+
+def _shares(one: Set[object], other: Set[object]) -> list[float]:
+    """Of each set, the share that the other has; 0 of an empty one."""
+    common = len(one & other)
+    return [common / max(1, len(one)), common / max(1, len(other))]

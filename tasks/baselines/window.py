@@ -1,4 +1,4 @@
-"""What a classical tagger sees of a word: the word, its affixes and shape, and its neighbours."""
+"""Features of a classical tagger: the word, its affixes and shape, and its neighbours."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tasks.predictor import Words
+from tasks.data.examples import Words
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix

@@ -1,10 +1,10 @@
-"""How long runs take, by those that were made before."""
+"""Estimated times of runs, from earlier ones."""
 
 from __future__ import annotations
 
 import statistics
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
 from elmo_xlstm.evaluation.results import RunResult
@@ -27,13 +27,16 @@ def estimate_seconds(settings: FinetuneSettings, earlier: Iterable[RunResult]) -
         None if too little is known.
     """
     values = settings.model_dump(mode="json")
-    earlier, work = list(earlier), _work(values)
-    scaled = [result.seconds * work / (_work(result.config) or work) for result in earlier]
-    task, model, kind = settings.task.name, settings.model, _kind(values)
-    models = [(result.task, result.model) for result in earlier]
-    kinds = [(result.task, _kind(result.config)) for result in earlier]
-    seconds = _guess(task, model, _by_key(models, scaled, statistics.fmean))
-    return _guess(task, kind, _by_key(kinds, scaled, statistics.median)) if seconds is None else seconds
+    work, by_model, by_kind = _work(values), defaultdict[Key, list[float]](list), defaultdict[Key, list[float]](list)
+    for result in earlier:
+        seconds = result.seconds * work / (_work(result.config) or work)
+        by_model[result.task, result.model].append(seconds)
+        by_kind[result.task, _kind(result.config)].append(seconds)
+    task = settings.task.name
+    guess = _guess(task, settings.model, {key: statistics.fmean(found) for key, found in by_model.items()})
+    if guess is not None:
+        return guess
+    return _guess(task, _kind(values), {key: statistics.median(found) for key, found in by_kind.items()})
 
 
 def total_seconds(estimates: Sequence[float | None], jobs: int) -> float:
@@ -51,7 +54,7 @@ def in_words(seconds: float) -> str:
 
 
 def _work(config: Mapping[str, Any]) -> float:
-    """What time grows with: epochs and the share of the training data; 0 if it is not known."""
+    """Epochs times the share of the training data, which time is proportional to; 0 if not known."""
     epochs: float = config.get("trainer", {}).get("epochs") or 0
     share: float = config.get("task", {}).get("train_fraction", 1.0)
     return epochs * share
@@ -63,15 +66,8 @@ def _kind(config: Mapping[str, Any]) -> tuple[Any, bool, bool]:
     return head.get("type"), embedder is not None, bool(embedder and embedder.get("fine_tune"))
 
 
-def _by_key(keys: Sequence[Key], seconds: Sequence[float], centre: Callable[[list[float]], float]) -> dict[Key, float]:
-    found: dict[Key, list[float]] = defaultdict(list)
-    for key, known in zip(keys, seconds, strict=True):
-        found[key].append(known)
-    return {key: centre(values) for key, values in found.items()}
-
-
 def _guess(task: str, one: Hashable, seconds: dict[Key, float]) -> float | None:
-    """What one takes on a task, or others do there, each scaled by how much longer the one takes elsewhere."""
+    """The time of one on a task, or of others there, each scaled by how much longer the one takes elsewhere."""
     if (task, one) in seconds:
         return seconds[task, one]
     guesses = [

@@ -1,4 +1,4 @@
-"""Which runs a suite has, and which of them are done."""
+"""The plan of a suite: its runs, and which of them are done."""
 
 from __future__ import annotations
 
@@ -17,10 +17,12 @@ from elmo_xlstm.errors import UserError
 from elmo_xlstm.evaluation.results import RunResult, read_result
 from elmo_xlstm.lm.model_files import find_model, is_on_the_hub
 from elmo_xlstm.runs.run_directory import CONFIG_FILE, read_config
-from tasks.finetuning import DATA_FILE, EMBEDDER_DIRECTORY, FinetuneSettings, changed_settings, read_checksums
-from tasks.own_data.splits import checksums
+from tasks.data.repository import SPLITS
+from tasks.data.user_data.files import checksums
+from tasks.finetuning import FinetuneSettings, changed_settings
+from tasks.run_contents import DATA_FILE, EMBEDDER_DIRECTORY, read_checksums
 from tasks.suite.estimates import estimate_seconds
-from tasks.suite.settings import Experiment, Suite
+from tasks.suite.settings import Suite
 
 logger = logging.getLogger(__name__)
 
@@ -90,13 +92,13 @@ def plan_suite(
     }
     earlier = [result for found in results.values() for result in found.values()]
     shipped = cache(lambda: list(_read_results(SHIPPED_RESULTS).values()))
-    fingerprints, data = _Fingerprints(), _Checksums()
+    present = _Present()
     plan = []
     for seed in range(suite.seeds):
         for experiment in suite.experiments:
             settings = experiment.with_seed(seed, suite.output)
             result = results[Path(settings.results)].get((settings.task.name, settings.model, seed))
-            state, reason = _state(settings, result, fingerprints, data)
+            state, reason = _state(settings, result, present)
             if state is not State.STALE and (other := _other_row(settings, suite.seeds, results)):
                 state, reason = State.STALE, other
             replace = force or (replace_stale and state is State.STALE)
@@ -105,8 +107,10 @@ def plan_suite(
                 seconds = estimate_seconds(settings, earlier) or estimate_seconds(settings, [*earlier, *shipped()])
             missing = tuple(_missing(settings)) if to_do else ()
             state = State.NEW if replace else state
-            told = _command(command, experiment, seed)
-            plan.append(PlannedRun(settings, told, state, reason, seconds, replace, missing))
+            overrides = [part for override in experiment.overrides for part in ("-o", override)]
+            choice = ["--tasks", experiment.task, "--models", experiment.model, "--seeds", str(seed + 1)]
+            repeat = shlex.join([*command, *choice, *overrides])
+            plan.append(PlannedRun(settings, repeat, state, reason, seconds, replace, missing))
     return plan
 
 
@@ -148,81 +152,68 @@ def _paths(value: Any) -> Iterator[Path]:
             yield from _paths(entry)
 
 
-def _command(suite: Sequence[str], experiment: Experiment, seed: int) -> str:
-    overrides = [part for override in experiment.overrides for part in ("-o", override)]
-    choice = ["--tasks", experiment.task, "--models", experiment.model, "--seeds", str(seed + 1)]
-    return shlex.join([*suite, *choice, *overrides])
-
-
-def _state(
-    settings: FinetuneSettings, result: RunResult | None, fingerprints: _Fingerprints, data: _Checksums
-) -> tuple[State, str]:
+def _state(settings: FinetuneSettings, result: RunResult | None, present: _Present) -> tuple[State, str]:
+    """How far a run is, and why it is stale if it is."""
     stale = other_data = ""
+    dataset, embedder = settings.task.dataset, settings.embedder
     if result is not None:
-        other_data = data.change(settings.task.dataset, result.data)
-        stale = (
-            changed_settings(result.config, settings)
-            or fingerprints.change(settings.embedder, result.checkpoint)
-            or other_data
-        )
+        other_data = present.other_data(dataset, result.data)
+        other_settings = changed_settings(result.config, settings)
+        stale = other_settings or present.other_model(embedder, result.checkpoint) or other_data
         if not stale:
             return State.DONE, ""
-    stored = settings.directory / CONFIG_FILE
-    if stored.is_file():
+    if (settings.directory / CONFIG_FILE).is_file():
         try:
             began = read_checksums(settings.directory)
             # A result tells of the run before, if this one was begun anew.
-            begun = data.change(settings.task.dataset, began) if began else other_data
-            other = changed_settings(read_config(settings.directory), settings) or begun
+            other_data = present.other_data(dataset, began) if began else other_data
+            other = changed_settings(read_config(settings.directory), settings) or other_data
         except UserError:
             return State.STALE, f"its {CONFIG_FILE} or {DATA_FILE} is damaged"
         kept = settings.directory / EMBEDDER_DIRECTORY
-        if not other and kept.is_dir() and settings.embedder is not None:
-            here = settings.embedder.model_copy(update={"model": str(kept)})
-            other = fingerprints.change(settings.embedder, fingerprints(here))
+        if not other and kept.is_dir() and embedder is not None:
+            here = embedder.model_copy(update={"model": str(kept)})
+            other = present.other_model(embedder, present.fingerprint(here))
         if not other:
             return State.UNFINISHED, ""
         stale = stale or other
     return (State.STALE, stale) if stale else (State.NEW, "")
 
 
-class _Fingerprints:
-    """Fingerprints of language models, each computed once."""
+class _Present:
+    """Language models and a user's own data files as they lie there now, each hashed once."""
 
     def __init__(self) -> None:
-        self._known: dict[str, str | None] = {}
+        self._fingerprints: dict[str, str | None] = {}
+        self._checksums: dict[tuple[Path, ...], dict[str, str]] = {}
 
-    def __call__(self, embedder: EmbedderSettings) -> str | None:
-        """Of the model as it lies there now; None if it does not."""
+    def fingerprint(self, embedder: EmbedderSettings) -> str | None:
+        """Of the language model; None if it is not there."""
         key = embedder.model_dump_json(exclude={"store", "fine_tune"})
-        if key not in self._known:
+        if key not in self._fingerprints:
             try:
-                self._known[key] = embedder.build().fingerprint
+                self._fingerprints[key] = embedder.build().fingerprint
             except UserError:
-                self._known[key] = None
-        return self._known[key]
+                self._fingerprints[key] = None
+        return self._fingerprints[key]
 
-    def change(self, embedder: EmbedderSettings | None, before: str | None) -> str:
-        """Say so if the model is another one than before; one that is gone cannot tell."""
-        now = self(embedder) if embedder is not None else None
+    def other_model(self, embedder: EmbedderSettings | None, before: str | None) -> str:
+        """A message if the language model has changed; empty if not, or if it is gone."""
+        now = self.fingerprint(embedder) if embedder is not None else None
         if embedder is None or now is None or before is None or now == before:
             return ""
         return f"{embedder.model} holds another language model now"
 
+    def other_data(self, dataset: object, before: Mapping[str, str]) -> str:
+        """A message with the data files that have changed; empty if none has, or if they are gone.
 
-class _Checksums:
-    """Checksums of a user's own data files, each computed once; the benchmark's files have declared ones."""
-
-    def __init__(self) -> None:
-        self._known: dict[tuple[Path, ...], dict[str, str]] = {}
-
-    def change(self, dataset: object, before: Mapping[str, str]) -> str:
-        """Name a file that holds other data than before; one that is gone cannot tell."""
-        parts = (getattr(dataset, name, None) for name in ("train", "valid", "test"))
+        The benchmarks' files have declared checksums, which are verified when they are read.
+        """
+        parts = (getattr(dataset, name, None) for name in SPLITS)
         paths = tuple(path for path in parts if isinstance(path, Path))
-        if paths not in self._known:
-            self._known[paths] = checksums(paths) if all(path.is_file() for path in paths) else {}
-        changed = [name for name, now in self._known[paths].items() if before.get(name, now) != now]
+        if paths not in self._checksums:
+            self._checksums[paths] = checksums(paths) if all(path.is_file() for path in paths) else {}
+        changed = [name for name, now in self._checksums[paths].items() if before.get(name, now) != now]
         return f"{', '.join(changed)}: other data now" if changed else ""
 
 

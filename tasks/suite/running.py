@@ -103,7 +103,7 @@ def run_suite(
     }
     shown = NullProgress() if progress is None else progress
     with finishing_step(), shown.task("runs", len(plan), done=len(plan) - len(todo)) as work:
-        return _Suite(todo, jobs, modules, environment, work).run()
+        return _run_all(todo, jobs, modules, environment, work)
 
 
 def refuse_failures(failures: Sequence[Failure], runs: int) -> None:
@@ -121,70 +121,52 @@ def refuse_failures(failures: Sequence[Failure], runs: int) -> None:
         raise UserError("\n".join([heading, *map(str, failures)]))
 
 
-class _Suite:
-    def __init__(
-        self, todo: Sequence[PlannedRun], jobs: int, modules: Sequence[str], environment: dict[str, str], work: Work
-    ) -> None:
-        self._waiting = list(todo)
-        self._jobs = jobs
-        self._modules = modules
-        self._environment = environment
-        self._work = work
-        self._running: list[_Child] = []
-        self._failures: list[Failure] = []
+def _run_all(
+    todo: Sequence[PlannedRun], jobs: int, modules: Sequence[str], environment: dict[str, str], work: Work
+) -> list[Failure]:
+    waiting = list(todo)
+    running: list[_Child] = []
+    failures: list[Failure] = []
 
-    def run(self) -> list[Failure]:
-        try:
-            while self._waiting or self._running:
-                while len(self._running) < self._jobs and (run := self._next()) is not None:
-                    self._start(run)
-                for child in [child for child in self._running if child.has_ended()]:
-                    self._running.remove(child)
-                    self._file(child)
-                if number := stop_requested():
-                    raise Interrupted(number)
-                time.sleep(POLL_SECONDS)
-        except BaseException:
-            self._stop()
-            raise
-        return self._failures
-
-    def _next(self) -> PlannedRun | None:
-        computed = [_vectors(child.run) for child in self._running if not child.has_stored_vectors()]
-        free = next((run for run in self._waiting if (_vectors(run) or object()) not in computed), None)
-        if free is not None:
-            self._waiting.remove(free)
-        return free
-
-    def _start(self, run: PlannedRun) -> None:
-        try:
-            child = _Child(run, self._modules, self._environment)
-        except UserError as error:
-            self._count(Failure(run, str(error)))
-            return
-        logger.info("%s: %s", run.label, "going on" if run.state is State.UNFINISHED else "started")
-        self._running.append(child)
-
-    def _file(self, child: _Child) -> None:
-        failure = child.failure()
-        if failure is None:
-            logger.info("%s: done in %s", child.run.label, in_words(child.seconds))
-        self._count(failure)
-
-    def _count(self, failure: Failure | None) -> None:
+    def count(failure: Failure | None) -> None:
         if failure is not None:
             logger.error("%s", failure)
-            self._failures.append(failure)
-        self._work.advance(failed=len(self._failures))
+            failures.append(failure)
+        work.advance(failed=len(failures))
 
-    def _stop(self) -> None:
-        for child in self._running:
+    try:
+        while waiting or running:
+            while len(running) < jobs and (run := _next(waiting, running)) is not None:
+                waiting.remove(run)
+                try:
+                    running.append(_Child(run, modules, environment))
+                except UserError as error:
+                    count(Failure(run, str(error)))
+                    continue
+                logger.info("%s: %s", run.label, "going on" if run.state is State.UNFINISHED else "started")
+            for child in [child for child in running if child.has_ended()]:
+                running.remove(child)
+                if (failure := child.failure()) is None:
+                    logger.info("%s: done in %s", child.run.label, in_words(child.seconds))
+                count(failure)
+            if number := stop_requested():
+                raise Interrupted(number)
+            time.sleep(POLL_SECONDS)
+    except BaseException:
+        for child in running:
             child.terminate()
-        for child in self._running:
+        for child in running:
             child.wait_or_kill()
-        if self._running:
-            stopped = ", ".join(child.run.label for child in self._running)
-            logger.warning("stopped: %s", stopped)
+        if running:
+            logger.warning("stopped: %s", ", ".join(child.run.label for child in running))
+        raise
+    return failures
+
+
+def _next(waiting: Sequence[PlannedRun], running: Sequence[_Child]) -> PlannedRun | None:
+    """The first run whose word vectors no other run is just computing."""
+    computed = [_vectors(child.run) for child in running if not child.has_stored_vectors()]
+    return next((run for run in waiting if (_vectors(run) or object()) not in computed), None)
 
 
 class _Child:
@@ -253,7 +235,7 @@ class _Child:
 
 
 def _vectors(run: PlannedRun) -> tuple[str, str] | None:
-    """What the run will look up in the feature store; a model that learns has nothing there."""
+    """The key of the run's word vectors in the feature store; a model that learns has none there."""
     embedder = run.settings.embedder
     return (
         None

@@ -1,4 +1,4 @@
-"""A suite's file, read with all its experiments, and the part of it that is asked for."""
+"""A suite's file with all its experiments, and the selected part of it."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class SuiteSettings(Settings):
 
 @dataclass(frozen=True)
 class Selection:
-    """What is asked for of a suite.
+    """The selected part of a suite.
 
     Attributes:
         tasks: names of tasks; all if empty.
@@ -85,11 +85,9 @@ class Experiment:
 
     def with_seed(self, seed: int, output: str) -> FinetuneSettings:
         """The settings of one run below ``output``."""
-        place = {} if output == "runs" else {"output": str(Path(output, *self._parts(), f"seed-{seed}"))}
+        directory = Path(output, self.settings.task.name, self.settings.model, f"seed-{seed}")
+        place = {} if output == "runs" else {"output": str(directory)}
         return self.settings.model_copy(update={"seed": seed, **place})
-
-    def _parts(self) -> tuple[str, str]:
-        return self.settings.task.name, self.settings.model
 
 
 @dataclass(frozen=True)

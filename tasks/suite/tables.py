@@ -40,7 +40,7 @@ def _seeds(seeds: Sequence[int]) -> str:
 
 
 def problem_lines(plan: Sequence[PlannedRun]) -> list[str]:
-    """What is stale and why, and what is missing and for which runs."""
+    """A line for each stale run, with the reason, and for each missing file, with the runs that need it."""
     missing: dict[str, dict[str, None]] = {}  # in the plan's order, each once
     for run in plan:
         for name in run.missing:

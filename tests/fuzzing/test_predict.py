@@ -16,10 +16,11 @@ import pytest
 import torch
 
 from elmo_xlstm.config import validate
-from tasks.finetuning import FinetuneSettings, FinishedRun, run_finetuning
-from tasks.indonlu import datasets
+from tasks.data.indonlu import catalogue
+from tasks.data.repository import DataFile
+from tasks.finetuning import FinetuneSettings, run_finetuning
+from tasks.predict import FinishedRun
 from tasks.registry import register_tasks
-from tasks.repository import DataFile
 
 register_tasks()
 
@@ -48,8 +49,8 @@ def facqa(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         (directory / "facqa").mkdir(exist_ok=True)
         (directory / files[split].path).write_bytes(content)
     with pytest.MonkeyPatch.context() as patch:
-        declared = dataclasses.replace(datasets.DATASETS["facqa"], files=files)
-        patch.setitem(datasets.DATASETS, "facqa", declared)
+        declared = dataclasses.replace(catalogue.DATASETS["facqa"], files=files)
+        patch.setitem(catalogue.DATASETS, "facqa", declared)
         yield directory
 
 

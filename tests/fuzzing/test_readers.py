@@ -12,18 +12,21 @@ import pytest
 
 from elmo_xlstm.config import validate
 from elmo_xlstm.modules.word_vectors import read_vectors
-from tasks.absa_e2e import AspectTripletReader
-from tasks.aspects.own_data import AspectsFiles, AspectsHub
-from tasks.classification.own_data import ClassificationFiles, ClassificationHub
-from tasks.indonlu import dataset
-from tasks.indonlu.load_labelled import table_reader
-from tasks.own_data import hub
-from tasks.pairs.own_data import PairsFiles, PairsHub
-from tasks.readers.conll import ConllReader
-from tasks.readers.predict_input import read_predict_input
-from tasks.readers.predict_texts import read_pairs, read_texts
-from tasks.readers.questions import read_question_input, read_questions
-from tasks.tagging.own_data import ConllFiles, TaggedHub, TaggedJsonFiles
+from tasks.data.absa_e2e import AspectTripletReader
+from tasks.data.indonlu import dataset, reader_of
+from tasks.data.readers.conll import ConllReader
+from tasks.data.readers.new_text import read_pairs, read_questions, read_sentences, read_texts
+from tasks.data.readers.questions import QuestionReader
+from tasks.data.user_data import hub
+from tasks.data.user_data.labelled import (
+    AspectsFiles,
+    AspectsHub,
+    ClassificationFiles,
+    ClassificationHub,
+    PairsFiles,
+    PairsHub,
+)
+from tasks.data.user_data.tagged import ConllFiles, TaggedHub, TaggedJsonFiles
 
 NER = "Siti\tB-PER\ntiba\tO\ndi\tO\nKota\tB-LOC\nBatu\tI-LOC\n\nhari\tO\nini\tO\n\nBudi\tB-PER\n\nmakan\tO\nnasi\tO\n"
 CONLLU = (
@@ -69,7 +72,7 @@ def every(read: Callable[[Path], Iterator[Any]]) -> Callable[[Path], list[Any]]:
 
 def indonlu(name: str) -> Callable[[Path], Any]:
     chosen = dataset(name)
-    return lambda path: table_reader(chosen).read(path, chosen.labels)
+    return lambda path: reader_of(chosen).read(path, chosen.labels)
 
 
 READERS: dict[str, tuple[str, str, Callable[[Path], Any]]] = {
@@ -82,7 +85,7 @@ READERS: dict[str, tuple[str, str, Callable[[Path], Any]]] = {
         NER.replace("-PER", "-PPL").replace("-LOC", "-PLC"),
         lambda path: ConllReader.Config(columns=2).build().read(path, dataset("nerp").labels),
     ),
-    "indonlu questions": ("test.csv", QUESTIONS, lambda path: read_questions(path, ("O", "B", "I"))),
+    "indonlu questions": ("test.csv", QUESTIONS, lambda path: QuestionReader().read(path, ("O", "B", "I"))),
     "absa_e2e": ("test.txt", TRIPLETS, lambda path: AspectTripletReader().read(path)),
     "own conll": ("own.conll", NER, own(ConllFiles)),
     "own conll, lenient": ("own.conll", NER, own(ConllFiles, on_bad_row="skip")),
@@ -104,8 +107,8 @@ READERS: dict[str, tuple[str, str, Callable[[Path], Any]]] = {
     "own json": ("own.jsonl", JSON_TEXTS, own(ClassificationFiles, label_names={"0": "netral"})),
     "own aspects": ("own.csv", OWN_ASPECTS, own(AspectsFiles, text="sentence", aspects=["fuel", "price"])),
     "own pairs": ("own.csv", OWN_PAIRS, own(PairsFiles)),
-    "predict sentences": ("input.txt", "Siti tiba di Bogor.\n\nhari ini 30%\n", every(read_predict_input)),
-    "predict json sentences": ("input.jsonl", INPUT, every(read_predict_input)),
+    "predict sentences": ("input.txt", "Siti tiba di Bogor.\n\nhari ini 30%\n", every(read_sentences)),
+    "predict json sentences": ("input.jsonl", INPUT, every(read_sentences)),
     "predict texts": ("input.txt", "kamar bersih\n\nmahal\n", every(read_texts)),
     "predict json texts": (
         "input.jsonl",
@@ -117,7 +120,7 @@ READERS: dict[str, tuple[str, str, Callable[[Path], Any]]] = {
     "predict questions": (
         "input.jsonl",
         '{"question": "siapa?", "passage": ["Siti", "tiba"]}\n{"question": ["di"], "passage": "di rumah"}\n',
-        every(read_question_input),
+        every(read_questions),
     ),
     "word vectors": ("cc.vec", VECTORS, lambda path: list(read_vectors(path, 3))),
     "word vectors, without header": ("glove.txt", VECTORS.partition("\n")[2], lambda path: list(read_vectors(path, 3))),

@@ -12,13 +12,11 @@ from typing import Any, Literal
 import pytest
 
 from elmo_xlstm.config import Settings, validate
-from tasks.aspects.datasets import aspect_datasets
-from tasks.classification.datasets import classification_datasets
+from tasks.data.examples import Splits
+from tasks.data.readers.table import TableReader
+from tasks.data.registries import aspect_datasets, classification_datasets, pair_datasets
 from tasks.finetuning import FinetuneSettings
 from tasks.model import TaskModel
-from tasks.pairs.datasets import pair_datasets
-from tasks.readers.labelled import LabelledSplits
-from tasks.readers.table import TableReader
 from tasks.registry import register_tasks
 
 register_tasks()
@@ -120,13 +118,13 @@ class MadeUp(Settings):
     columns: tuple[str, ...] = ("label",)
     aspects: tuple[str, ...] = ()
 
-    def load(self) -> LabelledSplits:
+    def load(self) -> Splits:
         names = ("train", "valid", "test")
         splits = {name: self.reader().read(self.directory / f"{name}.csv", LABELS).examples for name in names}
-        return LabelledSplits(**splits, labels=LABELS, sha256={f"{n}.csv": "f00d" for n in names}, aspects=self.aspects)
+        return Splits(**splits, labels=LABELS, sha256={f"{n}.csv": "f00d" for n in names}, aspects=self.aspects)
 
     def reader(self) -> TableReader:
-        return TableReader.Config(text_columns=self.texts, label_columns=self.columns).build()
+        return TableReader(text_columns=self.texts, label_columns=self.columns)
 
 
 for registry in (classification_datasets, aspect_datasets, pair_datasets):

@@ -13,8 +13,10 @@ from elmo_xlstm.errors import UserError
 from elmo_xlstm.text.corpus import CorpusConfig
 from elmo_xlstm.text.overlap import PassageIndex
 from tasks import overlap as overlap_module
-from tasks.indonlu import datasets
-from tasks.indonlu.datasets import Dataset
+from tasks.data import indonlu
+from tasks.data.indonlu import catalogue
+from tasks.data.indonlu.catalogue import Dataset
+from tasks.data.repository import DataFile
 from tasks.overlap import (
     EvaluationText,
     evaluation_texts,
@@ -22,17 +24,26 @@ from tasks.overlap import (
     write_evaluation_texts,
     write_overlap_report,
 )
-from tasks.repository import DataFile
 
 FILES: dict[str, tuple[str, int, str, dict[str, Any]]] = {
-    "smsa": (".tsv", 2, 'makan "enak sekali\tpositive\nbiasa\tneutral\n', {}),
-    "emot": (".csv", 1, 'label,tweet\nanger,"kesal\nsekali, ya"\n', {}),
-    "wrete": (".csv", 1, "sent_A,sent_B,category,label\nsatu dua,tiga,x,NotEntail\n", {}),
+    "smsa": (".tsv", 2, 'makan "enak sekali\tpositive\nbiasa\tneutral\n', {"labels": ("positive", "neutral")}),
+    "emot": (
+        ".csv",
+        2,
+        'label,tweet\nanger,"kesal\nsekali, ya"\nlove,biasa\n',
+        {"labels": ("anger", "love"), "texts": ("tweet",)},
+    ),
+    "wrete": (
+        ".csv",
+        2,
+        "sent_A,sent_B,category,label\nsatu dua,tiga,x,no\ntiga,satu dua,,yes\n",
+        {"labels": ("no", "yes"), "texts": ("sent_A", "sent_B")},
+    ),
     "facqa": (
         ".csv",
         1,
         """question,passage,seq_label\n"['Apa', '?']","['Ini', ',', 'itu']","['O', 'B', 'O']"\n""",
-        {},
+        {"labels": ("O", "B")},
     ),
     "nerp": (".txt", 2, "Budi\tB-PPL\nkerja sama\tO\n\nia\tO\n", {"labels": ("O", "B-PPL")}),
 }
@@ -48,12 +59,12 @@ def benchmark(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         path.parent.mkdir(exist_ok=True)
         path.write_text(content, encoding="utf-8")
         file = DataFile(path.name, rows, hashlib.sha256(content.encode()).hexdigest())
-        files = {split: file for split in datasets.SPLITS}
-        table[name] = Dataset(name=name, title=name, kind=KINDS[name], files=files, **{"labels": ("a",), **values})
-    for module in (datasets, overlap_module):
+        files = {split: file for split in catalogue.SPLITS}
+        table[name] = Dataset(name=name, title=name, kind=KINDS[name], files=files, **values)
+    for module in (catalogue, overlap_module):
         monkeypatch.setattr(module, "DATASETS", table)
     monkeypatch.setattr(overlap_module, "ABSA", "nerp")
-    monkeypatch.setattr(overlap_module, "load_absa", lambda: overlap_module.load_tagging("nerp"))
+    monkeypatch.setattr(overlap_module, "load_absa", lambda: indonlu.load("nerp"))
     monkeypatch.setenv("ELMO_XLSTM_INDONLU", str(tmp_path / "data"))
 
 
@@ -63,10 +74,11 @@ def test_texts_of_all_kinds_of_tasks(benchmark: None) -> None:
         ("smsa", 1, 'makan "enak sekali'),
         ("smsa", 2, "biasa"),
         ("emot", 1, "kesal sekali, ya"),
+        ("emot", 2, "biasa"),
         ("wrete", 1, "satu dua"),
         ("wrete", 1, "tiga"),
-        ("facqa", 1, "Apa ?"),
     ]
+    assert ("facqa", 1, "Apa ?") in texts
     assert ("nerp", 1, "Budi kerja sama") in texts
     assert {text.split for text in evaluation_texts()} == {"valid", "test"}
 

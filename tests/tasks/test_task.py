@@ -1,15 +1,8 @@
 from __future__ import annotations
 
-import json
-import os
-import threading
-import tracemalloc
-
 import pytest
 
 from elmo_xlstm.config import ConfigError
-from elmo_xlstm.errors import UserError
-from tasks import task as task_module
 from tasks.task import Task
 
 
@@ -61,68 +54,3 @@ def test_the_data_is_read_once(labelled_settings, tmp_path, monkeypatch) -> None
 def test_a_kind_must_define_what_differs() -> None:
     with pytest.raises(TypeError, match="abstract"):
         Task(None, None)
-
-
-@pytest.fixture(scope="module")
-def tagger(ner_settings, tmp_path_factory) -> Task:
-    task = ner_settings(tmp_path_factory.mktemp("tagger"), bilm=False).task.build(None)
-    task.prepare()
-    return task
-
-
-def test_prediction_in_chunks_is_prediction_at_once(tagger, tmp_path, monkeypatch) -> None:
-    path = tmp_path / "in.txt"
-    path.write_text("".join(f"{'kata ' * (1 + number * 7 % 13)}nomor {number}\n" for number in range(40)))
-    at_once = list(tagger.predict(path))
-    assert [row["words"][-1] for row in at_once] == [str(number) for number in range(40)]
-    monkeypatch.setattr(task_module, "CHUNK_WORDS", 30)
-    assert list(tagger.predict(path)) == at_once
-    monkeypatch.setattr("tasks.model.BATCH_WORDS", 30)
-    assert list(tagger.predict(path)) == at_once
-
-
-def test_a_pipe_is_read_once_and_as_it_comes(tagger, tmp_path, monkeypatch) -> None:
-    """Predictions come before the pipe has an end, which this one has not."""
-    monkeypatch.setattr(task_module, "CHUNK_WORDS", 8)
-    pipe = tmp_path / "pipe"
-    os.mkfifo(pipe)
-
-    def write() -> None:
-        with pytest.raises(BrokenPipeError), open(pipe, "w") as file:
-            while True:
-                file.write("Siti tiba di Bogor\n" * 1000)
-
-    writer = threading.Thread(target=write)
-    writer.start()
-    rows = tagger.predict(pipe)
-    tracemalloc.start()
-    try:
-        assert [next(rows)["words"][0] for _ in range(300)] == ["Siti"] * 300
-        assert tracemalloc.get_traced_memory()[1] < 8 * 2**20
-    finally:
-        tracemalloc.stop()
-        rows.close()
-        writer.join()
-
-
-def test_all_that_is_wrong_with_a_file_is_told_before_anything_is_predicted(tagger, tmp_path, monkeypatch) -> None:
-    path = tmp_path / "in.jsonl"
-    path.write_text('{"text": "baik"}\n' * 3 + "{}\n[]\n")
-    monkeypatch.setattr(task_module, "CHUNK_EXAMPLES", 1)
-    with pytest.raises(UserError, match="2 problems"):
-        next(tagger.predict(path))
-
-
-def test_a_text_that_is_too_long_is_refused(tagger, tmp_path) -> None:
-    path = tmp_path / "in.txt"
-    path.write_text("baik\n" + "kata " * 50_001)
-    with pytest.raises(UserError, match=r"in\.txt:2: 50,001 words; at most 50,000"):
-        next(tagger.predict(path))
-
-
-def test_given_words_are_read_without_blanks_and_shown_as_they_are(tagger, tmp_path) -> None:
-    words = [" Siti", "tiba\u00a0", "di", "Bogor"]
-    (tmp_path / "a.jsonl").write_text(json.dumps({"words": words}))
-    (tmp_path / "b.jsonl").write_text(json.dumps({"words": [word.strip() for word in words]}))
-    (one,), (two,) = tagger.predict(tmp_path / "a.jsonl"), tagger.predict(tmp_path / "b.jsonl")
-    assert one["words"] == words and one["tags"] == two["tags"]

@@ -1,4 +1,4 @@
-"""Training of baselines without a run around it."""
+"""FitContext of baselines without a run around it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.predictor import LabelSpace, Training
+from tasks.predictor import FitContext, LabelSpace
 from tasks.registry import register_tasks
 
 register_tasks()
@@ -28,7 +28,9 @@ def train(tmp_path):
         space = LabelSpace(tuple(labels), tuple(aspects))
         predictor = config.predictor_class.for_training(config, space, texts, None, lower_case)
         trainer = None
-        history = predictor.fit(texts, targets, texts, Training(evaluate, targets, "accuracy", trainer, Path(tmp_path)))
+        history = predictor.fit(
+            texts, targets, texts, FitContext(evaluate, targets, "accuracy", trainer, Path(tmp_path))
+        )
         assert history.epochs == [] and history.monitor == "accuracy"
         assert history.best_value == evaluate(predictor.predict_texts(texts))["accuracy"]
         return predictor

@@ -36,7 +36,7 @@ def test_words_and_their_neighbours_are_learned(classifier, train) -> None:
     new = [(["di", "Solo", "ramai"],), (["Pak", "Solo", "diam"],)]  # known by the words beside it
     found = [list(prediction.labels) for prediction in predictor.predict_texts(new)]
     assert found == [["O", "B-LOC", "O"], ["O", "B-PER", "O"]]
-    assert predictor.parameter_counts() == {"classifiers": 3 * (len(predictor.vocabulary()["features"]) + 1)}
+    assert predictor.parameter_counts() == {"classifiers": 3 * (len(predictor.vocabulary["features"]) + 1)}
 
 
 @settings(max_examples=20, deadline=None)
@@ -77,8 +77,8 @@ def test_the_question_decides(train) -> None:
     texts, tags = questions()
     predictor = train(validate(LinearWindowAnswers.Config, {"c": [1.0]}), LABELS, texts, tags)
     assert [list(prediction.labels) for prediction in predictor.predict_texts(texts)] == tags
-    assert predictor.vocabulary()["asked"] == ["?", "ke", "mana", "siapa"]
-    features = set(predictor.vocabulary()["features"])
+    assert predictor.vocabulary["asked"] == ["?", "ke", "mana", "siapa"]
+    features = set(predictor.vocabulary["features"])
     assert {"asked siapa budi", "asked mana shape Xx", "held yes", "held no no no"} <= features
 
 

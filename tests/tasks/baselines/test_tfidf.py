@@ -6,7 +6,7 @@ import pytest
 from elmo_xlstm.config import validate
 from elmo_xlstm.errors import UserError
 from tasks.baselines import TfidfLabels
-from tasks.baselines.overlap import NAMES, overlaps
+from tasks.baselines.tfidf import OVERLAPS, overlaps
 
 SAID = {"pos": "enak sekali", "neg": "buruk benar", "none": "biasa saja"}
 TEXTS = [(f"makanan nomor {number} {said}".split(),) for number in range(8) for said in SAID.values()]
@@ -31,14 +31,14 @@ def test_words_and_parts_of_words_are_learned(classifier, labels, train) -> None
             (row,) = prediction.probabilities
             assert sum(row) == pytest.approx(1) and labels[int(np.argmax(row))] == prediction.labels[0]
             assert "more" not in labels or row[labels.index("more")] == 0
-    words, characters = (len(predictor.vocabulary()[part]) for part in ("words", "characters"))
+    words, characters = (len(predictor.vocabulary[part]) for part in ("words", "characters"))
     assert predictor.parameter_counts() == {"classifiers": 3 * (words + characters + 1)}
 
 
 def test_what_is_counted(train) -> None:
     values = {"min_texts": 8, "word_ngrams": [1, 2], "character_ngrams": [2, 3]}
     predictor = train(settings(**values), tuple(SAID), TEXTS, TARGETS)
-    terms = predictor.vocabulary()
+    terms = predictor.vocabulary
     assert set(terms["words"]) == {
         *("makanan", "nomor", "makanan nomor", "enak", "sekali", "enak sekali"),
         *("buruk", "benar", "buruk benar", "biasa", "saja", "biasa saja"),
@@ -70,7 +70,7 @@ def test_the_penalty_with_the_best_validation_score_is_kept(train) -> None:
     weak = one_by_one[1e-9].predict_texts(TEXTS)
     assert [tuple(p.labels) for p in weak] != TARGETS or all(max(p.probabilities[0]) < 0.34 for p in weak)
     chosen = train(settings(c=[1.0, 2.0]), tuple(SAID), TEXTS, TARGETS)
-    assert chosen.chosen == 1.0  # the first of equals
+    assert chosen.tensors["c"] == 1.0  # the first of equals
     assert chosen.predict_texts(TEXTS) == one_by_one[1.0].predict_texts(TEXTS)
 
 
@@ -81,7 +81,7 @@ def test_pairs_are_compared(train) -> None:
     ]
     targets = [("same",)] * len(sentences) + [("other",)] * len(sentences)
     predictor = train(settings(c=[100.0]), ("same", "other"), pairs, targets)
-    assert predictor.features(pairs).shape[1] == 2 * sum(map(len, predictor.vocabulary().values())) + len(NAMES)
+    assert predictor.features(pairs).shape[1] == 2 * sum(map(len, predictor.vocabulary.values())) + len(OVERLAPS)
     right = [p.labels[0] == t[0] for p, t in zip(predictor.predict_texts(pairs), targets, strict=True)]
     assert all(right)
 
@@ -96,7 +96,7 @@ def test_overlaps() -> None:
         [vectors[0], vectors[0]],
     )
     np.testing.assert_allclose(found, [[0.5, 1, 1 / 3, 1, 0.5, 1, 0], [0, 0, 0, 0, 0.5, 1, 0.6]])
-    assert found.shape[1] == len(NAMES)
+    assert found.shape[1] == len(OVERLAPS)
 
 
 def test_texts_with_nothing_in_common(train) -> None:

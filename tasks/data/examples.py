@@ -1,0 +1,178 @@
+"""Examples, what a reader finds in a file, and the three splits of a data set."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from tasks.data.words import split_words
+
+Words = Sequence[str]
+Texts = tuple[Words, ...]
+"""The words of one example: of one text, or of two."""
+
+
+class Example(ABC):
+    """One row of a data set, whatever its kind.
+
+    Attributes:
+        origin: ``file:line`` where it begins.
+    """
+
+    origin: str
+
+    @property
+    @abstractmethod
+    def parts(self) -> Texts:
+        """The words of each text; a task may split them in another way."""
+
+    @property
+    @abstractmethod
+    def gold(self) -> tuple[str, ...] | None:
+        """The labels to predict, as they stand in the file; None where they are not known."""
+
+
+ExampleT = TypeVar("ExampleT", bound=Example)
+
+
+@dataclass(frozen=True)
+class TaggedSentence(Example):
+    """A sentence with a tag for each word where the tags are known.
+
+    Attributes:
+        words: of the sentence, at least one; a word may hold spaces.
+        tags: as many as words; ``None`` for unlabelled text.
+        origin: ``file:line`` of the first word.
+    """
+
+    words: tuple[str, ...]
+    tags: tuple[str, ...] | None
+    origin: str
+
+    def __post_init__(self) -> None:
+        """Refuse a sentence without words, and tags that are not one for each word."""
+        if not self.words:
+            raise ValueError("holds no word")
+        if self.tags is not None and len(self.tags) != len(self.words):
+            raise ValueError(f"{self.origin}: {len(self.words)} words but {len(self.tags)} tags")
+
+    @property
+    def parts(self) -> Texts:
+        """The words without the blanks that JSON may have around them."""
+        return (tuple(word.strip() for word in self.words),)
+
+    @property
+    def gold(self) -> tuple[str, ...] | None:
+        """The tags."""
+        return self.tags
+
+
+@dataclass(frozen=True)
+class LabelledText(Example):
+    """A text, or two, with one label or one for each aspect.
+
+    Attributes:
+        texts: as they stand in the file; two for a pair.
+        words: of each text, none kept whole that holds punctuation.
+        labels: the label, or one for each aspect in the data set's order; ``None`` where they are not known.
+        origin: ``file:line`` where it begins.
+    """
+
+    texts: tuple[str, ...]
+    words: tuple[tuple[str, ...], ...]
+    labels: tuple[str, ...] | None
+    origin: str
+
+    @classmethod
+    def of_texts(cls, texts: Sequence[str], labels: Sequence[str] | None, origin: str) -> LabelledText:
+        """Split texts into words.
+
+        Raises:
+            ValueError: a text has no words.
+        """
+        words = tuple(tuple(split_words(text, ())) for text in texts)
+        if not all(words):
+            raise ValueError("empty text")
+        return cls(tuple(texts), words, None if labels is None else tuple(labels), origin)
+
+    @property
+    def parts(self) -> Texts:
+        """The words of each text."""
+        return self.words
+
+    @property
+    def gold(self) -> tuple[str, ...] | None:
+        """The label, or one for each aspect."""
+        return self.labels
+
+
+@dataclass(frozen=True)
+class QuestionPassage(Example):
+    """A question and the passage that answers it.
+
+    Attributes:
+        question: its words, at least one.
+        passage: its words, at least one.
+        tags: one for each word of the passage; ``None`` where they are not known.
+        origin: ``file:line`` where it begins.
+    """
+
+    question: tuple[str, ...]
+    passage: tuple[str, ...]
+    tags: tuple[str, ...] | None
+    origin: str
+
+    def __post_init__(self) -> None:
+        """Refuse tags that are not one for each word."""
+        if self.tags is not None and len(self.tags) != len(self.passage):
+            raise ValueError(f"{len(self.passage)} words in the passage but {len(self.tags)} labels")
+
+    @property
+    def parts(self) -> Texts:
+        """The words of question and passage."""
+        return (self.question, self.passage)
+
+    @property
+    def gold(self) -> tuple[str, ...] | None:
+        """A tag for each word of the passage."""
+        return self.tags
+
+
+@dataclass(frozen=True)
+class Reading(Generic[ExampleT]):
+    """The content of one file, read strictly or leniently.
+
+    Attributes:
+        examples: those without a problem, in the file's order.
+        problems: one line each, ``file:line: reason``; always empty after a strict reading.
+        skipped: how many rows (of column files: sentences) were left out because of problems.
+    """
+
+    examples: tuple[ExampleT, ...]
+    problems: tuple[str, ...] = ()
+    skipped: int = 0
+
+
+@dataclass(frozen=True)
+class Splits(Generic[ExampleT]):
+    """A data set, as a task takes it.
+
+    Attributes:
+        train: examples to learn from.
+        valid: examples that settings and early stopping are chosen by.
+        test: examples that scores are reported on.
+        labels: all labels that may occur, in the order of their indices.
+        sha256: checksum of each file read, by its name, for the result file.
+        aspects: each example has a label for each of these, in order; none where it has just one, or tags.
+        skipped: how many rows of each file were left out because of problems, of those that had any.
+    """
+
+    train: tuple[ExampleT, ...]
+    valid: tuple[ExampleT, ...]
+    test: tuple[ExampleT, ...]
+    labels: tuple[str, ...]
+    sha256: Mapping[str, str] = field(default_factory=dict)
+    aspects: tuple[str, ...] = ()
+    skipped: Mapping[str, int] = field(default_factory=dict)

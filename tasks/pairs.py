@@ -1,0 +1,43 @@
+"""Pairs: a label for two texts, such as whether one follows from the other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from elmo_xlstm.embedding import ElmoEmbedder
+from tasks.classification import LabelTask
+from tasks.data import LabelledText, pair_datasets
+from tasks.data.readers.new_text import PAIR, read_pairs
+from tasks.heads import pair_heads
+from tasks.registry import tasks
+
+
+class PairTask(LabelTask):
+    """Reads, trains, scores and predicts a data set of pairs of texts with a label each.
+
+    Args:
+        config: see :class:`Config`.
+        embedder: of the experiment, if there is one.
+    """
+
+    @tasks.register("pairs")
+    class Config(LabelTask.Config):
+        """A task on pairs of texts."""
+
+        type: Literal["pairs"] = "pairs"
+        dataset: Annotated[Any, pair_datasets]
+        head: Annotated[Any, pair_heads]
+
+        def build(self, embedder: ElmoEmbedder | None) -> PairTask:
+            """Make the task."""
+            return PairTask(self, embedder)
+
+    def read_input(self, path: Path) -> Iterator[LabelledText]:
+        """Pairs of a file with tabs or JSON lines."""
+        return read_pairs(path)
+
+    def inputs(self, example: LabelledText) -> dict[str, Any]:
+        """Both texts."""
+        return dict(zip(PAIR, example.texts, strict=True))

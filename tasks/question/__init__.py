@@ -1,5 +1,0 @@
-"""Question answering as tagging."""
-
-from tasks.question.task import QuestionTask
-
-__all__ = ["QuestionTask"]

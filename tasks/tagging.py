@@ -1,0 +1,133 @@
+"""Tagging: a tag for every word, as in named entity recognition and part-of-speech tagging."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from elmo_xlstm.embedding import ElmoEmbedder
+from elmo_xlstm.evaluation.tagging import score_tagging
+from elmo_xlstm.modules import FeatureInputs, Sentence, Tagger, WordBatch, WordCollator, repair_bio
+from tasks.data import Splits, TaggedSentence, tagging_datasets
+from tasks.data.readers.new_text import read_sentences
+from tasks.data.readers.problems import SHOWN
+from tasks.data.scheme_fit import fit_scheme
+from tasks.heads import tagging_heads
+from tasks.model import TaskModel
+from tasks.predictor import Prediction
+from tasks.registry import tasks
+from tasks.scores import Comparison, Labels, compare_spans, list_spans
+from tasks.task import Task
+
+logger = logging.getLogger(__name__)
+
+
+class TaggingModel(TaskModel):
+    """From the words of a sentence to their tags."""
+
+    progress_label = "tag sentences"
+
+    def build_head(self, config: Tagger.Config, inputs: FeatureInputs) -> Tagger:
+        """The tagger."""
+        return config.build(self.space.labels, inputs)
+
+    def build_collator(self) -> WordCollator:
+        """Pads sentences and encodes their tags."""
+        return WordCollator(self.head.scheme, *self.vocabularies)
+
+    def example(self, texts: tuple[Sentence, ...], target: Sequence[str] | None) -> Sentence:
+        """A sentence with its tags."""
+        (sentence,) = texts
+        return sentence._replace(tags=target)
+
+    def texts(self, example: Sentence) -> tuple[Sentence, ...]:
+        """The sentence."""
+        return (example,)
+
+    def predict_batch(self, batch: WordBatch) -> list[Prediction]:
+        """The best tags of each sentence."""
+        return [Prediction(self.head.scheme.decode(ids)) for ids in self.head.decode(batch)]
+
+
+class TaggingTask(Task[TaggedSentence]):
+    """Reads, trains, scores and predicts a tagging data set.
+
+    Args:
+        config: see :class:`Config`.
+        embedder: of the experiment, if there is one.
+    """
+
+    model_class = TaggingModel
+
+    @tasks.register("tagging")
+    class Config(Task.Config):
+        """A tagging task."""
+
+        type: Literal["tagging"] = "tagging"
+        dataset: Annotated[Any, tagging_datasets]
+        head: Annotated[Any, tagging_heads]
+        main_metric: Literal["macro_f1", "micro_f1"] = "macro_f1"
+        """The score that chooses the epoch and stands in the leaderboard: F1 of spans, as the unweighted mean over
+        types or over all spans together. With scheme ``none`` every tag, ``O`` too, is a type, and each word a span."""
+
+        def build(self, embedder: ElmoEmbedder | None) -> TaggingTask:
+            """Make the task."""
+            return TaggingTask(self, embedder)
+
+    def __init__(self, config: Config, embedder: ElmoEmbedder | None) -> None:
+        super().__init__(config, embedder)
+        self.main_metric = config.main_metric
+        self.plain = config.head.scheme == "none"
+
+    def read_data(self) -> Splits[TaggedSentence]:
+        """Read the three splits and make them fit the head's scheme."""
+        dataset = self.config.dataset
+        return fit_scheme(dataset.load(), self.config.head.scheme, dataset)
+
+    def targets(self, examples: Sequence[TaggedSentence]) -> list[Labels]:
+        """The gold tags; where they are BIO, stray I- tags are read as B-."""
+        tags = super().targets(examples)
+        if self.config.head.scheme != "bio":
+            return tags
+        repairs = [repair_bio(list(sentence)) for sentence in tags]
+        repaired = sum(count for _, count in repairs)
+        if repaired:
+            logger.info("%s: %d stray I- tags read as B-", self.config.name, repaired)
+        return [sentence for sentence, _ in repairs]
+
+    def metrics(self, gold: Sequence[Labels], predicted: Sequence[Labels]) -> dict[str, float]:
+        """F1 of spans, and how many words have the right tag."""
+        return score_tagging(gold, predicted, self.plain).metrics()
+
+    def compare(self, gold: Sequence[Labels], predicted: Sequence[Labels]) -> Comparison:
+        """Scores of spans; see :func:`~tasks.scores.compare_spans`."""
+        return compare_spans(gold, predicted, self.built().space.labels, self.plain)
+
+    def read_gold(self, path: Path) -> Sequence[TaggedSentence]:
+        """Sentences with tags from a further file of the data set's form; tags that the model lacks are logged."""
+        sentences: Sequence[TaggedSentence] = self.config.dataset.reader().read(path).examples
+        known = set(self.built().space.labels)
+        foreign = {tag: s.origin for s in reversed(sentences) for tag in s.tags or () if tag not in known}
+        if foreign:
+            listed = ", ".join(f"'{tag}' ({origin})" for tag, origin in sorted(foreign.items())[:SHOWN])
+            logger.warning(
+                "tags that the model does not know (%d): %s; it can never be right about them; mend errors among them",
+                len(foreign),
+                listed,
+            )
+        return sentences
+
+    def read_input(self, path: Path) -> Iterator[TaggedSentence]:
+        """Sentences of a text or JSON-lines file."""
+        return read_sentences(path)
+
+    def inputs(self, example: TaggedSentence) -> dict[str, Any]:
+        """The words."""
+        return {"words": list(example.words)}
+
+    def outputs(self, example: TaggedSentence, prediction: Prediction) -> dict[str, Any]:
+        """A tag for each word, and the spans that the tags make."""
+        spans = [] if self.plain else list_spans(example.words, prediction.labels)
+        return {"tags": list(prediction.labels), "spans": spans}
