@@ -119,8 +119,8 @@ def test_an_installed_package_finds_its_own(wheel: Path, tmp_path: Path) -> None
     site = tmp_path / "site-packages"
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(site)
-    # What the wheel was built without: the one module that finding a model imports.
-    shutil.copyfile(ROOT / "elmo_xlstm" / "errors.py", site / "elmo_xlstm" / "errors.py")
+    for name in ("errors.py", "machine.py"):  # what the wheel was built without, and finding a model imports
+        shutil.copyfile(ROOT / "elmo_xlstm" / name, site / "elmo_xlstm" / name)
     code = "from elmo_xlstm.pretrained import bundled_model; print(bundled_model())"
     environment = {**os.environ, "PYTHONPATH": str(site), "PYTHONSAFEPATH": "1"}
     done = subprocess.run(
