@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from elmo_xlstm.lm.recipes.result import RecipeResult, read_result
+from elmo_xlstm.lm.recipes.series import RecipeResult, read_result
 from elmo_xlstm.lm.validation import Validation
 
 ROOT = Path(__file__).parents[1]

@@ -14,8 +14,7 @@ from elmo_xlstm.lm.model_files import MODEL_DIRECTORY, WEIGHTS_FILE
 from elmo_xlstm.lm.pretraining import run_pretraining
 from elmo_xlstm.lm.pretraining_settings import PretrainSettings
 from elmo_xlstm.lm.recipes.measuring import measure
-from elmo_xlstm.lm.recipes.result import read_result
-from elmo_xlstm.lm.recipes.series import SeriesSettings
+from elmo_xlstm.lm.recipes.series import SeriesSettings, read_result
 from elmo_xlstm.lm.recipes.table import write_table
 from elmo_xlstm.progress import Progress
 from elmo_xlstm.run_directory import CONFIG_FILE, open_run
