@@ -15,7 +15,7 @@ from rich.text import Text as RichText
 
 from elmo_xlstm.evaluation.leaderboard.board import Board
 from elmo_xlstm.evaluation.leaderboard.details import detail_tables
-from elmo_xlstm.evaluation.leaderboard.plots import Plot
+from elmo_xlstm.evaluation.leaderboard.drawing import Plot
 from elmo_xlstm.evaluation.leaderboard.tables import Cell, Table, column_title, legend, main_table
 
 PAGES = ("leaderboard.md", "leaderboard.html")

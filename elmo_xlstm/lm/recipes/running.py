@@ -65,7 +65,7 @@ def run_series(
         progress: shows how far the work has come.
 
     Returns:
-        What went wrong, by the recipe's name; the other recipes are done.
+        The error of each recipe that failed, by its name; the other recipes are done.
 
     Raises:
         UserError: the base or a tokenizer experiment is not valid, or ``only`` names what is no recipe.
