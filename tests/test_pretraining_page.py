@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from elmo_xlstm.lm.recipes.series import RecipeResult, read_result
-from elmo_xlstm.lm.validation import Validation
+from elmo_xlstm.lm.scoring import Validation
 
 ROOT = Path(__file__).parents[1]
 PAGE = " ".join((ROOT / "docs" / "pretraining.md").read_text(encoding="utf-8").split())

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, Field, StringConstraints, field_validator, model_validator
 
-from elmo_xlstm.atomic import write_text_atomically
+from elmo_xlstm.runs.atomic import write_text_atomically
 from elmo_xlstm.config import ConfigError, Settings, validate
 from elmo_xlstm.environment import Hardware
 from elmo_xlstm.errors import UserError

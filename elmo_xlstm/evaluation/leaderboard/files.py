@@ -7,7 +7,7 @@ from itertools import zip_longest
 from os.path import commonprefix
 from pathlib import Path
 
-from elmo_xlstm.atomic import write_text_atomically
+from elmo_xlstm.runs.atomic import write_text_atomically
 from elmo_xlstm.evaluation.leaderboard.board import Board
 from elmo_xlstm.evaluation.leaderboard.drawing import MADE_BY, Plot, creator, draw
 from elmo_xlstm.evaluation.leaderboard.formats import render_csv, render_pages

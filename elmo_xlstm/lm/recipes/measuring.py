@@ -16,9 +16,9 @@ from elmo_xlstm.lm.pretraining_record import PretrainingRecord, portable, read_r
 from elmo_xlstm.lm.pretraining_settings import PretrainSettings
 from elmo_xlstm.lm.recipes.series import RecipeResult, ScoredFile, ScoredText, TrainingTime
 from elmo_xlstm.lm.scoring import score_paths
-from elmo_xlstm.lm.training_log import METRICS_FILE, read_metrics
-from elmo_xlstm.lm.validation import Validation
-from elmo_xlstm.run_directory import differences
+from elmo_xlstm.lm.pretraining_record import METRICS_FILE, read_metrics
+from elmo_xlstm.lm.scoring import Validation
+from elmo_xlstm.runs.run_directory import differences
 from elmo_xlstm.text import Tokenizer
 from elmo_xlstm.text.sources.files import hash_file
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from elmo_xlstm.config import load_experiment
-from elmo_xlstm.crash_report import report_crash
+from elmo_xlstm.terminal import report_crash
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.lm.model_files import MODEL_DIRECTORY, WEIGHTS_FILE
 from elmo_xlstm.lm.pretraining import run_pretraining
@@ -17,9 +17,9 @@ from elmo_xlstm.lm.recipes.measuring import measure
 from elmo_xlstm.lm.recipes.series import SeriesSettings, read_result
 from elmo_xlstm.lm.recipes.table import write_table
 from elmo_xlstm.progress import Progress
-from elmo_xlstm.run_directory import CONFIG_FILE, open_run
+from elmo_xlstm.runs.run_directory import CONFIG_FILE, open_run
 from elmo_xlstm.text.tokenizer import TOKENIZER_FILE
-from elmo_xlstm.text.tokenizer_experiment import TokenizerSettings, run_tokenizer_training
+from elmo_xlstm.text.tokenizer_training import TokenizerSettings, run_tokenizer_training
 
 logger = logging.getLogger(__name__)
 

@@ -8,10 +8,10 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from elmo_xlstm.atomic import write_text_atomically
+from elmo_xlstm.runs.atomic import write_text_atomically
 from elmo_xlstm.config import Settings, validate
 from elmo_xlstm.environment import Hardware
-from elmo_xlstm.lm.validation import Validation
+from elmo_xlstm.lm.scoring import Validation
 
 DIGITS = 9
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.lm.recipes.series import RecipeResult, SeriesSettings, read_result
-from elmo_xlstm.lm.validation import Validation
-from elmo_xlstm.output_file import open_output
+from elmo_xlstm.lm.scoring import Validation
+from elmo_xlstm.runs.atomic import open_output
 
 BEGIN = "<!-- recipes: made by `python cli.py recipes`, not to be edited -->"
 END = "<!-- end of recipes -->"
