@@ -1,4 +1,4 @@
-"""What a result was measured with: versions, commit, hardware."""
+"""The circumstances of a measurement: versions, commit, hardware."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Hardware(Settings):
     cores: int
     """Cores that the process may use."""
     device: str
-    """What the tensors were on: "cpu", or the name of the accelerator."""
+    """The device of the tensors: "cpu", or the name of the accelerator."""
     threads: int | None = None
     """With which torch computed: sums are taken in another order for another number. Null in files of earlier versions.
     """

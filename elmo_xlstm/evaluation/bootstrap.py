@@ -1,4 +1,4 @@
-"""How sure a score is, and whether one system is better than another.
+"""Confidence intervals of scores, and tests of whether one system is better than another.
 
 Both work on sufficient statistics: a row of counts for each sentence, whose sum over sentences
 determines the corpus-level score. A resample is then a weighted sum of rows, and all resamples are

@@ -12,18 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from elmo_xlstm.evaluation.results import TypeScore
+
 LabelSequences = Sequence[Sequence[str]]
 """For each example its labels: just one, or one for each aspect."""
-
-
-@dataclass(frozen=True)
-class LabelScore:
-    """Precision, recall and F1, each between 0 and 1, and how often the label stands in the gold."""
-
-    precision: float
-    recall: float
-    f1: float
-    support: int
 
 
 @dataclass(frozen=True)
@@ -48,7 +40,7 @@ class ClassificationScores:
     micro_f1: float
     accuracy: float
     exact_match: float
-    labels: dict[str, LabelScore]
+    labels: dict[str, TypeScore]
 
     def metrics(self) -> dict[str, float]:
         """The corpus-level scores by name, for a result file."""
@@ -112,7 +104,7 @@ def score_labels(gold: LabelSequences, predicted: LabelSequences) -> Classificat
         accuracy=float(accuracy_score(true, guessed)),
         exact_match=sum(list(g) == list(p) for g, p in zip(gold, predicted, strict=True)) / len(gold),
         labels={
-            name: LabelScore(float(precision), float(recall), float(f1), int(support))
+            name: TypeScore(precision=precision, recall=recall, f1=f1, support=support)
             for name, precision, recall, f1, support in zip(names, *each, strict=True)
         },
     )

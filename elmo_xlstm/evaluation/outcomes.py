@@ -1,4 +1,4 @@
-"""What a run got right, example by example, small enough to be kept in its result file.
+"""Counts of what a run got right, example by example, small enough to be kept in its result file.
 
 The counts of :mod:`elmo_xlstm.evaluation.bootstrap` are all that a corpus-level score depends on, so
 intervals and paired tests of significance can be made from the result files alone, without predictions.
@@ -23,7 +23,7 @@ HEADER = struct.Struct("<BBII")
 """Version, bytes per count, examples, counts of an example; the compressed counts follow."""
 VERSION = 1
 LARGEST = 1 << 24
-"""Bytes that the counts may take uncompressed. What claims more is refused before it is unpacked."""
+"""Bytes that the counts may take uncompressed. Data that claim more are refused before they are unpacked."""
 MOST_EXAMPLES = 1 << 18
 """Resampling draws each of them a thousand times, which takes half a minute for so many."""
 WIDTHS = {1: "<u1", 2: "<u2", 4: "<u4"}
@@ -33,7 +33,7 @@ class Outcomes(Settings):
     """Counts of each test example, packed."""
 
     kind: Kind
-    """What was counted: ``spans`` (:func:`~elmo_xlstm.evaluation.tagging.count_spans`) or ``labels``."""
+    """The things counted: ``spans`` (:func:`~elmo_xlstm.evaluation.tagging.count_spans`) or ``labels``."""
     data: Annotated[str, Field(max_length=2 * LARGEST)]
     """Base64 of a header and the counts, row by row, compressed with zlib."""
 

@@ -114,7 +114,7 @@ class ParameterCounts(Settings):
 
 
 class RunResult(Settings):
-    """What one run measured, and all that is needed to judge and repeat it.
+    """The scores of one run, and all that is needed to judge and repeat it.
 
     Scores are between 0 and 1. It is a ``Settings`` class for its strictness: immutable, unknown keys
     refused, every problem of a file reported at once.

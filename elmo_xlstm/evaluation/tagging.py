@@ -18,21 +18,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from elmo_xlstm.evaluation.results import TypeScore
+
 SPAN_TAG = re.compile(r"[BIES](-.+)?\Z", re.DOTALL)
 UNTYPED = "_"
 """The type of spans whose tags are a bare ``B`` and ``I``, in seqeval's words."""
 
 TagSequences = Sequence[Sequence[str]]
-
-
-@dataclass(frozen=True)
-class SpanScore:
-    """Precision, recall and F1, each between 0 and 1, and the number of gold spans."""
-
-    precision: float
-    recall: float
-    f1: float
-    support: int
 
 
 @dataclass(frozen=True)
@@ -48,8 +40,8 @@ class TaggingScores:
     """
 
     macro_f1: float
-    micro: SpanScore
-    types: dict[str, SpanScore]
+    micro: TypeScore
+    types: dict[str, TypeScore]
     token_accuracy: float
 
     def metrics(self) -> dict[str, float]:
@@ -94,19 +86,20 @@ def score_tagging(gold: TagSequences, predicted: TagSequences, plain: bool = Fal
     """
     counts = count_spans(gold, predicted, plain=plain)
     totals = counts.counts.sum(axis=0)
-    precision, recall, f1 = _precision_recall_f1(totals)
-    micro_precision, micro_recall, micro_f1 = _precision_recall_f1(totals.sum(axis=-1, keepdims=True))
     words = sum(len(tags) for tags in gold)
     right = sum(a == b for g, p in zip(gold, predicted, strict=True) for a, b in zip(g, p, strict=True))
     return TaggingScores(
         macro_f1=float(span_macro_f1(counts.statistics().sum(axis=0))),
-        micro=SpanScore(float(micro_precision[0]), float(micro_recall[0]), float(micro_f1[0]), int(totals[2].sum())),
-        types={
-            name: SpanScore(float(precision[i]), float(recall[i]), float(f1[i]), int(totals[2, i]))
-            for i, name in enumerate(counts.types)
-        },
+        micro=_type_scores(totals.sum(axis=-1, keepdims=True))[0],
+        types=dict(zip(counts.types, _type_scores(totals), strict=True)),
         token_accuracy=right / words,
     )
+
+
+def _type_scores(totals: NDArray[np.int64]) -> list[TypeScore]:
+    """The scores of (3, T) counts, one for each of T types."""
+    each = zip(*(values.tolist() for values in (*_precision_recall_f1(totals), totals[2])), strict=True)
+    return [TypeScore(precision=precision, recall=recall, f1=f1, support=gold) for precision, recall, f1, gold in each]
 
 
 def count_spans(

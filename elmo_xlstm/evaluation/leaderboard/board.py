@@ -21,7 +21,7 @@ OTHER_TASKS = "other tasks"
 BASELINE = "no-bilm"
 """The row that others are tested against unless another is named."""
 SYSTEM = ["model", "published", "source"]
-"""What tells rows of a table apart: a published system may have the name of a measured one."""
+"""The key of a row: a published system may have the name of a measured one."""
 SPREAD = ["mean", "sd", "seeds"]
 TEST = ["interval_low", "interval_high", "against", "difference", "p_value", "p_holm"]
 SCORES = ["section", *SYSTEM, "task", "metric", *SPREAD, *TEST, "parameters", "least", "most"]

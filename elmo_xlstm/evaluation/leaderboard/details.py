@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import pandas as pd
+
 from elmo_xlstm.evaluation.leaderboard.amounts import amounts
 from elmo_xlstm.evaluation.leaderboard.board import SPREAD, SYSTEM, Board, Column, frame
 from elmo_xlstm.evaluation.leaderboard.tables import (
     Cell,
+    System,
     Table,
+    Texts,
     count_title,
     metric_title,
     score_table,
@@ -20,6 +24,7 @@ from elmo_xlstm.evaluation.seeds import Spread, spread, summarise
 
 Runs = Mapping[str, Sequence[RunResult]]
 """The runs of a task by model."""
+INTERVAL = "95 % interval"
 DIFFERENT_DATA = "These results were not all measured on the same data files."
 NO_OUTCOMES = "Rows without an interval have results that did not record their outcomes."
 LAYERS = "Layer 0 is the token embedding; weights sum to 1."
@@ -61,14 +66,7 @@ def _metrics_table(board: Board, column: Column, runs: Runs) -> Table:
     other = scores.groupby(SYSTEM)["mean"].transform("first")
     scores = scores.assign(lacks=first.isna(), place=-first.fillna(other))
     scores = scores.sort_values(["lacks", "place", "model"], kind="stable")
-    beside = {}
-    if measured.interval_low.notna().any():
-        beside["95 % interval"] = _texts(measured, "{row.interval_low:.2f} to {row.interval_high:.2f}", "interval_low")
-    if measured.p_value.notna().any():
-        differences = _texts(measured, "{row.difference:+.2f}", "p_value")
-        beside[f"against {board.against}"] = {key: text.replace("-", "−") for key, text in differences.items()}
-        beside["p"] = _texts(measured, "{row.p_value:.4f}", "p_value")
-        beside["p (Holm)"] = _texts(measured, "{row.p_holm:.4f}", "p_value")
+    beside = _evidence(measured, board.against)
     sizes = {model: {run.parameters.trainable for run in group} for model, group in runs.items()}
     last = {
         "trainable parameters": {
@@ -78,7 +76,7 @@ def _metrics_table(board: Board, column: Column, runs: Runs) -> Table:
     }
     data = {tuple(sorted(run.data.items())) for group in runs.values() for run in group}
     notes = [DIFFERENT_DATA] if len(data) > 1 else []
-    if "95 % interval" in beside and measured.interval_low.isna().any():
+    if INTERVAL in beside and measured.interval_low.isna().any():
         notes.append(NO_OUTCOMES)
     titles = list(dict.fromkeys(map(metric_title, metrics)))
     return score_table("Scores", scores, titles, beside, last, " ".join(notes))
@@ -88,7 +86,20 @@ def _entry(model: str, column: str, score: Spread) -> dict[str, Any]:
     return {"model": model, "published": False, "source": "", "column": column, **score._asdict()}
 
 
-def _texts(measured: Any, pattern: str, needed: str) -> dict[tuple[Any, ...], str]:
+def _evidence(measured: pd.DataFrame, against: str | None) -> Texts:
+    """Intervals, and tests against the chosen row, of the systems that have them."""
+    columns = {}
+    if measured.interval_low.notna().any():
+        columns[INTERVAL] = _texts(measured, "{row.interval_low:.2f} to {row.interval_high:.2f}", "interval_low")
+    if measured.p_value.notna().any():
+        differences = _texts(measured, "{row.difference:+.2f}", "p_value")
+        columns[f"against {against}"] = {system: text.replace("-", "−") for system, text in differences.items()}
+        columns["p"] = _texts(measured, "{row.p_value:.4f}", "p_value")
+        columns["p (Holm)"] = _texts(measured, "{row.p_holm:.4f}", "p_value")
+    return columns
+
+
+def _texts(measured: pd.DataFrame, pattern: str, needed: str) -> dict[System, str]:
     """A text for each measured system that has what is needed for it."""
     return {(row.Index, False, ""): pattern.format(row=row) for row in measured.dropna(subset=needed).itertuples()}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,7 +16,7 @@ from rich.text import Text as RichText
 
 from elmo_xlstm.evaluation.leaderboard.board import Board
 from elmo_xlstm.evaluation.leaderboard.details import detail_tables
-from elmo_xlstm.evaluation.leaderboard.plots import Plot
+from elmo_xlstm.evaluation.leaderboard.drawing import Plot
 from elmo_xlstm.evaluation.leaderboard.tables import Cell, Table, column_title, legend, main_table
 
 PAGES = ("leaderboard.md", "leaderboard.html")
@@ -54,6 +55,14 @@ def render_pages(board: Board, plots: Sequence[Plot]) -> dict[str, str]:
             for column in (board.columns if board.results else ())
         ],
     }
+    texts = {name: _templates().get_template(f"{name}.jinja").render(content) for name in PAGES}
+    # JSON can hold halves of characters, which no file can.
+    return {name: text.strip().encode(errors="replace").decode() + "\n" for name, text in texts.items()}
+
+
+@functools.cache
+def _templates() -> jinja2.Environment:
+    """Those beside this file: HTML escapes whatever it shows, Markdown what goes through its filters."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
         autoescape=lambda name: name is not None and name.endswith(".html.jinja"),
@@ -61,9 +70,7 @@ def render_pages(board: Board, plots: Sequence[Plot]) -> dict[str, str]:
         trim_blocks=True,
     )
     environment.filters |= {"text": escape_markdown, "cell": _markdown_cell}
-    texts = {name: environment.get_template(f"{name}.jinja").render(content) for name in PAGES}
-    # JSON can hold halves of characters, which no file can.
-    return {name: text.strip().encode(errors="replace").decode() + "\n" for name, text in texts.items()}
+    return environment
 
 
 def render_csv(board: Board) -> str:

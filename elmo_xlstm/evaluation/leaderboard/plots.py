@@ -4,87 +4,29 @@ from __future__ import annotations
 
 import re
 import statistics
-import unicodedata
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from elmo_xlstm.evaluation.leaderboard.amounts import amounts
 from elmo_xlstm.evaluation.leaderboard.board import Board, Column
 from elmo_xlstm.evaluation.leaderboard.details import Runs, type_f1
+from elmo_xlstm.evaluation.leaderboard.drawing import (
+    LONGEST,
+    AmountCurves,
+    Bars,
+    Confusions,
+    Content,
+    Curves,
+    HeatMap,
+    Plot,
+    readable,
+)
 from elmo_xlstm.evaluation.leaderboard.tables import column_title, metric_title
 from elmo_xlstm.evaluation.results import MixWeights, RunResult
-from elmo_xlstm.evaluation.seeds import Spread
 
 MOST_MODELS, MOST_CONFUSIONS = 3, 1
 """How many systems a plot shows, the best ones; the chosen row comes beside them."""
 MOST_TYPES, MOST_LABELS, MOST_MIXES = 20, 20, 60
-"""What is beyond these stands in the tables."""
-LONGEST = 28
-"""Characters of a label."""
-UNREADABLE = ("Cc", "Cs", "Co", "Cn")
-"""Unicode's control characters, surrogates, private and unassigned ones: XML and fonts do without them."""
-
-
-@dataclass(frozen=True)
-class HeatMap:
-    """Learned layer weights: (rows, columns) shares, NaN for layers that a model lacks."""
-
-    rows: list[str]
-    values: list[list[float]]
-
-
-@dataclass(frozen=True)
-class Curves:
-    """Training runs by model; the chosen row is named."""
-
-    metric: str
-    runs: dict[str, list[RunResult]]
-    against: str | None
-
-
-@dataclass(frozen=True)
-class Bars:
-    """F1 of each type by model, in percent; the chosen row is named."""
-
-    types: list[str]
-    models: dict[str, list[Spread | None]]
-    against: str | None
-
-
-@dataclass(frozen=True)
-class Confusions:
-    """Confusion matrices over all seeds, by model: labels, and counts whose rows are gold labels."""
-
-    models: dict[str, tuple[list[str], list[list[int]]]]
-
-
-@dataclass(frozen=True)
-class AmountCurves:
-    """Scores by share of the training data in percent, by model; the chosen row is named."""
-
-    metric: str
-    models: dict[str, dict[float, Spread]]
-    against: str | None
-
-
-Content = HeatMap | Curves | Bars | Confusions | AmountCurves
-
-
-@dataclass(frozen=True)
-class Plot:
-    """One plot.
-
-    Attributes:
-        name: of its file, without ending.
-        title: what it shows.
-        column: the task that it is about; ``None`` for all of them.
-        content: what is drawn.
-    """
-
-    name: str
-    title: str
-    column: Column | None
-    content: Content
+"""The most that one plot shows; the tables have all."""
 
 
 def plots(board: Board) -> list[Plot]:
@@ -107,12 +49,6 @@ def plots(board: Board) -> list[Plot]:
             if content is not None:
                 found.append(Plot(f"{name}-{kind}", f"{title}: {shown}", column, content))
     return found
-
-
-def readable(text: str, longest: int = LONGEST) -> str:
-    """A label that can be drawn: one line, no control characters, not too long."""
-    text = "".join("\N{REPLACEMENT CHARACTER}" if unicodedata.category(c) in UNREADABLE else c for c in text)
-    return text if len(text) <= longest else text[: longest - 1] + "…"
 
 
 def _chosen(models: Iterable[str], count: int, against: str | None) -> list[str]:

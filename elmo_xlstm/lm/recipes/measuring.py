@@ -14,8 +14,7 @@ from elmo_xlstm.lm.model import BiXLSTM
 from elmo_xlstm.lm.model_files import WEIGHTS_FILE
 from elmo_xlstm.lm.pretraining_record import METRICS_FILE, PretrainingRecord, portable, read_metrics, read_record
 from elmo_xlstm.lm.pretraining_settings import PretrainSettings
-from elmo_xlstm.lm.recipes.result import RecipeResult, ScoredFile, TrainingTime
-from elmo_xlstm.lm.recipes.series import ScoredText
+from elmo_xlstm.lm.recipes.series import RecipeResult, ScoredFile, ScoredText, TrainingTime
 from elmo_xlstm.lm.scoring import Validation, score_paths
 from elmo_xlstm.runs.run_directory import differences
 from elmo_xlstm.text import Tokenizer

@@ -13,8 +13,7 @@ from elmo_xlstm.lm.model_files import MODEL_DIRECTORY, WEIGHTS_FILE
 from elmo_xlstm.lm.pretraining import run_pretraining
 from elmo_xlstm.lm.pretraining_settings import PretrainSettings
 from elmo_xlstm.lm.recipes.measuring import measure
-from elmo_xlstm.lm.recipes.result import read_result
-from elmo_xlstm.lm.recipes.series import SeriesSettings
+from elmo_xlstm.lm.recipes.series import SeriesSettings, read_result
 from elmo_xlstm.lm.recipes.table import write_table
 from elmo_xlstm.progress import Progress
 from elmo_xlstm.runs.run_directory import CONFIG_FILE, open_run
@@ -66,7 +65,7 @@ def run_series(
         progress: shows how far the work has come.
 
     Returns:
-        What went wrong, by the recipe's name; the other recipes are done.
+        The error of each recipe that failed, by its name; the other recipes are done.
 
     Raises:
         UserError: the base or a tokenizer experiment is not valid, or ``only`` names what is no recipe.

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from elmo_xlstm.errors import UserError
-from elmo_xlstm.lm.recipes.result import RecipeResult, read_result
-from elmo_xlstm.lm.recipes.series import SeriesSettings
+from elmo_xlstm.lm.recipes.series import RecipeResult, SeriesSettings, read_result
 from elmo_xlstm.lm.scoring import Validation
 from elmo_xlstm.runs.atomic import open_output
 

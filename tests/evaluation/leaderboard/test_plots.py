@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from elmo_xlstm.evaluation.leaderboard.board import build_board
-from elmo_xlstm.evaluation.leaderboard.plots import LONGEST, MOST_LABELS, MOST_TYPES, plots, readable
+from elmo_xlstm.evaluation.leaderboard.drawing import LONGEST, readable
+from elmo_xlstm.evaluation.leaderboard.plots import MOST_LABELS, MOST_TYPES, plots
 from elmo_xlstm.evaluation.results import Confusion, EpochScore
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from elmo_xlstm.config import validate
-from elmo_xlstm.lm.recipes.result import RecipeResult
+from elmo_xlstm.lm.recipes.series import RecipeResult
 
 SCORE = {
     "loss": 5.25,

@@ -12,9 +12,8 @@ import pytest
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.lm.pretraining_loop import Pretraining
 from elmo_xlstm.lm.recipes import running
-from elmo_xlstm.lm.recipes.result import read_result
 from elmo_xlstm.lm.recipes.running import RecipeFiles, run_series
-from elmo_xlstm.lm.recipes.series import SeriesSettings
+from elmo_xlstm.lm.recipes.series import SeriesSettings, read_result
 from elmo_xlstm.lm.recipes.table import BEGIN, END, check_table
 from elmo_xlstm.lm.scoring import score_files
 from elmo_xlstm.lm.training_checkpoints import TrainingCheckpoints

@@ -6,7 +6,7 @@ import pytest
 
 from elmo_xlstm.config import ConfigError
 from elmo_xlstm.evaluation.results import load_results
-from elmo_xlstm.lm.recipes.result import read_result
+from elmo_xlstm.lm.recipes.series import read_result
 
 
 def test_a_result_is_what_was_written(make_result, tmp_path: Path) -> None:
