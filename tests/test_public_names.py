@@ -14,7 +14,18 @@ ROOT = Path(__file__).parents[1]
 SOURCES = sorted((ROOT / "elmo_xlstm").rglob("*.py"))
 # A room imports from those before it; what is in no room is for all.
 ROOMS = ["text", "lm", "embedding", "modules", "training", "evaluation"]
-FOR_ALL = {"command", "config", "device", "errors", "machine", "pretrained", "progress", "runs", "terminal"}
+FOR_ALL = {
+    "command",
+    "config",
+    "device",
+    "environment",
+    "errors",
+    "machine",
+    "pretrained",
+    "progress",
+    "runs",
+    "terminal",
+}
 
 
 def imports(path: Path) -> Iterator[str]:
