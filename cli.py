@@ -113,6 +113,7 @@ def pretrain(
 ) -> None:
     """Pretrain a language model."""
     from elmo_xlstm.lm.distributed import Processes
+    from elmo_xlstm.lm.initial_model import complete
     from elmo_xlstm.lm.pretraining import describe_pretraining, run_pretraining
     from elmo_xlstm.lm.pretraining_settings import FREE_ON_RESUME, PretrainSettings
     from elmo_xlstm.run_directory import open_run
@@ -125,7 +126,8 @@ def pretrain(
         settings = _load(
             PretrainSettings, config, override, ext_var, include_package, allow_imports, output=output, seed=seed
         )
-    directory = Path(settings.output)
+        directory = Path(settings.output)
+        settings = complete(settings, directory if resume else None)
     if not dry_run:
         stored = settings.model_dump(mode="json")
         processes.run_on_main(lambda: open_run(directory, stored, force=force, resume=resume, free=FREE_ON_RESUME))

@@ -8,6 +8,7 @@ from typing import Any
 
 from elmo_xlstm.lm.cost import training_flops_per_token
 from elmo_xlstm.lm.distributed import Processes
+from elmo_xlstm.lm.initial_model import complete, find_tokenizer
 from elmo_xlstm.lm.pretraining_loop import Pretraining, mixed_precision
 from elmo_xlstm.lm.pretraining_settings import PretrainSettings
 from elmo_xlstm.lm.training_log import METRICS_FILE
@@ -41,12 +42,13 @@ def run_pretraining(
         with processes.together():
             if processes.is_main:
                 held.enter_context(run_lock(directory))
-        return _set_up(settings, directory, progress).run(resume, progress)
+        return _set_up(settings, directory, directory, resume, progress).run(resume, progress)
 
 
 def describe_pretraining(settings: PretrainSettings, progress: Progress | None = None) -> dict[str, Any]:
     """Build everything and train nothing: parameter counts, data sizes and steps, for a dry run."""
-    pretraining = _set_up(settings, Path(settings.output), progress)
+    pretraining = _set_up(settings, Path(settings.output), progress=progress)
+    settings = pretraining.settings
     model = pretraining.bare_model
     rows = [*model.softmax_weights(), *(model.softmax_cluster_weights() or ())]
     softmax = sum(weight.numel() for weight in {id(w): w for w in rows}.values())
@@ -75,11 +77,18 @@ def describe_pretraining(settings: PretrainSettings, progress: Progress | None =
     }
 
 
-def _set_up(settings: PretrainSettings, directory: Path, progress: Progress | None) -> Pretraining:
+def _set_up(
+    settings: PretrainSettings,
+    directory: Path,
+    run: Path | None = None,
+    resume: bool = False,
+    progress: Progress | None = None,
+) -> Pretraining:
     """Open what training needs in every process; the main one prepares the corpus while the others wait."""
     processes = Processes()
     with processes.together():
-        tokenizer = settings.tokenizer.build()
+        settings = complete(settings, run if resume else None)
+        tokenizer = find_tokenizer(settings, run)
         settings.architecture(tokenizer)  # what does not suit the vocabulary is said before the corpus is prepared
     corpora = Path(settings.corpus_directory)
     place = processes.run_on_main(lambda: prepare_corpus(settings.corpus, tokenizer, corpora, progress).directory)
