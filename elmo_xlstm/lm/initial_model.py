@@ -7,11 +7,13 @@ tokenizer and a checksum. Whatever becomes of the model afterwards, the run can 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from elmo_xlstm.atomic import write_text_atomically
@@ -25,13 +27,14 @@ from elmo_xlstm.lm.model import BiXLSTM
 from elmo_xlstm.lm.model_files import find_model
 from elmo_xlstm.lm.pretraining_settings import ModelSettings, PretrainSettings
 from elmo_xlstm.run_directory import CONFIG_FILE, read_config
-from elmo_xlstm.text import Tokenizer
+from elmo_xlstm.text import Corpus, Tokenizer
 from elmo_xlstm.text.sources.files import hash_file
 
 KEPT_DIRECTORY = "initial_model"
 KEPT_FILE = "initial_model.json"
 NOT_OF_THE_WEIGHTS = ("dropout", "context_length")
-SOFTMAX_ROWS = {"forward_softmax", "backward_softmax"}
+SOFTMAX_ROWS = ("forward_softmax", "backward_softmax")
+READ_FOR_SOFTMAX = 2**13  # tokens
 
 
 @dataclass(frozen=True)
@@ -103,25 +106,22 @@ class InitialModel:
         model = validate(ModelSettings, sizes, origin=str(self.directory))
         return settings.model_copy(update={"model": model, "softmax_loss": loss})
 
-    def weights(self, fresh: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    def weights(self, fresh: Mapping[str, Tensor], corpus: Corpus) -> dict[str, Tensor]:
         """All weights to start from, by name, in float32.
-
-        A soft-max that this model lacks begins with the rows of the token embedding, centred, at the size of random
-        ones: pieces of like meaning then come after like texts from the start, which the rare pieces of a small text
-        would never learn, and the gradients that reach the blocks meanwhile do less harm. Measured on reviews against
-        random rows: 0.29 bits per character less after 10,000 pieces, 0.05 less after 80,000.
 
         Args:
             fresh: those of a new model of these sizes, for what this one lacks.
+            corpus: what training goes on with; see :func:`_begin_softmax`.
 
         Raises:
             UserError: the weights are damaged, or another model's.
         """
-        own = BiXLSTM.from_pretrained(self.directory).state_dict()
+        model = BiXLSTM.from_pretrained(self.directory).eval()
+        own = model.state_dict()
         weights = {**fresh, **own}
-        rows = own["token_embedding.weight"] - own["token_embedding.weight"].mean(dim=0)
-        for name in SOFTMAX_ROWS & (fresh.keys() - own.keys()):
-            weights[name] = rows * float(fresh[name].std() / rows.std())
+        missing = [name for name in SOFTMAX_ROWS if name in fresh.keys() - own.keys()]
+        if missing:
+            weights.update(zip(missing, _begin_softmax(model, corpus, "softmax_order" in fresh), strict=False))
         return weights
 
     def keep(self, run: Path) -> None:
@@ -135,6 +135,37 @@ class InitialModel:
                 "softmax": "kept" if self.has_softmax else "fresh",
             }
             write_text_atomically(directory / KEPT_FILE, json.dumps(facts, indent=2, ensure_ascii=False) + "\n")
+
+
+@torch.no_grad()
+def _begin_softmax(model: BiXLSTM, corpus: Corpus, adaptive: bool) -> list[Tensor]:
+    """First soft-max rows of both directions, (vocabulary, width) each, for a model that has none.
+
+    Along the mean of the last hidden states, a piece's row is such that the mean predicts the piece as often as it
+    occurs in the corpus; across it, the row is the token embedding's, centred, at the size of random rows. So what
+    random rows have to learn first is there, rare pieces begin beside those that are like them, and less noise reaches
+    the blocks meanwhile. Measured on hotel reviews, bits per character after 10,000 and 80,000 pieces: 2.50 and 1.72
+    with random rows, 2.20 and 1.67 with the embedding's alone, 1.87 and 1.60 so.
+
+    Args:
+        model: encodes the corpus's begin.
+        corpus: what training goes on with.
+        adaptive: the soft-max has clusters, whose own rows know of no frequencies: these are left out.
+    """
+    length = model.config.context_length
+    count = max(1, min(READ_FOR_SOFTMAX, len(corpus.train)) // length)
+    tokens = corpus.train.read(0, min(len(corpus.train), count * length))
+    encoded = model.encode(torch.from_numpy(tokens).view(count, -1))
+    counts = torch.from_numpy(corpus.token_counts).float() + 0.5  # pieces that do not occur: half a time
+    frequencies = (counts / counts.sum()).log()
+    embedding = model.token_embedding.weight - model.token_embedding.weight.mean(dim=0)
+    embedding = embedding * (math.sqrt(2 / (5 * model.config.embedding_dim)) / embedding.std())
+    rows = []
+    for hidden in encoded:  # (windows, length, width)
+        mean = hidden.flatten(0, 1).mean(dim=0)
+        along = frequencies - embedding @ mean
+        rows.append(embedding if adaptive else embedding + torch.outer(along, mean / mean.dot(mean)))
+    return rows
 
 
 def complete(settings: PretrainSettings, resumed: Path | None = None) -> PretrainSettings:

@@ -211,7 +211,7 @@ class Pretraining:
             initial.complete(self.settings)
             if initial.tokenizer.fingerprint != self.tokenizer.fingerprint:
                 raise UserError(f"{name}: has another tokenizer than when this run was begun; start it with --force")
-            weights = initial.weights(fresh)
+            weights = initial.weights(fresh, self.corpus)
         load_weights(self.bare_model, weights)
         if self.average is not None:
             self.average.load(weights)
