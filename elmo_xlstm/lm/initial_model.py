@@ -155,13 +155,13 @@ def _begin_softmax(model: BiXLSTM, corpus: Corpus, adaptive: bool) -> list[Tenso
     length = model.config.context_length
     count = max(1, min(READ_FOR_SOFTMAX, len(corpus.train)) // length)
     tokens = corpus.train.read(0, min(len(corpus.train), count * length))
-    encoded = model.encode(torch.from_numpy(tokens).view(count, -1))
+    encoding = model.encode_layers(torch.from_numpy(tokens).view(count, -1))
     counts = torch.from_numpy(corpus.token_counts).float() + 0.5  # pieces that do not occur: half a time
     frequencies = (counts / counts.sum()).log()
     embedding = model.token_embedding.weight - model.token_embedding.weight.mean(dim=0)
     embedding = embedding * (math.sqrt(2 / (5 * model.config.embedding_dim)) / embedding.std())
     rows = []
-    for hidden in encoded:  # (windows, length, width)
+    for hidden in (encoding.forward[-1], encoding.backward[-1]):  # (windows, length, width)
         mean = hidden.flatten(0, 1).mean(dim=0)
         along = frequencies - embedding @ mean
         rows.append(embedding if adaptive else embedding + torch.outer(along, mean / mean.dot(mean)))

@@ -172,15 +172,15 @@ def test_an_export_is_given_a_new_soft_max(
     assert read_kept(tmp_path / "adapted")["softmax"] == "fresh"
 
 
-@pytest.mark.parametrize("average", ["null", "0.9"])
-@pytest.mark.parametrize("step", [0, 4])
+@pytest.mark.parametrize(
+    ("step", "change"), [(0, "ema_decay=0.9"), (4, "ema_decay=0.9"), (4, "gradient_accumulation=2")]
+)
 def test_killed_and_resumed_without_the_initial_model_equals_left_alone(
-    adapt: Change, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, average: str, step: int
+    adapt: Change, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int, change: str
 ) -> None:
     initial = shutil.copytree(run, tmp_path / "initial")
-    ema = f"training.ema_decay={average}"
-    alone = train(adapt(ema, initial=initial))
-    stopped = adapt(ema, f"output={tmp_path / 'stopped'}", initial=initial)
+    alone = train(adapt(f"training.{change}", initial=initial))
+    stopped = adapt(f"training.{change}", f"output={tmp_path / 'stopped'}", initial=initial)
     killed_when_it_saves(stopped, step, monkeypatch)
     shutil.rmtree(initial)
     assert train(stopped, resume=True) == alone
