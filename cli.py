@@ -13,12 +13,12 @@ from typing import Annotated, Any
 
 import typer
 
-from elmo_xlstm.allocator import keep_freed_memory, limit_primitive_cache
+from elmo_xlstm.machine import keep_freed_memory, limit_primitive_cache
 from elmo_xlstm.config import Settings, load_experiment, read_experiment
-from elmo_xlstm.config.settings import SettingsT
-from elmo_xlstm.crash_report import EXIT_STATUS, printable, report_crash
+from elmo_xlstm.config import SettingsT
+from elmo_xlstm.terminal import EXIT_STATUS, printable, report_crash
 from elmo_xlstm.errors import UserError
-from elmo_xlstm.interruption import Interrupted, terminable
+from elmo_xlstm.runs.interruption import Interrupted, terminable
 from elmo_xlstm.terminal import be_quiet, console, messages, set_up_logging, terminal_progress
 
 app = typer.Typer(
@@ -85,8 +85,8 @@ def tokenizer(
     allow_imports: AllowImports = None,
 ) -> None:
     """Train a WordPiece vocabulary on a text source."""
-    from elmo_xlstm.run_directory import open_run
-    from elmo_xlstm.text.tokenizer_experiment import TokenizerSettings, run_tokenizer_training
+    from elmo_xlstm.runs.run_directory import open_run
+    from elmo_xlstm.text.tokenizer_training import TokenizerSettings, run_tokenizer_training
 
     _refuse_several_processes("tokenizer")
     settings = _load(TokenizerSettings, config, override, ext_var, include_package, allow_imports, output=output)
@@ -116,7 +116,7 @@ def pretrain(
     from elmo_xlstm.lm.initial_model import complete
     from elmo_xlstm.lm.pretraining import describe_pretraining, run_pretraining
     from elmo_xlstm.lm.pretraining_settings import FREE_ON_RESUME, PretrainSettings
-    from elmo_xlstm.run_directory import open_run
+    from elmo_xlstm.runs.run_directory import open_run
 
     processes = Processes()
     if not processes.is_main:
@@ -160,7 +160,7 @@ def finetune(
     seed: Seed = None,
 ) -> None:
     """Train a task head and score it on the test split."""
-    from elmo_xlstm.run_directory import open_run
+    from elmo_xlstm.runs.run_directory import open_run
     from tasks.finetuning import FinetuneSettings, describe_finetuning, run_finetuning
 
     _refuse_several_processes("finetune")
@@ -265,7 +265,7 @@ def predict(
     include_package: IncludePackage = None,
 ) -> None:
     """Predict with a trained head: JSON lines, a prediction for every word."""
-    from elmo_xlstm.atomic import write_atomically
+    from elmo_xlstm.runs.atomic import write_atomically
     from tasks.finetuning import FinishedRun
 
     _include(include_package)
@@ -317,7 +317,7 @@ def perplexity(
 ) -> None:
     """Score a language model on texts: perplexity and bits per character of each direction, as JSON."""
     from elmo_xlstm.lm.scoring import score_files
-    from elmo_xlstm.plain_json import to_json
+    from elmo_xlstm.runs.files import to_json
 
     scores = {path: score.as_dict() for path, score in score_files(model, files, every=every).items()}
     typer.echo(to_json(scores, indent=2))
@@ -337,9 +337,9 @@ def recipes(
     ] = False,
 ) -> None:
     """Pretrain, score and list recipes one after the other; what is done is not done again, what was begun goes on."""
-    from elmo_xlstm.evaluation.recipes.running import RecipeFiles, run_series
-    from elmo_xlstm.evaluation.recipes.series import SeriesSettings
-    from elmo_xlstm.evaluation.recipes.table import check_table, write_table
+    from elmo_xlstm.lm.recipes.running import RecipeFiles, run_series
+    from elmo_xlstm.lm.recipes.series import SeriesSettings
+    from elmo_xlstm.lm.recipes.table import check_table, write_table
 
     _refuse_several_processes("recipes")
     series = _load(SeriesSettings, config, None, ext_var, None, allow_imports)
@@ -377,7 +377,7 @@ def export(
 ) -> None:
     """Write a pretrained model for embedding alone: small, with checksums, without soft-max weights."""
     from elmo_xlstm.embedding.export import STORAGE_FORMATS, export_model
-    from elmo_xlstm.evaluation.environment import git_commit, installed_versions
+    from elmo_xlstm.environment import git_commit, installed_versions
     from elmo_xlstm.lm.pretraining_record import portable
     from tasks.readers.predict_input import read_predict_input
 
@@ -441,7 +441,7 @@ def schema(
 ) -> None:
     """Print the JSON Schema of an experiment, for editors to complete and check by."""
     from elmo_xlstm.lm.pretraining_settings import PretrainSettings
-    from elmo_xlstm.text.tokenizer_experiment import TokenizerSettings
+    from elmo_xlstm.text.tokenizer_training import TokenizerSettings
     from tasks.finetuning import FinetuneSettings
     from tasks.suite.settings import SuiteSettings
 

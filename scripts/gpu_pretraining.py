@@ -406,9 +406,9 @@ def unpack(
     from elmo_xlstm.config import load_experiment
     from elmo_xlstm.lm.model_files import MODEL_DIRECTORY, save_model
     from elmo_xlstm.lm.pretraining_settings import PretrainSettings
-    from elmo_xlstm.lm.training_log import TrainingLog
-    from elmo_xlstm.lm.validation import Validation
-    from elmo_xlstm.run_directory import open_run
+    from elmo_xlstm.lm.pretraining_record import TrainingLog
+    from elmo_xlstm.lm.scoring import Validation
+    from elmo_xlstm.runs.run_directory import open_run
 
     facts = json.loads((result / "facts.json").read_text())
     settings = load_experiment(PretrainSettings, config, override or (), ext_var or ())

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 import cli
 from elmo_xlstm.lm import BiXLSTM
-from elmo_xlstm.lm.provenance import read_provenance
+from elmo_xlstm.lm.model_directory import read_provenance
 
 ROOT = Path(__file__).parents[1]
 GUIDE = (ROOT / "docs" / "adapting.md").read_text(encoding="utf-8")

@@ -8,11 +8,11 @@ import pytest
 
 from elmo_xlstm.config import Settings, evaluate_jsonnet, validate
 from elmo_xlstm.evaluation.leaderboard.amounts import family
-from elmo_xlstm.evaluation.recipes.measuring import changes
-from elmo_xlstm.evaluation.recipes.series import SeriesSettings
-from elmo_xlstm.heads import TagScheme
+from elmo_xlstm.lm.recipes.measuring import changes
+from elmo_xlstm.lm.recipes.series import SeriesSettings
+from elmo_xlstm.modules import TagScheme
 from elmo_xlstm.lm.pretraining_settings import PretrainSettings
-from elmo_xlstm.text.tokenizer_experiment import TokenizerSettings
+from elmo_xlstm.text.tokenizer_training import TokenizerSettings
 from tasks.absa_e2e import LABELS
 from tasks.finetuning import FinetuneSettings
 from tasks.indonlu import DATASETS

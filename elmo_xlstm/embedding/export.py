@@ -16,18 +16,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from elmo_xlstm.checkpoints import publish_directory
-from elmo_xlstm.checksums import write_checksums
+from elmo_xlstm.runs.directories import publish_directory
+from elmo_xlstm.runs.checksums import write_checksums
 from elmo_xlstm.embedding.embedder import ElmoEmbedder
 from elmo_xlstm.errors import UserError
-from elmo_xlstm.lm.encoder import encoder_weights, make_encoder
+from elmo_xlstm.lm.model_files import encoder_weights, make_encoder
 from elmo_xlstm.lm.int8_rows import from_int8_rows, to_int8_rows
 from elmo_xlstm.lm.model import BiXLSTM
 from elmo_xlstm.lm.model_files import WEIGHTS_FILE, save_model
 from elmo_xlstm.lm.pretraining_record import read_record
-from elmo_xlstm.lm.provenance import write_provenance
+from elmo_xlstm.lm.model_directory import write_provenance
 from elmo_xlstm.lm.scoring import score_paths
-from elmo_xlstm.lm.validation import Validation
+from elmo_xlstm.lm.scoring import Validation
 from elmo_xlstm.pretrained import PROVENANCE_FILE
 from elmo_xlstm.text import Tokenizer
 

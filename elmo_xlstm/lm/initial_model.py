@@ -16,17 +16,17 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from elmo_xlstm.atomic import write_text_atomically
-from elmo_xlstm.checkpoints import publish_directory
+from elmo_xlstm.runs.atomic import write_text_atomically
+from elmo_xlstm.runs.directories import publish_directory
 from elmo_xlstm.config import ConfigError, validate
 from elmo_xlstm.errors import UserError
-from elmo_xlstm.lm.architecture_file import WEIGHTS_FILE, read_architecture
+from elmo_xlstm.lm.model_directory import WEIGHTS_FILE, read_architecture
 from elmo_xlstm.lm.configuration import BiXLSTMConfig
 from elmo_xlstm.lm.losses import AdaptiveSoftmax
 from elmo_xlstm.lm.model import BiXLSTM
 from elmo_xlstm.lm.model_files import find_model
 from elmo_xlstm.lm.pretraining_settings import ModelSettings, PretrainSettings
-from elmo_xlstm.run_directory import CONFIG_FILE, read_config
+from elmo_xlstm.runs.run_directory import CONFIG_FILE, read_config
 from elmo_xlstm.text import Corpus, Tokenizer
 from elmo_xlstm.text.sources.files import hash_file
 

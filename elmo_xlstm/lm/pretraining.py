@@ -6,15 +6,15 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from elmo_xlstm.lm.cost import training_flops_per_token
+from elmo_xlstm.lm.configuration import training_flops_per_token
 from elmo_xlstm.lm.distributed import Processes
 from elmo_xlstm.lm.initial_model import complete, find_tokenizer
 from elmo_xlstm.lm.pretraining_loop import Pretraining, mixed_precision
 from elmo_xlstm.lm.pretraining_settings import PretrainSettings
-from elmo_xlstm.lm.training_log import METRICS_FILE
-from elmo_xlstm.lm.validation import Validation
+from elmo_xlstm.lm.pretraining_record import METRICS_FILE
+from elmo_xlstm.lm.scoring import Validation
 from elmo_xlstm.progress import Progress
-from elmo_xlstm.run_directory import run_lock
+from elmo_xlstm.runs.run_directory import run_lock
 from elmo_xlstm.text import Corpus, prepare_corpus
 
 __all__ = ["METRICS_FILE", "Pretraining", "describe_pretraining", "mixed_precision", "run_pretraining"]
@@ -27,7 +27,7 @@ def run_pretraining(
 
     Args:
         settings: of the experiment.
-        directory: of the run, opened with :func:`~elmo_xlstm.run_directory.open_run`.
+        directory: of the run, opened with :func:`~elmo_xlstm.runs.run_directory.open_run`.
         resume: go on from the newest checkpoint.
         progress: shows how far the work has come.
 

@@ -14,26 +14,26 @@ import torch
 from accelerate import Accelerator
 from accelerate.utils import DistributedDataParallelKwargs, set_seed
 
-from elmo_xlstm.checkpoints import whole_tensors
+from elmo_xlstm.runs.checkpoints import whole_tensors
 from elmo_xlstm.errors import UserError
-from elmo_xlstm.interruption import Interrupted, finishing_step, stop_requested
+from elmo_xlstm.runs.interruption import Interrupted, finishing_step, stop_requested
 from elmo_xlstm.lm.activation_checkpointing import checkpoint_activations
 from elmo_xlstm.lm.compilation import Tier, choose_tier, compile_model, computing
 from elmo_xlstm.lm.configuration import BiXLSTMConfig
-from elmo_xlstm.lm.cost import training_flops_per_token
+from elmo_xlstm.lm.configuration import training_flops_per_token
 from elmo_xlstm.lm.distributed import Agreement, Processes
 from elmo_xlstm.lm.initial_model import InitialModel
 from elmo_xlstm.lm.kernels import use_kernel
 from elmo_xlstm.lm.model import BiXLSTM
 from elmo_xlstm.lm.model_files import MODEL_DIRECTORY
-from elmo_xlstm.lm.prefetch import WindowPrefetcher
+from elmo_xlstm.lm.windows import WindowPrefetcher
 from elmo_xlstm.lm.pretraining_settings import PretrainSettings
-from elmo_xlstm.lm.sharding import load_weights, local_gradients, shard
-from elmo_xlstm.lm.step_guard import StepGuard, tell_bad_numbers
+from elmo_xlstm.lm.distributed import load_weights, local_gradients, shard
+from elmo_xlstm.lm.optimization import StepGuard, tell_bad_numbers
 from elmo_xlstm.lm.training_checkpoints import Position, TrainingCheckpoints
-from elmo_xlstm.lm.training_log import TrainingLog
-from elmo_xlstm.lm.validation import Validation, validate_model
-from elmo_xlstm.lm.weight_average import WeightAverage
+from elmo_xlstm.lm.pretraining_record import TrainingLog
+from elmo_xlstm.lm.scoring import Validation, validate_model
+from elmo_xlstm.lm.optimization import WeightAverage
 from elmo_xlstm.lm.windows import WindowSampler
 from elmo_xlstm.progress import NullProgress, Progress, Work
 from elmo_xlstm.text import Corpus, Tokenizer

@@ -9,16 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from elmo_xlstm.checkpoints import CheckpointDirectory
+from elmo_xlstm.runs.checkpoints import CheckpointDirectory
 from elmo_xlstm.config import validate
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.lm.initial_model import read_kept
 from elmo_xlstm.lm.model_files import MODEL_DIRECTORY, WEIGHTS_FILE
 from elmo_xlstm.lm.pretraining_settings import PretrainSettings
-from elmo_xlstm.lm.training_log import METRICS_FILE, read_metrics
-from elmo_xlstm.run_directory import CONFIG_FILE
+from elmo_xlstm.lm.pretraining_record import METRICS_FILE, read_metrics
+from elmo_xlstm.runs.run_directory import CONFIG_FILE
 from elmo_xlstm.text import Tokenizer
-from elmo_xlstm.text.corpus_building import MANIFEST_FILE
+from elmo_xlstm.text.corpus import MANIFEST_FILE
 
 logger = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ class PretrainingRecord:
     Attributes:
         model: its directory.
         step: optimizer steps it was trained for; ``None`` if the run's metrics are gone.
-        validation: what the run measured then, as :class:`~elmo_xlstm.lm.validation.Validation` names it.
+        validation: what the run measured then, as :class:`~elmo_xlstm.lm.scoring.Validation` names it.
         recipe: the run's settings; of a place on the machine only the last name is kept.
         corpus: digest, sizes and sources of the text; ``None`` if it is not found any more.
         initial_model: what the run began with, and its checksum; ``None`` for random weights.

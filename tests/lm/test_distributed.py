@@ -26,14 +26,14 @@ from safetensors.torch import load_file
 from elmo_xlstm.config import apply_overrides, validate
 from elmo_xlstm.embedding.export import export_model
 from elmo_xlstm.errors import UserError
-from elmo_xlstm.interruption import Interrupted
+from elmo_xlstm.runs.interruption import Interrupted
 from elmo_xlstm.lm import BiXLSTM, BiXLSTMConfig
 from elmo_xlstm.lm.distributed import Processes
 from elmo_xlstm.lm.pretraining import Pretraining, run_pretraining
 from elmo_xlstm.lm.pretraining_settings import FREE_ON_RESUME, PretrainSettings
-from elmo_xlstm.lm.step_guard import StepGuard
-from elmo_xlstm.lm.validation import validate_model
-from elmo_xlstm.run_directory import open_run
+from elmo_xlstm.lm.optimization import StepGuard
+from elmo_xlstm.lm.scoring import validate_model
+from elmo_xlstm.runs.run_directory import open_run
 from elmo_xlstm.text.shards import TokenStream
 
 ROOT = Path(__file__).parents[2]

@@ -20,11 +20,11 @@ from elmo_xlstm.lm import BiXLSTM
 from elmo_xlstm.lm.initial_model import complete, read_kept
 from elmo_xlstm.lm.pretraining import describe_pretraining, run_pretraining
 from elmo_xlstm.lm.pretraining_settings import PretrainSettings
-from elmo_xlstm.lm.provenance import read_provenance
+from elmo_xlstm.lm.model_directory import read_provenance
 from elmo_xlstm.lm.scoring import score_files
 from elmo_xlstm.lm.training_checkpoints import TrainingCheckpoints
-from elmo_xlstm.lm.validation import Validation
-from elmo_xlstm.run_directory import open_run
+from elmo_xlstm.lm.scoring import Validation
+from elmo_xlstm.runs.run_directory import open_run
 from elmo_xlstm.text import Tokenizer, prepare_corpus
 
 Change = Callable[..., PretrainSettings]

@@ -8,19 +8,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from elmo_xlstm.config import load_experiment
-from elmo_xlstm.crash_report import report_crash
+from elmo_xlstm.terminal import report_crash
 from elmo_xlstm.errors import UserError
-from elmo_xlstm.evaluation.recipes.measuring import measure
-from elmo_xlstm.evaluation.recipes.result import read_result
-from elmo_xlstm.evaluation.recipes.series import SeriesSettings
-from elmo_xlstm.evaluation.recipes.table import write_table
+from elmo_xlstm.lm.recipes.measuring import measure
+from elmo_xlstm.lm.recipes.result import read_result
+from elmo_xlstm.lm.recipes.series import SeriesSettings
+from elmo_xlstm.lm.recipes.table import write_table
 from elmo_xlstm.lm.initial_model import complete
 from elmo_xlstm.lm.model_files import MODEL_DIRECTORY, WEIGHTS_FILE
 from elmo_xlstm.lm.pretraining import run_pretraining
 from elmo_xlstm.lm.pretraining_settings import PretrainSettings
 from elmo_xlstm.progress import Progress
-from elmo_xlstm.run_directory import CONFIG_FILE, open_run
-from elmo_xlstm.text.tokenizer_experiment import TokenizerSettings, run_tokenizer_training
+from elmo_xlstm.runs.run_directory import CONFIG_FILE, open_run
+from elmo_xlstm.text.tokenizer_training import TokenizerSettings, run_tokenizer_training
 
 logger = logging.getLogger(__name__)
 
