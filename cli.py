@@ -161,6 +161,7 @@ def tokenizer(options: RunOptions) -> None:
 def pretrain(options: TrainingOptions) -> None:
     """Pretrain a language model."""
     from elmo_xlstm.lm.distributed import Processes
+    from elmo_xlstm.lm.initial_model import complete
     from elmo_xlstm.lm.pretraining import describe_pretraining, run_pretraining
     from elmo_xlstm.lm.pretraining_settings import PretrainSettings
     from elmo_xlstm.runs.run_directory import open_run
@@ -171,7 +172,8 @@ def pretrain(options: TrainingOptions) -> None:
     progress = terminal_progress() if processes.is_main else None
     with processes.together():
         settings = options.load(PretrainSettings, output=options.output, seed=options.seed)
-    directory = Path(settings.output)
+        directory = Path(settings.output)
+        settings = complete(settings, directory if options.resume else None)
     if not options.dry_run:
         with ExitStack() as held:
             opened = open_run(directory, settings, force=options.force, resume=options.resume)

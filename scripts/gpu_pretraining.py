@@ -412,6 +412,8 @@ def unpack(
 
     facts = json.loads((result / "facts.json").read_text())
     settings = load_experiment(PretrainSettings, config, override or (), ext_var or ())
+    if settings.tokenizer is None or settings.initial_model is not None:
+        raise SystemExit(f"{config}: trains from the start here; leave initial_model out, and name the tokenizer")
     tokenizer = settings.tokenizer.build()
     weights: dict[str, Tensor] = {}
     for part in ("encoder", "softmax"):

@@ -36,7 +36,7 @@ register_tasks()
 
 @functools.cache
 def load(path: Path) -> Any:
-    variables = {"corpus": "somewhere", "exclude": "evaluation.txt"}
+    variables = {"corpus": "somewhere", "exclude": "evaluation.txt", "text": "one.txt,more/*.txt"}
     values = evaluate_jsonnet(path, variables, [ROOT / "experiments/release"])  # whose text the recipes take
     (kind,) = KINDS.keys() & values.keys()
     return validate(KINDS[kind], values, origin=path.name)
@@ -129,6 +129,25 @@ def test_unfrozen_experiments_train_the_language_model_and_nothing_else_is_new()
         frozen = load(ROOT / f"experiments/{experiment.task.name}.jsonnet").model_dump()
         assert differences(frozen, experiment.model_dump()) == {"model", "embedder.fine_tune"}
         assert experiment.model == "unfrozen-bilm" and experiment.embedder.fine_tune is not None
+
+
+def test_adaptation_leaves_vocabulary_and_architecture_to_the_model_and_ends_with_a_rate_of_nothing() -> None:
+    adapt = load(ROOT / "experiments/adapt.jsonnet")
+    assert adapt.initial_model == "small" and adapt.tokenizer is None
+    assert adapt.model.model_fields_set == {"dropout"}
+    assert adapt.corpus.sources[0].paths == ["one.txt", "more/*.txt"]
+    assert adapt.schedule.factor(600, 600) == 0
+    assert (
+        adapt.optimizer.learning_rate
+        < load(ROOT / "experiments/release/pretrain_small.jsonnet").optimizer.learning_rate
+    )
+
+
+def test_the_adapted_row_keeps_evaluation_texts_out_and_is_adapted_as_a_users_text_is() -> None:
+    adapt, adapted = (load(ROOT / f"experiments/{name}.jsonnet").model_dump() for name in ("adapt", "adapted"))
+    changed = {"corpus.cleaning.exclude", "training.max_steps", "training.validate_every", "output"}
+    assert differences(adapt, adapted) == changed
+    assert adapted["corpus"]["cleaning"]["exclude"]["paths"] == ["evaluation.txt"]
 
 
 RECIPES = ROOT / "experiments/recipes"

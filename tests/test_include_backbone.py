@@ -87,6 +87,13 @@ assert vectors.shape == (2, 3, 16) and (vectors == expected).all()
 assert run_embedder.fingerprint != embedder.fingerprint  # which has no soft-max
 stack = embedder.model.forward_stack
 assert type(stack).__name__ == "GRUs"
+going_on = ["-o", "initial_model=exported", "-o", "output=going_on", "-o", "training.validate_every=4", *own]
+assert run("pretrain", "own.jsonnet", "-o", 'model={"context_length": 8}', *going_on) == 0
+assert json.loads(Path("going_on/config.json").read_text())["model"]["backbone"] == {"type": "gru", "width": 4}
+begun = ElmoEmbedder.from_pretrained("going_on/checkpoints/step-00000000/model").model
+assert all(torch.equal(weight, begun.state_dict()[name]) for name, weight in embedder.model.state_dict().items())
+for model in ('{"backbone": {"type": "gru"}}', '{"backbone": {"type": "mlstm"}}', '{"num_heads": 2}'):
+    assert run("pretrain", "own.jsonnet", "--dry-run", "-o", f"model={model}", *going_on) != 0
 inputs = torch.randn(2, 5, 8)
 first, state = stack.step(inputs[:, :3])
 rest, _ = stack.step(inputs[:, 3:], state)
@@ -136,6 +143,9 @@ def test_own_backbone(tmp_path: Path) -> None:
         'training.kernel: "triton" cannot be used: the backbone "gru" has no such kernels',
         'training.precision: "bf16" cannot be used: the backbone "gru" computes in fp32 only',
         "model: num_heads: of the mLSTM, and not of the backbone 'gru'; leave it out",
+        "model.backbone: is {'type': 'gru', 'width': 4} in the initial model (got {'type': 'gru', 'width': 8})",
+        "model.backbone: is {'type': 'gru', 'width': 4} in the initial model (got 'mlstm')",
+        "model.num_heads: is None in the initial model (got 2)",
         'embedder.precision: "bf16" cannot be used: the backbone "gru" computes in fp32 only',
         'embedder.precision: "int8" cannot be used: the backbone "gru" computes in fp32 only',
     ):

@@ -121,6 +121,7 @@ def export_model(
                 "validation": record.validation,
                 "validation_by_text": {name: score.as_dict() for name, score in scores.items()},
                 "corpus": record.corpus,
+                **({"initial_model": record.initial_model} if record.initial_model is not None else {}),
                 "recipe": record.recipe,
                 **(facts or {}),
             },

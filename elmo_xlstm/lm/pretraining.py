@@ -8,6 +8,7 @@ from typing import Any
 from elmo_xlstm.lm.compilation import mixed_precision
 from elmo_xlstm.lm.configuration import training_flops_per_token
 from elmo_xlstm.lm.distributed import Processes
+from elmo_xlstm.lm.initial_model import complete, find_tokenizer
 from elmo_xlstm.lm.pretraining_loop import Pretraining
 from elmo_xlstm.lm.pretraining_record import METRICS_FILE
 from elmo_xlstm.lm.pretraining_settings import PretrainSettings
@@ -35,12 +36,13 @@ def run_pretraining(
     Raises:
         UserError: the corpus cannot be prepared; and what :meth:`Pretraining.run` raises.
     """
-    return _set_up(settings, directory, progress).run(resume, progress)
+    return _set_up(settings, directory, directory, resume, progress).run(resume, progress)
 
 
 def describe_pretraining(settings: PretrainSettings, progress: Progress | None = None) -> dict[str, Any]:
     """Build everything and train nothing: parameter counts, data sizes and steps, for a dry run."""
-    pretraining = _set_up(settings, Path(settings.output), progress)
+    pretraining = _set_up(settings, Path(settings.output), progress=progress)
+    settings = pretraining.settings
     model = pretraining.bare_model
     rows = [*model.softmax_weights(), *(model.softmax_cluster_weights() or ())]
     softmax = sum(weight.numel() for weight in {id(w): w for w in rows}.values())
@@ -69,11 +71,18 @@ def describe_pretraining(settings: PretrainSettings, progress: Progress | None =
     }
 
 
-def _set_up(settings: PretrainSettings, directory: Path, progress: Progress | None) -> Pretraining:
+def _set_up(
+    settings: PretrainSettings,
+    directory: Path,
+    run: Path | None = None,
+    resume: bool = False,
+    progress: Progress | None = None,
+) -> Pretraining:
     """Open what training needs in every process; the main one prepares the corpus while the others wait."""
     processes = Processes()
     with processes.together():
-        tokenizer = settings.tokenizer.build()
+        settings = complete(settings, run if resume else None)
+        tokenizer = find_tokenizer(settings, run)
         tokenizer.fix_unicode = settings.corpus.cleaning.fix_unicode  # the model will read words as it does its corpus
         # What suits neither the vocabulary nor the backbone is said before the corpus is prepared.
         settings.architecture(tokenizer)

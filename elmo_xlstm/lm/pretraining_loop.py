@@ -24,7 +24,8 @@ from elmo_xlstm.lm.compilation import (
     mixed_precision,
 )
 from elmo_xlstm.lm.configuration import BiXLSTMConfig, training_flops_per_token
-from elmo_xlstm.lm.distributed import Agreement, Processes, local_gradients, shard
+from elmo_xlstm.lm.distributed import Agreement, Processes, load_weights, local_gradients, shard
+from elmo_xlstm.lm.initial_model import InitialModel
 from elmo_xlstm.lm.model import BiXLSTM
 from elmo_xlstm.lm.model_files import MODEL_DIRECTORY
 from elmo_xlstm.lm.optimization import StepGuard, WeightAverage, tell_bad_numbers
@@ -34,6 +35,7 @@ from elmo_xlstm.lm.scoring import Validation, validate_model
 from elmo_xlstm.lm.training_checkpoints import Position, TrainingCheckpoints
 from elmo_xlstm.lm.windows import WindowPrefetcher, WindowSampler
 from elmo_xlstm.progress import NullProgress, Progress, Work
+from elmo_xlstm.runs.checkpoints import whole_tensors
 from elmo_xlstm.runs.interruption import Interrupted, finishing_step, stop_requested
 from elmo_xlstm.text import Corpus, Tokenizer
 
@@ -55,6 +57,7 @@ class Pretraining:
 
     def __init__(self, settings: PretrainSettings, tokenizer: Tokenizer, corpus: Corpus, directory: Path) -> None:
         self.settings = settings
+        self.tokenizer = tokenizer
         self.corpus = corpus
         self.directory = directory
         training = settings.training
@@ -161,6 +164,8 @@ class Pretraining:
                 (progress or NullProgress()).task("pretrain", self.total_steps, position.step) as work,
                 WindowPrefetcher(self._read, self.accelerator.device, self.total_steps) as prefetcher,
             ):
+                if self.settings.initial_model is not None and position.best_step is None and position.step == 0:
+                    self._begin_with(self.settings.initial_model)
                 started, waited = time.monotonic(), 0.0
                 while position.step < self.total_steps:
                     before = time.monotonic()
@@ -185,6 +190,28 @@ class Pretraining:
                         self._save_and_stop(number)
                 agreement.settle()
             return self._finish()
+
+    def _begin_with(self, name: str) -> None:
+        """Take the weights of the initial model and save them, scored, as a checkpoint before the first step.
+
+        Raises:
+            UserError: the model is damaged, or is not the one that the run was set up for.
+        """
+        fresh = whole_tensors(dict(self.bare_model.state_dict()))
+        with self.processes.together():
+            initial = InitialModel.find(name)
+            initial.complete(self.settings)
+            if initial.tokenizer.fingerprint != self.tokenizer.fingerprint:
+                raise UserError(f"{name}: has another tokenizer than when this run was begun; start it with --force")
+            weights = initial.weights(fresh, self.corpus)
+        load_weights(self.bare_model, weights)
+        if self.average is not None:
+            self.average.load(weights)
+        self.processes.run_on_main(lambda: initial.keep(self.directory))
+        if self.processes.is_main:
+            softmax = "its soft-max included" if initial.has_softmax else "which has no soft-max: that starts anew"
+            logger.info("training goes on from %s (%s), %s", name, initial.directory, softmax)
+        self._validate_and_save()
 
     def _read(self, step: int) -> torch.Tensor:
         """This process's windows of a step."""

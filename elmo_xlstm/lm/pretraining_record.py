@@ -11,6 +11,7 @@ from typing import Any
 
 from elmo_xlstm.config import validate
 from elmo_xlstm.errors import UserError
+from elmo_xlstm.lm.initial_model import read_kept
 from elmo_xlstm.lm.model_files import MODEL_DIRECTORY, WEIGHTS_FILE
 from elmo_xlstm.lm.pretraining_settings import METRICS_FILE, PretrainSettings
 from elmo_xlstm.runs.atomic import write_text_atomically
@@ -81,6 +82,7 @@ class PretrainingRecord:
         validation: what the run measured then, as :class:`~elmo_xlstm.lm.scoring.Validation` names it.
         recipe: the run's settings; of a place on the machine only the last name is kept.
         corpus: digest, sizes and sources of the text; ``None`` if it is not found any more.
+        initial_model: what the run began with, and its checksum; ``None`` for random weights.
     """
 
     model: Path
@@ -88,6 +90,7 @@ class PretrainingRecord:
     validation: dict[str, float] | None
     recipe: dict[str, Any]
     corpus: dict[str, Any] | None
+    initial_model: dict[str, Any] | None
 
 
 def read_record(run: Path, step: int | None = None) -> PretrainingRecord:
@@ -119,6 +122,7 @@ def read_record(run: Path, step: int | None = None) -> PretrainingRecord:
         measured.get(step) if step is not None else None,
         portable(settings.model_dump(mode="json")),
         _find_corpus(settings, Tokenizer.load(model)),
+        portable(read_kept(run)),
     )
 
 

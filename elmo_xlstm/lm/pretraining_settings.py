@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from elmo_xlstm.config import Settings
 from elmo_xlstm.lm.backbones import BackboneSettings, Kernel
@@ -16,6 +16,8 @@ from elmo_xlstm.runs.run_directory import RunSettings
 from elmo_xlstm.text import CorpusConfig, Tokenizer
 
 METRICS_FILE = "metrics.jsonl"
+KEPT_DIRECTORY = "initial_model"
+"""In a run: what it keeps of the model that it began with."""
 
 Positive = Annotated[int, Field(gt=0)]
 
@@ -116,7 +118,7 @@ class PretrainSettings(RunSettings):
     """A pretraining experiment."""
 
     kind: ClassVar[str] = "pretrain"
-    written: ClassVar[tuple[str, ...]] = (METRICS_FILE, "checkpoints/step-*", MODEL_DIRECTORY)
+    written: ClassVar[tuple[str, ...]] = (METRICS_FILE, "checkpoints/step-*", MODEL_DIRECTORY, KEPT_DIRECTORY)
     # Where things lie, and how the same steps are computed, for instance with another number of processes.
     free: ClassVar[frozenset[str]] = frozenset(
         {
@@ -132,7 +134,12 @@ class PretrainSettings(RunSettings):
         }
     )
 
-    tokenizer: Tokenizer.Config
+    initial_model: str | None = None
+    """Start from this model's weights instead of random ones: a bundled model's name, a pretraining run, a model
+    directory, or a name on the Hugging Face hub. What is left out of tokenizer, model and softmax_loss is then the
+    initial model's own; see docs/adapting.md."""
+    tokenizer: Annotated[Tokenizer.Config | None, Field(validate_default=True)] = None
+    """May be left out where there is an initial_model."""
     corpus: CorpusConfig
     corpus_directory: str = "runs/corpus"
     """Where tokenised corpora are kept and found again."""
@@ -145,6 +152,13 @@ class PretrainSettings(RunSettings):
     output: str = "runs/pretrain"
     """Directory of the run."""
     seed: int = 0
+
+    @field_validator("tokenizer")
+    @classmethod
+    def _has_a_vocabulary(cls, value: Tokenizer.Config | None, info: ValidationInfo) -> Tokenizer.Config | None:
+        if value is None and info.data.get("initial_model") is None:
+            raise ValueError("is required but missing; or name an initial_model, which has a tokenizer of its own")
+        return value
 
     def architecture(self, tokenizer: Tokenizer) -> BiXLSTMConfig:
         """The model over ``tokenizer``'s vocabulary, with the soft-max that the loss asks for.

@@ -24,6 +24,7 @@ from accelerate import Accelerator
 from safetensors.torch import load_file
 
 from elmo_xlstm.config import apply_overrides, validate
+from elmo_xlstm.embedding.export import export_model
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.lm import BiXLSTM, BiXLSTMConfig
 from elmo_xlstm.lm.distributed import Processes
@@ -117,7 +118,8 @@ def losses(run: Path) -> list[float]:
     """Training and validation losses of all steps that are written down."""
     lines = list(map(json.loads, (run / "metrics.jsonl").read_text().splitlines()))
     steps = {kind: [line["step"] for line in lines if line["kind"] == kind] for kind in ("train", "validation")}
-    assert steps == {"train": list(range(2, STEPS + 1, 2)), "validation": [4, 8]}
+    begin = [0] if (run / "initial_model").exists() else []
+    assert steps == {"train": list(range(2, STEPS + 1, 2)), "validation": [*begin, 4, 8]}
     return [line["loss"] for line in lines]
 
 
@@ -164,7 +166,15 @@ def command(experiment: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
 
 
 @pytest.fixture(scope="module")
-def jobs(experiment: dict[str, Any], alone: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def exported(alone: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run's model without its soft-max."""
+    directory = tmp_path_factory.mktemp("export") / "model"
+    export_model(alone, directory, [["saya", "pergi"]])
+    return directory
+
+
+@pytest.fixture(scope="module")
+def jobs(experiment: dict[str, Any], alone: Path, exported: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A directory with the runs of several jobs of two processes, named below."""
     directory = tmp_path_factory.mktemp("jobs")
     accumulated = ["training.batch_size=1", "training.gradient_accumulation=2"]
@@ -177,6 +187,8 @@ def jobs(experiment: dict[str, Any], alone: Path, tmp_path_factory: pytest.TempP
         "averaged": ["training.ema_decay=0.8", "training.batch_size=2"],
         "adaptive": [ADAPTIVE, "training.batch_size=2"],
         "adaptive-sharded": [ADAPTIVE, *sharded],
+        "continued": [f"initial_model={alone}", "training.ema_decay=0.8", "training.batch_size=2"],
+        "continued-sharded": [f"initial_model={exported}", *sharded],
         "bad": ["training.batch_size=2"],
         "bad-sharded": sharded,
     }
@@ -310,6 +322,17 @@ def test_two_processes_have_the_averages_of_one(
     assert losses(tmp_path / "run") != pytest.approx(losses(alone), rel=1e-3)
     weights = [load_file(run / "model" / "model.safetensors") for run in (jobs / "averaged", tmp_path / "run")]
     assert all(torch.allclose(weights[0][name], weights[1][name], atol=1e-4) for name in weights[1])
+
+
+def test_two_processes_go_on_from_a_model_as_one(
+    experiment: dict[str, Any], alone: Path, exported: Path, jobs: Path, tmp_path: Path
+) -> None:
+    for name, initial, more in (("continued", alone, ["training.ema_decay=0.8"]), ("continued-sharded", exported, [])):
+        run = tmp_path / name
+        train(apply_overrides(experiment, [f"output={run}", f"initial_model={initial}", *more]))
+        assert losses(jobs / name) == pytest.approx(losses(run), rel=1e-5)
+        weights = [load_file(path / "model" / "model.safetensors") for path in (jobs / name, run)]
+        assert all(torch.allclose(weights[0][key], weights[1][key], atol=1e-4) for key in weights[1])
 
 
 def test_one_process_cannot_shard(experiment: dict[str, Any], tmp_path: Path) -> None:

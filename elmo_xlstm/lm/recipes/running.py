@@ -9,6 +9,7 @@ from pathlib import Path
 
 from elmo_xlstm.config import load_experiment
 from elmo_xlstm.errors import UserError
+from elmo_xlstm.lm.initial_model import complete
 from elmo_xlstm.lm.model_files import MODEL_DIRECTORY, WEIGHTS_FILE
 from elmo_xlstm.lm.pretraining import run_pretraining
 from elmo_xlstm.lm.pretraining_settings import PretrainSettings
@@ -82,7 +83,7 @@ def run_series(
         try:
             settings = files.recipe(name)
             for tokenizer in tokenizers:
-                if tokenizer.output == settings.tokenizer.name:
+                if settings.tokenizer is not None and tokenizer.output == settings.tokenizer.name:
                     _make_tokenizer(tokenizer, progress)
             _train(settings, progress)
             before = read_result(name, series.results)
@@ -108,6 +109,7 @@ def _make_tokenizer(settings: TokenizerSettings, progress: Progress | None) -> N
 def _train(settings: PretrainSettings, progress: Progress | None) -> None:
     directory = Path(settings.output)
     begun = (directory / CONFIG_FILE).is_file()
+    settings = complete(settings, directory if begun else None)
     with open_run(directory, settings, resume=begun):  # refuses one of other settings
         if not (directory / MODEL_DIRECTORY / WEIGHTS_FILE).is_file():
             run_pretraining(settings, directory, begun, progress)
