@@ -17,7 +17,7 @@ python="${PYTHON:-python3}" wheels="${WHEELS:-.whl}" output="${OUT:-gpu-results}
 # a pydantic works with one pydantic_core alone.
 pins=()
 for name in annotated-types einops ftfy mlstm_kernels pydantic pydantic_core typing_extensions typing-inspection \
-    wcwidth xlstm zstandard; do
+    wcwidth xlstm; do
     pins+=("$(grep -o "^$name==[^; ]*" constraints.txt)")
 done
 
