@@ -17,7 +17,7 @@ import lzma
 import math
 import time
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -97,7 +97,7 @@ def pack(
     ranks[order] = np.arange(len(order))
     times = json.loads(repeats)
     chunks: list[dict[str, Any]] = []
-    with ProcessPoolExecutor() as pool:
+    with ThreadPoolExecutor() as pool:
         jobs = []
         for name, stream in (("train", opened.train), ("valid", opened.validation)):
             for start in range(0, len(stream), CHUNK_TOKENS):
@@ -227,7 +227,7 @@ def _rate(step: int, elapsed: float, warmup: int, decay: float) -> float:
 def _load_tokens(directory: Path, facts: dict[str, Any], device: torch.device) -> dict[str, Tensor]:
     chunks = [chunk for chunk in facts["chunks"] if (directory / chunk["file"]).is_file()]
     order = np.load(directory / "arrays.npz")["order"]
-    with ProcessPoolExecutor(16) as pool:
+    with ThreadPoolExecutor() as pool:
         files = [directory / chunk["file"] for chunk in chunks]
         found = list(pool.map(_unpack_chunk, files))
     ids = {
@@ -268,12 +268,11 @@ def train(
     tokens = _load_tokens(packed, facts, device)
     available = len(tokens["train"])
     sources = [[label, min(end, available), times] for label, end, times in facts["sources"]]
-    log = (output / "log.jsonl").open("a")
-
     def note(**entry: Any) -> None:
         line = json.dumps(entry)
         print(line, flush=True)
-        print(line, file=log, flush=True)
+        with (output / "log.jsonl").open("a") as log:
+            log.write(line + "\n")
 
     note(tokens=available, unpacked_s=round(time.monotonic() - began, 1), device=str(device), dim=dim, blocks=blocks)
     torch.manual_seed(seed)
