@@ -262,7 +262,8 @@ def train(
     """Train against the clock."""
     output.mkdir(parents=True, exist_ok=True)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    torch.set_float32_matmul_precision("high")
+    if device.type == "cuda":
+        torch.set_float32_matmul_precision("high")
     facts = json.loads((packed / "facts.json").read_text())
     began = time.monotonic()
     tokens = _load_tokens(packed, facts, device)
