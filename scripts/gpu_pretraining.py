@@ -269,6 +269,7 @@ def train(
     tokens = _load_tokens(packed, facts, device)
     available = len(tokens["train"])
     sources = [[label, min(end, available), times] for label, end, times in facts["sources"]]
+
     def note(**entry: Any) -> None:
         line = json.dumps(entry)
         print(line, flush=True)

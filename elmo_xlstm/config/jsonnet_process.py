@@ -81,10 +81,16 @@ def main() -> None:
     except ImportError:  # no Unix
         pass
     else:
-        resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS + 1))
-        resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
-        resource.setrlimit(resource.RLIMIT_FSIZE, (LARGEST, LARGEST))
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        limits = {
+            resource.RLIMIT_CPU: (CPU_SECONDS, CPU_SECONDS + 1),
+            resource.RLIMIT_AS: (MEMORY_BYTES, MEMORY_BYTES),
+            resource.RLIMIT_FSIZE: (LARGEST, LARGEST),
+            resource.RLIMIT_CORE: (0, 0),
+        }
+        for which, (soft, hard) in limits.items():
+            _, most = resource.getrlimit(which)  # of a process that is limited itself: not to be raised
+            most = hard if most == resource.RLIM_INFINITY else min(hard, most)
+            resource.setrlimit(which, (min(soft, most), most))
         signal.signal(signal.SIGXFSZ, signal.SIG_DFL)  # Python ignores it, and would go on without writing
     request: dict[str, Any] = json.loads(sys.stdin.buffer.read())
     sys.stdout.buffer.write(json.dumps(answer(**request)).encode())

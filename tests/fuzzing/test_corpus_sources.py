@@ -76,6 +76,10 @@ PACKERS = {
 }
 
 
+def all_lines(path: Path) -> list[str]:
+    return list(read_lines(path))
+
+
 @pytest.mark.parametrize("suffix", PACKERS)
 def test_damaged_archives(end_well, case_count: int, tmp_path: Path, suffix: str) -> None:
     """The packed file is what is damaged: cut at every place, and bits of it flipped."""
@@ -88,7 +92,7 @@ def test_damaged_archives(end_well, case_count: int, tmp_path: Path, suffix: str
             damaged[chance.randrange(len(damaged))] ^= 1 << chance.randrange(8)
         path.write_bytes(damaged)
         outcomes.add(end_well(local(), path, f"{suffix} {number}"))
-        outcomes.add(end_well(read_lines, path, f"{suffix} {number}"))
+        outcomes.add(end_well(all_lines, path, f"{suffix} {number}"))
     assert "error" in outcomes
 
 
@@ -101,9 +105,9 @@ def test_archives_that_unpack_to_fill_the_memory(tmp_path: Path, monkeypatch: py
     assert len(bomb) < 2**19
     path = tmp_path / f"bomb.txt{suffix}"
     path.write_bytes(bomb)
-    for read in (read_lines, local(), local(documents="line"), wiki):
+    for read in (all_lines, local(), local(documents="line"), wiki):
         tracemalloc.start()
-        with pytest.raises(UserError, match=r"bomb.txt.*more than 1 MiB|bomb.txt.*unpacks to more than"):
+        with pytest.raises(UserError, match=r"bomb.txt.*(a line of more than|more than 1 MiB|unpacks to more than)"):
             read(path)
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
