@@ -18,6 +18,28 @@ from elmo_xlstm.lm import BiXLSTM, BiXLSTMConfig
 from elmo_xlstm.lm.model_files import save_model
 from elmo_xlstm.text import Tokenizer
 
+# Whole commands, several processes, thousands of inputs: half of the time. The others: pytest -m "not slow".
+SLOW = (
+    "fuzzing/",
+    "reliability/",
+    "benchmarks/test_checks.py",
+    "benchmarks/test_commands.py",
+    "lm/test_compilation.py",
+    "lm/test_distributed.py",
+    "tasks/suite/test_running.py",
+    "test_include_backbone.py",
+    "test_include_package.py",
+    "test_readme.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    tests = Path(__file__).parent
+    for item in items:
+        if item.path.is_relative_to(tests) and str(item.path.relative_to(tests)).startswith(SLOW):
+            item.add_marker(pytest.mark.slow)
+
+
 WORDS = ["Siti", "Budi", "tiba", "di", "ke", "Surabaya", "Jakarta", "pada", "pagi", "hari", "rumah", "dan", "yang"]
 NAMES = ["budi utomo", "siti", "joko susilo", "rina"]
 PLACES = ["bogor", "kota batu", "medan", "solo"]

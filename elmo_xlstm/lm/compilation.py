@@ -43,7 +43,7 @@ OLDEST_GPU = (7, 0)  # compute capability that Triton needs
 
 @dataclass(frozen=True)
 class Tier:
-    """What computes the stacks, and why.
+    """The way to compute the stacks, and the reason for it.
 
     Attributes:
         compiled: with ``torch.compile``.

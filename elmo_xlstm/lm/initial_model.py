@@ -222,7 +222,7 @@ def find_tokenizer(settings: PretrainSettings, run: Path | None = None) -> Token
 
 
 def read_kept(run: Path) -> dict[str, Any] | None:
-    """What :meth:`InitialModel.keep` wrote of the model that a run began with; ``None`` for one that began without.
+    """Record of the model that a run began with, from :meth:`InitialModel.keep`; ``None`` for one that began without.
 
     Raises:
         UserError: the file cannot be read.

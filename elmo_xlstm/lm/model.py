@@ -45,7 +45,7 @@ class BiXLSTMOutput(ModelOutput):
 
 @dataclass
 class Encoding:
-    """What both directions compute.
+    """Hidden states of both directions.
 
     Attributes:
         embeddings: (batch, length, width) token embeddings, shared by the directions.

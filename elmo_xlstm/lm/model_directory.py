@@ -129,7 +129,7 @@ def write_provenance(directory: Path, facts: Mapping[str, Any]) -> None:
 
 
 def read_provenance(directory: Path) -> dict[str, Any] | None:
-    """What :func:`write_provenance` wrote, or ``None`` for a model without it.
+    """Read ``provenance.json`` as :func:`write_provenance` wrote it, or ``None`` for a model without it.
 
     Raises:
         UserError: the file cannot be read.

@@ -160,7 +160,7 @@ class StepGuard:
         return bad
 
     def read(self) -> Skipped:
-        """What was left out so far; waits until the device has got there."""
+        """Steps left out so far; waits until the device has got there."""
         total, in_a_row, first = torch.stack([self._total, self._in_a_row, self._first]).tolist()
         return Skipped(total, in_a_row, first)
 
@@ -170,7 +170,7 @@ class StepGuard:
 
 
 def tell_bad_numbers(skipped: Skipped, starts: Sequence[int], corpus: Path) -> str:
-    """What is said of steps that were left out.
+    """Message on steps that were left out.
 
     Args:
         skipped: the steps.

@@ -119,7 +119,7 @@ class Pretraining:
         return self.accelerator.prepare(model, self.settings.optimizer.build(model))
 
     def _choose_tier(self, config: BiXLSTMConfig) -> Tier:
-        """What computes the stacks in this process."""
+        """Choose the way to compute the stacks in this process."""
         bf16 = self.accelerator.mixed_precision == "bf16"
         tokens = self.total_steps * self.global_batch / self.processes.count * config.context_length
         return choose_tier(

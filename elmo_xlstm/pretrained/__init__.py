@@ -10,7 +10,7 @@ from elmo_xlstm.errors import UserError
 DEFAULT_MODEL = "small"
 BUNDLED = frozenset({DEFAULT_MODEL})
 PROVENANCE_FILE = "provenance.json"
-"""What the model in a directory was made from and by."""
+"""File that says how the model of a directory was made."""
 
 
 def bundled_model(name: str = DEFAULT_MODEL) -> Path:

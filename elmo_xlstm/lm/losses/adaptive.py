@@ -50,7 +50,7 @@ class AdaptiveSoftmax:
             return None
 
         def clusters_for(self, vocab_size: int) -> list[int]:
-            """What is set, or the default for this vocabulary."""
+            """Clusters as set, or the default for this vocabulary."""
             clusters = self.clusters or sorted({max(1, vocab_size // part) for part in (8, 4, 2)})
             try:
                 check_cutoffs(clusters, vocab_size)

@@ -1,4 +1,4 @@
-"""What a soft-max loss is, and how one is chosen."""
+"""Interface of soft-max losses, and their registry."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class SoftmaxLoss(Protocol):
 
 
 class SoftmaxLossSettings(Settings):
-    """What the settings of every soft-max loss answer."""
+    """Settings of a soft-max loss."""
 
     def build(self, token_counts: npt.NDArray[np.int64]) -> SoftmaxLoss | None:
         """The loss, or nothing if it is the model's own.

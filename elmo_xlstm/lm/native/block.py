@@ -1,4 +1,4 @@
-"""What stands around an mLSTM layer in a block: the norm with its projection, and the residual with dropout."""
+"""The parts of a block around its mLSTM layer: the norm with its projection, and the residual with dropout."""
 
 from __future__ import annotations
 

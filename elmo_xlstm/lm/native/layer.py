@@ -41,7 +41,7 @@ def takes(inputs: Tensor) -> bool:
 
 
 class LayerWeights(NamedTuple):
-    """What lies between the two projections of a layer.
+    """Weights between the two projections of a layer.
 
     Attributes:
         conv: (inner dim, taps).
@@ -93,7 +93,7 @@ def _contiguous(weights: Iterable[Tensor]) -> LayerWeights:
 
 
 class _Cell(NamedTuple):
-    """What the forward pass leaves for the backward pass; all but the first three are (batch, heads, length)."""
+    """Tensors kept for the backward pass; all but the first three are (batch, heads, length)."""
 
     queries: Tensor  # (batch * heads, length, head width), as are keys and numerator
     keys: Tensor
@@ -107,7 +107,7 @@ class _Cell(NamedTuple):
 
 
 def _forward(up: Tensor, weights: LayerWeights) -> tuple[Tensor, _Cell]:
-    """What the down-projection reads, (batch, length, inner dim), and what the backward pass needs."""
+    """Input of the down-projection, (batch, length, inner dim), and the tensors that the backward pass needs."""
     batch, length, double = up.shape
     inner, heads = double // 2, len(weights.gate_bias) // 2
     shape = batch, length, heads, inner // heads

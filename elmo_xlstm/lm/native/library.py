@@ -124,7 +124,7 @@ def _key(source: bytes, compiler: str, options: tuple[str, ...]) -> str:
 
 @cache
 def _processor() -> str:
-    """What the processor can do."""
+    """Instruction sets of the processor."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:

@@ -29,7 +29,7 @@ EPSILON = 1e-6
 
 
 class MLSTMState(NamedTuple):
-    """What a cell remembers: matrix memory, normaliser and the log of the scale that both are divided by."""
+    """State of a cell: matrix memory, normaliser and the log of the scale that both are divided by."""
 
     memory: Tensor  # (batch, heads, head width, head width), float32
     normalizer: Tensor  # (batch, heads, head width), float32
@@ -78,7 +78,7 @@ def mlstm(
 
 
 class GateSums(NamedTuple):
-    """What the gates of a sequence come to, from an empty state; each (batch, heads, length), float32."""
+    """Sums and maxima of a sequence's gates, from an empty state; each (batch, heads, length), float32."""
 
     weight: Tensor  # a
     running: Tensor  # A

@@ -154,7 +154,7 @@ class MLSTMCell(nn.Module):
 
 
 class LayerState(NamedTuple):
-    """What a layer remembers of the tokens before."""
+    """State of a layer after the tokens before."""
 
     tail: Tensor  # (batch, taps - 1, inner dim), the convolution's last inputs
     cell: MLSTMState
