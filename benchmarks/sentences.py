@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from elmo_xlstm.errors import UserError
+from elmo_xlstm.tasks.data.readers import ConllReader, new_text
 from elmo_xlstm.text import Tokenizer
 from elmo_xlstm.text.tokenizer_training import WordPieceConfig, train_wordpiece
-from tasks.data.readers import ConllReader, new_text
 
 SAMPLE = Path(__file__).parents[1] / "tasks" / "sample"
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 from elmo_xlstm.errors import UserError, printable
 from elmo_xlstm.runs.interruption import Interrupted, terminable
-from elmo_xlstm.terminal import EXIT_STATUS, messages, report_crash, set_up_logging
+from elmo_xlstm.terminal import EXIT_STATUS, messages, report_crash, set_up_logging, this_command
 
 INTERRUPTED = 128 + signal.SIGINT
 
@@ -69,10 +69,11 @@ def _say_how_to_go_on(end: Interrupted, arguments: Sequence[str]) -> None:
     if end.resumable:
         arguments = [argument for argument in arguments if argument not in ("--force", "--resume")] + ["--resume"]
     local = os.environ.get("LOCAL_WORLD_SIZE")
-    launcher = ["torchrun", "--nproc_per_node", local] if local is not None else ["python"]
+    launcher = ["torchrun", "--nproc_per_node", str(local), sys.argv[0]]
+    command = this_command(*arguments) if local is None else [*launcher, *arguments]
     several_machines = int(os.environ.get("WORLD_SIZE", "1")) > int(local or "1")
     nodes = " (on every machine, with the launcher's options as before)" if several_machines else ""
-    _say(f"{end}. Go on with: {shlex.join([*launcher, 'cli.py', *arguments])}{nodes}", "yellow")
+    _say(f"{end}. Go on with: {shlex.join(command)}{nodes}", "yellow")
 
 
 def _say(message: str, style: str) -> None:

@@ -10,6 +10,7 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Sequence
+from pathlib import Path
 
 from rich.console import Console
 from rich.logging import RichHandler
@@ -23,7 +24,6 @@ messages = Console(stderr=True)
 """For what is said meanwhile: standard error."""
 LOG_WIDTH = 200
 """Of tables in files, where no screen cuts them; COLUMNS goes before it."""
-LOGGERS = ("elmo_xlstm", "tasks")
 
 
 if not console.is_terminal and "COLUMNS" not in os.environ:
@@ -38,6 +38,12 @@ class PrintableFormatter(logging.Formatter):
         return printable(super().format(record))
 
 
+def this_command(*arguments: str) -> list[str]:
+    """The command line for other arguments, started as this process was: installed, or from a checkout."""
+    installed = Path(sys.argv[0]).stem == "elmo-xlstm"
+    return [*(["elmo-xlstm"] if installed else ["python", "cli.py"]), *arguments]
+
+
 def set_up_logging() -> None:
     """Log to standard error: beside the bars on a terminal, with the time elsewhere."""
     if messages.is_terminal:
@@ -47,14 +53,12 @@ def set_up_logging() -> None:
         handler = logging.StreamHandler()
         handler.setFormatter(PrintableFormatter("%(asctime)s  %(message)s", "%H:%M:%S"))
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
-    for name in LOGGERS:
-        logging.getLogger(name).setLevel(logging.INFO)
+    logging.getLogger("elmo_xlstm").setLevel(logging.INFO)
 
 
 def be_quiet() -> None:
     """One of several processes that do the same: only what is wrong here is worth a line."""
-    for name in LOGGERS:
-        logging.getLogger(name).setLevel(logging.WARNING)
+    logging.getLogger("elmo_xlstm").setLevel(logging.WARNING)
 
 
 def terminal_progress() -> Progress:
@@ -87,7 +91,8 @@ def report_crash(error: BaseException, arguments: Sequence[str], show: bool = Fa
     try:
         place = f"The traceback is in {_save(report, arguments)}"
     except OSError as failure:
-        place = f"The traceback cannot be saved ({failure.strerror}); the command after 'cli.py --debug' shows it"
+        debug = shlex.join(this_command("--debug"))
+        place = f"The traceback cannot be saved ({failure.strerror}); the command after '{debug}' shows it"
     return f"{what}\n{_advice(error)}\n{place}"
 
 
@@ -106,7 +111,7 @@ def _save(report: str, arguments: Sequence[str]) -> str:
     for name in ("torch", "transformers"):
         if name in sys.modules:
             versions += f", {name} {getattr(sys.modules[name], '__version__', 'unknown')}"
-    text = f"{shlex.join(['python', 'cli.py', *arguments])}\n{versions}\n\n{report}"
+    text = f"{shlex.join(this_command(*arguments))}\n{versions}\n\n{report}"
     descriptor, path = tempfile.mkstemp(prefix="elmo-xlstm-", suffix=".txt")
     with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
         file.write(text)

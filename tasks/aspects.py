@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from elmo_xlstm.embedding import ElmoEmbedder
-from tasks.classification import LabelTask
-from tasks.data import LabelledText, aspect_datasets
-from tasks.heads import label_heads
-from tasks.predictor import Prediction
-from tasks.registry import tasks
-from tasks.scores import Labels
+from elmo_xlstm.tasks.classification import LabelTask
+from elmo_xlstm.tasks.data import LabelledText, aspect_datasets
+from elmo_xlstm.tasks.heads import label_heads
+from elmo_xlstm.tasks.predictor import Prediction
+from elmo_xlstm.tasks.registry import tasks
+from elmo_xlstm.tasks.scores import Labels
 
 
 class AspectTask(LabelTask):

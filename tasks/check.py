@@ -16,10 +16,10 @@ from elmo_xlstm.lm.compilation import compiler_problem, cpp_compiler
 from elmo_xlstm.lm.model_directory import read_architecture
 from elmo_xlstm.lm.model_files import find_model
 from elmo_xlstm.lm.native import library_problem
+from elmo_xlstm.tasks.data.absa_e2e.load import REPOSITORY as ABSA
+from elmo_xlstm.tasks.data.indonlu.catalogue import REPOSITORY as INDONLU
+from elmo_xlstm.tasks.data.repository import cache_directory
 from elmo_xlstm.text import Tokenizer
-from tasks.data.absa_e2e.load import REPOSITORY as ABSA
-from tasks.data.indonlu.catalogue import REPOSITORY as INDONLU
-from tasks.data.repository import cache_directory
 
 OPTIONAL = {
     "xlstm": "the reference implementation that the tests compare with",

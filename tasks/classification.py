@@ -9,16 +9,16 @@ from typing import Annotated, Any, Literal
 from elmo_xlstm.embedding import ElmoEmbedder
 from elmo_xlstm.evaluation.classification import score_labels
 from elmo_xlstm.modules import FeatureInputs, Head, LabelCollator, LabelledBatch, LabelledExample, Sentence
-from tasks.data import LabelledText, classification_datasets
-from tasks.data.examples import Texts
-from tasks.data.readers.new_text import read_texts
-from tasks.data.words import ALL, Whole, split_words
-from tasks.heads import label_heads
-from tasks.model import TaskModel
-from tasks.predictor import Prediction
-from tasks.registry import tasks
-from tasks.scores import Comparison, Labels, compare_labels
-from tasks.task import Task
+from elmo_xlstm.tasks.data import LabelledText, classification_datasets
+from elmo_xlstm.tasks.data.examples import Texts
+from elmo_xlstm.tasks.data.readers.new_text import read_texts
+from elmo_xlstm.tasks.data.words import ALL, Whole, split_words
+from elmo_xlstm.tasks.heads import label_heads
+from elmo_xlstm.tasks.model import TaskModel
+from elmo_xlstm.tasks.predictor import Prediction
+from elmo_xlstm.tasks.registry import tasks
+from elmo_xlstm.tasks.scores import Comparison, Labels, compare_labels
+from elmo_xlstm.tasks.task import Task
 
 
 class LabelModel(TaskModel):
@@ -55,7 +55,7 @@ class LabelModel(TaskModel):
 
 
 class LabelTask(Task[LabelledText]):
-    """Base of tasks whose examples have labels as a whole; see :class:`~tasks.task.Task`."""
+    """Base of tasks whose examples have labels as a whole; see :class:`~elmo_xlstm.tasks.task.Task`."""
 
     model_class = LabelModel
 

@@ -1,4 +1,4 @@
-"""A task experiment from its settings to its result file; :mod:`tasks.predict` reads the finished run."""
+"""A task experiment from its settings to its result file; :mod:`elmo_xlstm.tasks.predict` reads the finished run."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from elmo_xlstm.runs.atomic import write_atomically
 from elmo_xlstm.runs.checksums import CHECKSUMS_FILE, write_checksums
 from elmo_xlstm.runs.files import to_json
 from elmo_xlstm.runs.run_directory import CONFIG_FILE, MARKER_FILE, RunSettings, differences
+from elmo_xlstm.tasks.model import CHARACTERS_FILE, WORDS_FILE
+from elmo_xlstm.tasks.predictor import LABELS_FILE, WEIGHTS_FILE
+from elmo_xlstm.tasks.registry import tasks
+from elmo_xlstm.tasks.run_contents import DATA_FILE, EMBEDDER_DIRECTORY, keep_checksums, keep_model, kept_embedder
+from elmo_xlstm.tasks.scores import Scores
+from elmo_xlstm.tasks.task import Task
 from elmo_xlstm.training import Trainer, seed_everything
-from tasks.model import CHARACTERS_FILE, WORDS_FILE
-from tasks.predictor import LABELS_FILE, WEIGHTS_FILE
-from tasks.registry import tasks
-from tasks.run_contents import DATA_FILE, EMBEDDER_DIRECTORY, keep_checksums, keep_model, kept_embedder
-from tasks.scores import Scores
-from tasks.task import Task
 
 logger = logging.getLogger(__name__)
 

@@ -1,7 +1,8 @@
 """The heads that an experiment can name, one registry for each kind of task.
 
-A head of your own has :class:`~tasks.predictor.HeadSettings` with a field ``type`` that are registered here. They build
-a module as those in :mod:`elmo_xlstm.modules` do; or they name a ``predictor_class``, as :mod:`tasks.baselines` does.
+Register the :class:`~elmo_xlstm.tasks.predictor.HeadSettings` of a head of your own, with a field ``type``, here. They
+build a module as those in :mod:`elmo_xlstm.modules` do; or they name a ``predictor_class``, as
+:mod:`elmo_xlstm.tasks.baselines` does.
 """
 
 from __future__ import annotations

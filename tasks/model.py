@@ -21,9 +21,8 @@ from elmo_xlstm.modules import FeatureInputs, Head, Sentence, Vocabularies, Voca
 from elmo_xlstm.progress import NullProgress, Progress
 from elmo_xlstm.runs.files import check_file
 from elmo_xlstm.runs.weights import require_finite
-from elmo_xlstm.training import History
-from tasks.data.examples import Texts, Words
-from tasks.predictor import (
+from elmo_xlstm.tasks.data.examples import Texts, Words
+from elmo_xlstm.tasks.predictor import (
     WEIGHTS_FILE,
     FitContext,
     LabelSpace,
@@ -32,6 +31,7 @@ from tasks.predictor import (
     lower_cased,
     no_trained_head,
 )
+from elmo_xlstm.training import History
 
 WORDS_FILE = "words.vocabulary"
 CHARACTERS_FILE = "characters.vocabulary"

@@ -12,14 +12,14 @@ from typing import Any, TextIO
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.progress import NullProgress, Progress
 from elmo_xlstm.runs.atomic import open_output
+from elmo_xlstm.tasks.data.absa_e2e import load_absa
+from elmo_xlstm.tasks.data.examples import Example, LabelledText
+from elmo_xlstm.tasks.data.indonlu import DATASETS, dataset, locate
+from elmo_xlstm.tasks.data.indonlu.load import read_file
+from elmo_xlstm.tasks.data.repository import SPLITS, Split
 from elmo_xlstm.text import Cleaner, CorpusConfig
 from elmo_xlstm.text.overlap import PassageIndex
 from elmo_xlstm.text.sources import SourceSettings
-from tasks.data.absa_e2e import load_absa
-from tasks.data.examples import Example, LabelledText
-from tasks.data.indonlu import DATASETS, dataset, locate
-from tasks.data.indonlu.load import read_file
-from tasks.data.repository import SPLITS, Split
 
 EVALUATION_SPLITS: tuple[Split, ...] = ("valid", "test")
 ABSA = "absa_e2e"

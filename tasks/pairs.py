@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from elmo_xlstm.embedding import ElmoEmbedder
-from tasks.classification import LabelTask
-from tasks.data import LabelledText, pair_datasets
-from tasks.data.readers.new_text import PAIR, read_pairs
-from tasks.heads import pair_heads
-from tasks.registry import tasks
+from elmo_xlstm.tasks.classification import LabelTask
+from elmo_xlstm.tasks.data import LabelledText, pair_datasets
+from elmo_xlstm.tasks.data.readers.new_text import PAIR, read_pairs
+from elmo_xlstm.tasks.heads import pair_heads
+from elmo_xlstm.tasks.registry import tasks
 
 
 class PairTask(LabelTask):

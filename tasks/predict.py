@@ -12,10 +12,10 @@ from elmo_xlstm.evaluation.results import RunResult, read_result
 from elmo_xlstm.progress import NullProgress, Progress
 from elmo_xlstm.runs.checksums import CHECKSUMS_FILE, find_damage
 from elmo_xlstm.runs.run_directory import CONFIG_FILE, read_config
-from tasks.data.examples import ExampleT
-from tasks.finetuning import RESULT_FILE, FinetuneSettings
-from tasks.run_contents import kept_embedder, other_model, refuse_changed_data
-from tasks.task import Task
+from elmo_xlstm.tasks.data.examples import ExampleT
+from elmo_xlstm.tasks.finetuning import RESULT_FILE, FinetuneSettings
+from elmo_xlstm.tasks.run_contents import kept_embedder, other_model, refuse_changed_data
+from elmo_xlstm.tasks.task import Task
 
 LONGEST_TEXT = 50_000
 """Words that are read at once: their vectors are in memory together, some kilobytes each."""
@@ -85,7 +85,7 @@ def predict_file(task: Task[ExampleT], path: Path, progress: Progress | None = N
 
     Args:
         task: trained.
-        path: text or JSON lines; see :mod:`tasks.data.readers.new_text`.
+        path: text or JSON lines; see :mod:`elmo_xlstm.tasks.data.readers.new_text`.
         progress: counts examples.
 
     Raises:

@@ -17,8 +17,8 @@ from elmo_xlstm.evaluation.results import MixWeights
 from elmo_xlstm.progress import Progress
 from elmo_xlstm.runs.atomic import write_text_atomically
 from elmo_xlstm.runs.files import read_json
+from elmo_xlstm.tasks.data.examples import Texts
 from elmo_xlstm.training import History, Trainer
-from tasks.data.examples import Texts
 
 WEIGHTS_FILE = "head.safetensors"
 LABELS_FILE = "labels.json"
@@ -95,7 +95,7 @@ class FitContext:
 
 
 class Predictor(ABC):
-    """From texts to predictions: a neural head (:class:`~tasks.model.TaskModel`) or another (:mod:`tasks.baselines`).
+    """From texts to predictions: a neural head (:class:`~elmo_xlstm.tasks.model.TaskModel`) or a baseline.
 
     Attributes:
         space: of labels.

@@ -18,14 +18,14 @@ from elmo_xlstm.modules import (
     WordCollator,
     repair_bio,
 )
-from tasks.data import QuestionPassage, question_datasets
-from tasks.data.readers.new_text import read_questions
-from tasks.heads import question_heads
-from tasks.model import TaskModel
-from tasks.predictor import Prediction
-from tasks.registry import tasks
-from tasks.scores import Comparison, Labels, compare_spans, list_spans
-from tasks.task import Task
+from elmo_xlstm.tasks.data import QuestionPassage, question_datasets
+from elmo_xlstm.tasks.data.readers.new_text import read_questions
+from elmo_xlstm.tasks.heads import question_heads
+from elmo_xlstm.tasks.model import TaskModel
+from elmo_xlstm.tasks.predictor import Prediction
+from elmo_xlstm.tasks.registry import tasks
+from elmo_xlstm.tasks.scores import Comparison, Labels, compare_spans, list_spans
+from elmo_xlstm.tasks.task import Task
 
 
 class QuestionModel(TaskModel):
@@ -34,24 +34,24 @@ class QuestionModel(TaskModel):
     progress_label = "answer questions"
 
     def build_head(self, config: QuestionTagger.Config, inputs: FeatureInputs) -> QuestionTagger:
-        """See :class:`~tasks.model.TaskModel`."""
+        """See :class:`~elmo_xlstm.tasks.model.TaskModel`."""
         return config.build(self.space.labels, inputs)
 
     def build_collator(self) -> QuestionCollator:
-        """See :class:`~tasks.model.TaskModel`."""
+        """See :class:`~elmo_xlstm.tasks.model.TaskModel`."""
         return QuestionCollator(WordCollator(self.head.scheme, *self.vocabularies))
 
     def example(self, texts: tuple[Sentence, ...], target: Sequence[str] | None) -> Question:
-        """See :class:`~tasks.model.TaskModel`; the texts are question and passage."""
+        """See :class:`~elmo_xlstm.tasks.model.TaskModel`; the texts are question and passage."""
         question, passage = texts
         return Question(question._replace(tags=None), passage._replace(tags=target))
 
     def texts(self, example: Question) -> tuple[Sentence, ...]:
-        """See :class:`~tasks.model.TaskModel`."""
+        """See :class:`~elmo_xlstm.tasks.model.TaskModel`."""
         return tuple(example)
 
     def predict_batch(self, batch: QuestionBatch) -> list[Prediction]:
-        """See :class:`~tasks.model.TaskModel`."""
+        """See :class:`~elmo_xlstm.tasks.model.TaskModel`."""
         return [Prediction(self.head.scheme.decode(ids)) for ids in self.head.decode(batch)]
 
 
@@ -86,7 +86,7 @@ class QuestionTask(Task[QuestionPassage]):
         return score_tagging(gold, predicted).metrics()
 
     def compare(self, gold: Sequence[Labels], predicted: Sequence[Labels]) -> Comparison:
-        """Scores of answers as spans; see :func:`~tasks.scores.compare_spans`."""
+        """Scores of answers as spans; see :func:`~elmo_xlstm.tasks.scores.compare_spans`."""
         return compare_spans(gold, predicted, self.built().space.labels)
 
     def read_gold(self, path: Path) -> Sequence[QuestionPassage]:

@@ -20,7 +20,7 @@ from elmo_xlstm.evaluation.classification import (
 from elmo_xlstm.evaluation.outcomes import Kind
 from elmo_xlstm.evaluation.results import MOST_CONFUSED, Confusion, TypeScore
 from elmo_xlstm.evaluation.tagging import count_spans, score_tagging, span_macro_f1, span_micro_f1
-from tasks.predictor import Prediction
+from elmo_xlstm.tasks.predictor import Prediction
 
 Labels = Sequence[str]
 

@@ -10,16 +10,16 @@ from typing import Annotated, Any, Literal
 from elmo_xlstm.embedding import ElmoEmbedder
 from elmo_xlstm.evaluation.tagging import score_tagging
 from elmo_xlstm.modules import FeatureInputs, Sentence, Tagger, WordBatch, WordCollator, repair_bio
-from tasks.data import Splits, TaggedSentence, tagging_datasets
-from tasks.data.readers.new_text import read_sentences
-from tasks.data.readers.problems import SHOWN
-from tasks.data.scheme_fit import fit_scheme
-from tasks.heads import tagging_heads
-from tasks.model import TaskModel
-from tasks.predictor import Prediction
-from tasks.registry import tasks
-from tasks.scores import Comparison, Labels, compare_spans, list_spans
-from tasks.task import Task
+from elmo_xlstm.tasks.data import Splits, TaggedSentence, tagging_datasets
+from elmo_xlstm.tasks.data.readers.new_text import read_sentences
+from elmo_xlstm.tasks.data.readers.problems import SHOWN
+from elmo_xlstm.tasks.data.scheme_fit import fit_scheme
+from elmo_xlstm.tasks.heads import tagging_heads
+from elmo_xlstm.tasks.model import TaskModel
+from elmo_xlstm.tasks.predictor import Prediction
+from elmo_xlstm.tasks.registry import tasks
+from elmo_xlstm.tasks.scores import Comparison, Labels, compare_spans, list_spans
+from elmo_xlstm.tasks.task import Task
 
 logger = logging.getLogger(__name__)
 
@@ -102,7 +102,7 @@ class TaggingTask(Task[TaggedSentence]):
         return score_tagging(gold, predicted, self.plain).metrics()
 
     def compare(self, gold: Sequence[Labels], predicted: Sequence[Labels]) -> Comparison:
-        """Scores of spans; see :func:`~tasks.scores.compare_spans`."""
+        """Scores of spans; see :func:`~elmo_xlstm.tasks.scores.compare_spans`."""
         return compare_spans(gold, predicted, self.built().space.labels, self.plain)
 
     def read_gold(self, path: Path) -> Sequence[TaggedSentence]:

@@ -20,10 +20,10 @@ from elmo_xlstm.evaluation.results import MixWeights, Name
 from elmo_xlstm.progress import Progress
 from elmo_xlstm.runs.atomic import write_atomically
 from elmo_xlstm.runs.files import writing
+from elmo_xlstm.tasks.data.examples import Example, ExampleT, Splits, Texts
+from elmo_xlstm.tasks.predictor import FitContext, HeadSettings, LabelSpace, Prediction, Predictor
+from elmo_xlstm.tasks.scores import Comparison, Labels, Scores
 from elmo_xlstm.training import History, Trainer
-from tasks.data.examples import Example, ExampleT, Splits, Texts
-from tasks.predictor import FitContext, HeadSettings, LabelSpace, Prediction, Predictor
-from tasks.scores import Comparison, Labels, Scores
 
 logger = logging.getLogger(__name__)
 
@@ -33,8 +33,8 @@ class Task(ABC, Generic[ExampleT]):
 
     A kind names its :attr:`model_class` and defines :meth:`compare`, :meth:`metrics`, :meth:`read_gold`,
     :meth:`read_input`, :meth:`inputs` and :meth:`outputs`. Its settings derive from :class:`Config` and add ``type``,
-    ``dataset`` and ``head``. The data set has ``load()``, which gives :class:`~tasks.data.examples.Splits`.
-    New text is predicted in :mod:`tasks.predict`.
+    ``dataset`` and ``head``. The data set has ``load()``, which gives :class:`~elmo_xlstm.tasks.data.examples.Splits`.
+    New text is predicted in :mod:`elmo_xlstm.tasks.predict`.
 
     Args:
         config: of the kind.

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-import cli
+from elmo_xlstm import cli
 from elmo_xlstm.lm import BiXLSTM
 from elmo_xlstm.lm.model_directory import read_provenance
 

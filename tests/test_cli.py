@@ -12,11 +12,11 @@ from typing import NamedTuple
 
 import pytest
 
-import cli
+from elmo_xlstm import cli
 from elmo_xlstm.evaluation.results import load_results
 from elmo_xlstm.lm.recipes.table import BEGIN, END
-from tasks import overlap as overlap_module
-from tasks.overlap import EvaluationText
+from elmo_xlstm.tasks import overlap as overlap_module
+from elmo_xlstm.tasks.overlap import EvaluationText
 
 ROOT = Path(__file__).parents[1]
 COMMANDS = [
@@ -396,10 +396,10 @@ class TestSuite:
         assert sorted(workspace.rglob("*")) == before
 
     def test_failing_runs(self, workspace, monkeypatch) -> None:
-        from tasks.suite.running import Failure
+        from elmo_xlstm.tasks.suite.running import Failure
 
         monkeypatch.setattr(
-            "tasks.suite.running.run_suite", lambda plan, *_: [Failure(plan[0], "exit status 1", ("no",))]
+            "elmo_xlstm.tasks.suite.running.run_suite", lambda plan, *_: [Failure(plan[0], "exit status 1", ("no",))]
         )
         outcome = call("suite", "suite.jsonnet", "--models", "bilm,no-bilm", "--tasks", "tiny")
         assert outcome.code == 1 and "error: 1 of 4 runs failed" in outcome.err
@@ -409,7 +409,7 @@ class TestSuite:
         def interrupted(*_):
             raise KeyboardInterrupt
 
-        monkeypatch.setattr("tasks.suite.running.run_suite", interrupted)
+        monkeypatch.setattr("elmo_xlstm.tasks.suite.running.run_suite", interrupted)
         assert call("suite", "suite.jsonnet") == (
             130,
             "",
@@ -457,7 +457,7 @@ class TestMessages:
         def interrupted(*_):
             raise KeyboardInterrupt
 
-        monkeypatch.setattr("tasks.finetuning.run_finetuning", interrupted)
+        monkeypatch.setattr("elmo_xlstm.tasks.finetuning.run_finetuning", interrupted)
         outcome = call("finetune", "finetune.jsonnet", "--output", tmp_path / "run", "--force")
         way = f"python cli.py finetune finetune.jsonnet --output {tmp_path / 'run'} --resume"
         assert outcome == (130, "", f"stopped by Ctrl-C. Go on with: {way}\n")
@@ -466,7 +466,7 @@ class TestMessages:
         def broken(*_):
             raise ZeroDivisionError("odd")
 
-        monkeypatch.setattr("tasks.finetuning.run_finetuning", broken)
+        monkeypatch.setattr("elmo_xlstm.tasks.finetuning.run_finetuning", broken)
         monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
         outcome = call("finetune", "finetune.jsonnet", "--output", tmp_path / "run")
         assert outcome.code == 70 and outcome.err.startswith("error: ZeroDivisionError: odd\n")

@@ -12,12 +12,12 @@ from elmo_xlstm.lm.pretraining_settings import PretrainSettings
 from elmo_xlstm.lm.recipes.measuring import changes
 from elmo_xlstm.lm.recipes.series import SeriesSettings
 from elmo_xlstm.modules import TagScheme
+from elmo_xlstm.tasks.data.absa_e2e import LABELS
+from elmo_xlstm.tasks.data.indonlu import DATASETS
+from elmo_xlstm.tasks.finetuning import FinetuneSettings
+from elmo_xlstm.tasks.registry import register_tasks
+from elmo_xlstm.tasks.suite.settings import SuiteSettings
 from elmo_xlstm.text.tokenizer_training import TokenizerSettings
-from tasks.data.absa_e2e import LABELS
-from tasks.data.indonlu import DATASETS
-from tasks.finetuning import FinetuneSettings
-from tasks.registry import register_tasks
-from tasks.suite.settings import SuiteSettings
 
 ROOT = Path(__file__).parents[1]
 EXPERIMENTS = sorted((ROOT / "experiments").rglob("*.jsonnet"))

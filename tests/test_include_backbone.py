@@ -61,7 +61,7 @@ class GRU(BackboneSettings):
 SCRIPT = """
 import json, sys
 from pathlib import Path
-import cli
+from elmo_xlstm import cli
 
 def run(*arguments):
     sys.argv = ["cli.py", *arguments]

@@ -17,8 +17,8 @@ from typing import Literal
 from torch import nn
 from elmo_xlstm import Settings
 from elmo_xlstm.modules import Encoder, encoders
-from tasks.data import Splits, TaggedSentence, tagging_datasets
-from tasks.data.readers import ConllReader
+from elmo_xlstm.tasks.data import Splits, TaggedSentence, tagging_datasets
+from elmo_xlstm.tasks.data.readers import ConllReader
 
 @tagging_datasets.register("made_up")
 class MadeUp(Settings):
@@ -60,7 +60,7 @@ OWN_EXPERIMENT = """{
 }"""
 OWN_SCRIPT = """
 import sys
-import cli
+from elmo_xlstm import cli
 assert "torch" not in sys.modules
 for command in (["finetune", "own.jsonnet"], ["evaluate", "run"]):
     sys.argv = ["cli.py", *command, "--include-package", "own_data"]
@@ -126,7 +126,7 @@ def test_modules_of_the_working_directory_do_not_run(hostile_directory: Path) ->
 
 @pytest.mark.parametrize("safe_path", ["", "1"])
 def test_nor_in_the_processes_of_a_suite(hostile_directory: Path, safe_path: str) -> None:
-    from tasks.suite.running import PACKAGE_ROOT, START
+    from elmo_xlstm.tasks.suite.running import PACKAGE_ROOT, START
 
     command = [sys.executable, "-c", START, str(PACKAGE_ROOT), "no run", "python cli.py suite"]
     done = start(command, hostile_directory, PYTHONSAFEPATH=safe_path)
@@ -135,7 +135,7 @@ def test_nor_in_the_processes_of_a_suite(hostile_directory: Path, safe_path: str
 
 @pytest.mark.skipif(sys.version_info < (3, 11), reason="Python has no such setting")
 def test_nor_in_processes_that_python_starts_itself(monkeypatch: pytest.MonkeyPatch, hostile_directory: Path) -> None:
-    import cli
+    from elmo_xlstm import cli
 
     monkeypatch.setenv("PYTHONSAFEPATH", "")
     monkeypatch.setattr(sys, "argv", ["cli.py", "schema", "nothing"])

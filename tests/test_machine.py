@@ -51,12 +51,12 @@ def when_torch_is_imported(code: str, **variables: str) -> str:
     [
         "sys.argv = ['cli.py', 'check']; runpy.run_path('cli.py', run_name='__main__')",
         "sys.argv = ['cli.py', 'pretrain', 'none']; runpy.run_path('cli.py', run_name='__main__')",
-        "from tasks.suite.child import main; main(['run', 'command'])",
+        "from elmo_xlstm.tasks.suite.child import main; main(['run', 'command'])",
         "runpy.run_module('benchmarks', run_name='__main__')",
         "runpy.run_module('benchmarks.memory', run_name='__main__')",
         "from elmo_xlstm import ElmoEmbedder",
         "from elmo_xlstm.training import Trainer",
-        "import tasks.predictor",
+        "import elmo_xlstm.tasks.predictor",
     ],
 )
 def test_threads_sleep_while_they_wait_wherever_torch_comes_in(code: str) -> None:

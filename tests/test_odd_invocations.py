@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-import cli
+from elmo_xlstm import cli
 
 ROOT = Path(__file__).parents[1]
 NOT_UTF8 = os.fsdecode(b"na\xffme")

@@ -26,7 +26,7 @@ from elmo_xlstm.config import validate
 from elmo_xlstm.lm.pretraining import run_pretraining
 from elmo_xlstm.lm.pretraining_settings import PretrainSettings
 from elmo_xlstm.runs.run_directory import open_run
-import cli, tasks.registry
+from elmo_xlstm import cli; import elmo_xlstm.tasks.registry
 
 settings = validate(PretrainSettings, json.loads(sys.argv[1]))
 run = Path(settings.output)

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-import cli
+from elmo_xlstm import cli
 from elmo_xlstm.config import validate
 from elmo_xlstm.errors import UserError
-from tasks.finetuning import FinetuneSettings
-from tasks.registry import register_tasks
+from elmo_xlstm.tasks.finetuning import FinetuneSettings
+from elmo_xlstm.tasks.registry import register_tasks
 
 ROOT = Path(__file__).parents[1]
 GUIDE = (ROOT / "docs" / "own-data.md").read_text(encoding="utf-8")

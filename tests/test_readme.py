@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from typer.main import get_command
 
-import cli
+from elmo_xlstm import cli
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

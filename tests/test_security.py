@@ -17,13 +17,12 @@ import safetensors.torch
 import torch
 from typer.testing import CliRunner
 
-import cli
-from elmo_xlstm import terminal
+from elmo_xlstm import cli, terminal
 from elmo_xlstm.errors import UserError, printable
 from elmo_xlstm.lm import BiXLSTM
+from elmo_xlstm.tasks.data.repository import DataFile, Repository
+from elmo_xlstm.tasks.registry import register_tasks
 from elmo_xlstm.terminal import EXIT_STATUS, report_crash
-from tasks.data.repository import DataFile, Repository
-from tasks.registry import register_tasks
 
 ROOT = Path(__file__).parents[1]
 SOURCES = [ROOT / "cli.py", *(p for part in ("elmo_xlstm", "tasks", "benchmarks") for p in (ROOT / part).rglob("*.py"))]
@@ -173,8 +172,8 @@ class TestDownloads:
         assert self.REPOSITORY.locate(self.FILE).is_relative_to(tmp_path / "cache")
 
     def test_declared_files_cannot_leave_the_cache(self) -> None:
-        from tasks.data.absa_e2e.load import FILES
-        from tasks.data.indonlu.catalogue import DATASETS
+        from elmo_xlstm.tasks.data.absa_e2e.load import FILES
+        from elmo_xlstm.tasks.data.indonlu.catalogue import DATASETS
 
         files = [file for chosen in DATASETS.values() for file in chosen.files.values()] + list(FILES.values())
         assert files and all(re.fullmatch(r"[0-9a-f]{64}", file.sha256) for file in files)
@@ -297,9 +296,9 @@ class TestLastResort:
 
     def test_in_a_process_of_its_own(self, tmp_path: Path) -> None:
         script = (
-            "import sys, cli, tasks.check\n"
+            "import sys, elmo_xlstm.tasks.check\nfrom elmo_xlstm import cli\n"
             "def fail(model): raise KeyError('x' * 1000)\n"
-            "tasks.check.report = fail\n"
+            "elmo_xlstm.tasks.check.report = fail\n"
             "sys.argv = ['cli.py', 'check']\n"
             "cli.main()\n"
         )

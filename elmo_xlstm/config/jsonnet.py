@@ -23,7 +23,17 @@ LIMITS = {
     "SIGABRT": "takes too much memory; check for values that grow without end",
     "SIGSEGV": "is nested too deeply, or an expression in it is too long, for the evaluator; write it shorter",
 }
+SHIPPED = Path(__file__).parents[1] / "experiments"
+"""The experiments that the package carries."""
 GIVE_VARIABLE = "give it: --ext-var NAME=VALUE"
+
+
+def find_experiment(name: Path) -> Path:
+    """The file of that name, or else the experiment that the package carries: ``nerp`` for ``nerp.jsonnet``."""
+    if name.exists() or name.is_absolute() or ".." in name.parts or "\0" in str(name):
+        return name
+    shipped = SHIPPED / name.with_suffix(".jsonnet")
+    return shipped if shipped.is_file() else name
 
 
 def evaluate_jsonnet(
@@ -32,7 +42,7 @@ def evaluate_jsonnet(
     """Evaluate a jsonnet file to plain values, in a process of its own, with 20 seconds and 2 GiB at most.
 
     Imports are resolved beside the importing file and stay inside the directory tree of ``path``, and those allowed
-    besides; links are followed before that is looked at.
+    besides; links are followed before that is looked at. ``elmo-xlstm/NAME`` is an experiment that the package carries.
 
     Args:
         path: the experiment file.
@@ -43,7 +53,7 @@ def evaluate_jsonnet(
         ConfigError: the file is missing, is no valid jsonnet, needs too much time or memory, or is no object.
     """
     if "\0" in str(path) or not path.is_file():
-        raise ConfigError(str(path), ["no such file; experiments are jsonnet files, see experiments/"])
+        raise ConfigError(str(path), ["no such file, nor an experiment of the package; see experiments/"])
     for directory in allowed:
         if not directory.is_dir():
             raise ConfigError(str(path), [f"--allow-imports {directory}: no such directory"])
@@ -51,6 +61,7 @@ def evaluate_jsonnet(
         answer = _ask(
             path=str(path.resolve()),
             roots=[str(directory.resolve()) for directory in (path.resolve().parent, *allowed)],
+            shipped=str(SHIPPED.resolve()),
             variables=dict(external_variables or {}),
         )
     except _ProcessEndedError as error:

@@ -13,18 +13,20 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+PREFIX = "elmo-xlstm/"
 CPU_SECONDS = 20
 MEMORY_BYTES = 2**31
 LARGEST = 2**24
 """Bytes of an imported file and of what ``std.trace`` says, and characters of the values that come out."""
 
 
-def answer(path: str, roots: Sequence[str], variables: Mapping[str, str]) -> dict[str, str]:
+def answer(path: str, roots: Sequence[str], shipped: str, variables: Mapping[str, str]) -> dict[str, str]:
     """Evaluate a file.
 
     Args:
         path: resolved.
         roots: resolved directories that imports may come from.
+        shipped: resolved directory of the experiments that the package carries, imported as ``elmo-xlstm/NAME``.
         variables: values of ``std.extVar``.
 
     Returns:
@@ -35,7 +37,9 @@ def answer(path: str, roots: Sequence[str], variables: Mapping[str, str]) -> dic
     def import_file(directory: str, name: str) -> tuple[str, bytes]:
         try:
             target = (Path(directory) / name).resolve()
-            inside = any(target.is_relative_to(root) for root in roots)
+            if name.startswith(PREFIX) and not target.is_file():
+                target = (Path(shipped) / name.removeprefix(PREFIX)).resolve()
+            inside = any(target.is_relative_to(root) for root in (*roots, shipped))
             found = inside and target.is_file()  # no device, which could be read for ever
         except (OSError, ValueError, RuntimeError) as error:
             raise RuntimeError(f"import '{name}': is no path of a file ({error})") from None

@@ -19,9 +19,17 @@ from elmo_xlstm.progress import Progress
 from elmo_xlstm.runs.atomic import write_text_atomically
 from elmo_xlstm.runs.files import LARGEST_LIST, check_file, read_json
 from elmo_xlstm.runs.weights import require_finite
+from elmo_xlstm.tasks.data.examples import Texts
+from elmo_xlstm.tasks.predictor import (
+    WEIGHTS_FILE,
+    FitContext,
+    LabelSpace,
+    Prediction,
+    Predictor,
+    lower_cased,
+    no_trained_head,
+)
 from elmo_xlstm.training import History
-from tasks.data.examples import Texts
-from tasks.predictor import WEIGHTS_FILE, FitContext, LabelSpace, Prediction, Predictor, lower_cased, no_trained_head
 
 VOCABULARY_FILE = "vocabulary.json"
 
@@ -72,7 +80,7 @@ class Baseline(Predictor):
     def for_training(
         cls, config: Any, space: LabelSpace, texts: Sequence[Texts], embedder: ElmoEmbedder | None, lower_case: bool
     ) -> Self:
-        """See :class:`~tasks.predictor.Predictor`."""
+        """See :class:`~elmo_xlstm.tasks.predictor.Predictor`."""
         return cls(config, space, lower_case)
 
     def fit(
@@ -100,7 +108,7 @@ class Baseline(Predictor):
         store: FeatureStore | None = None,
         progress: Progress | None = None,
     ) -> list[Prediction]:
-        """See :class:`~tasks.predictor.Predictor`."""
+        """See :class:`~elmo_xlstm.tasks.predictor.Predictor`."""
         if texts and not self.tensors:
             raise RuntimeError("fit() or load() comes first")
         return self.predict(self._cased(texts)) if texts else []
@@ -116,7 +124,7 @@ class Baseline(Predictor):
 
     @classmethod
     def load(cls, directory: Path, config: Any, embedder: ElmoEmbedder | None, lower_case: bool) -> Self:
-        """See :class:`~tasks.predictor.Predictor`."""
+        """See :class:`~elmo_xlstm.tasks.predictor.Predictor`."""
         try:
             baseline = cls(config, LabelSpace.load(directory), lower_case)
             baseline.vocabulary = read_json(directory / VOCABULARY_FILE, LARGEST_LIST)

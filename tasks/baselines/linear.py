@@ -14,9 +14,9 @@ from typing_extensions import Self
 
 from elmo_xlstm.config import Settings
 from elmo_xlstm.progress import NullProgress
-from tasks.baselines.baseline import Baseline, Tensors
-from tasks.data.examples import Texts
-from tasks.predictor import FitContext, LabelSpace, Prediction
+from elmo_xlstm.tasks.baselines.baseline import Baseline, Tensors
+from elmo_xlstm.tasks.data.examples import Texts
+from elmo_xlstm.tasks.predictor import FitContext, LabelSpace, Prediction
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
@@ -179,7 +179,7 @@ class LinearBaseline(Baseline):
         return self._decide(texts, self.features(texts), self._classifiers)
 
     def restore(self) -> None:
-        """See :class:`~tasks.baselines.baseline.Baseline`."""
+        """See :class:`~elmo_xlstm.tasks.baselines.baseline.Baseline`."""
         count = max(1, len(self.space.aspects))
         self._classifiers = [LinearClassifier.restore(self.tensors, f"classifiers.{index}") for index in range(count)]
         if any(classifier.seen.max() >= len(self.space.labels) for classifier in self._classifiers):

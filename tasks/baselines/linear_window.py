@@ -12,11 +12,11 @@ import torch
 from pydantic import Field
 
 from elmo_xlstm.modules import CRF, SchemeName, TagScheme
-from tasks.baselines.linear import ClassifierName, LinearBaseline
-from tasks.baselines.window import Key, KeyFeatures, describe, shape, window_keys
-from tasks.data.examples import Texts
-from tasks.heads import question_heads, tagging_heads
-from tasks.predictor import LabelSpace, Prediction, PredictorClass
+from elmo_xlstm.tasks.baselines.linear import ClassifierName, LinearBaseline
+from elmo_xlstm.tasks.baselines.window import Key, KeyFeatures, describe, shape, window_keys
+from elmo_xlstm.tasks.data.examples import Texts
+from elmo_xlstm.tasks.heads import question_heads, tagging_heads
+from elmo_xlstm.tasks.predictor import LabelSpace, Prediction, PredictorClass
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
@@ -84,7 +84,7 @@ class WindowTagger(LinearBaseline):
         return path
 
     def restore(self) -> None:
-        """See :class:`~tasks.baselines.baseline.Baseline`."""
+        """See :class:`~elmo_xlstm.tasks.baselines.baseline.Baseline`."""
         super().restore()
         self._features = KeyFeatures(self.vocabulary["features"], self.describe)
         if self._classifiers[0].weights.shape[1] != len(self.vocabulary["features"]):
@@ -92,7 +92,7 @@ class WindowTagger(LinearBaseline):
 
 
 class LinearWindowTags(WindowTagger):
-    """Tags words by :func:`~tasks.baselines.window.describe` of the words two to the left to two to the right."""
+    """Tags words by the features of the window around them (:func:`~elmo_xlstm.tasks.baselines.window.describe`)."""
 
     @tagging_heads.register("linear-window")
     class Config(WindowTagger.Config):

@@ -10,10 +10,10 @@ import numpy as np
 
 from elmo_xlstm.config import Settings
 from elmo_xlstm.modules import SchemeName, repair_bio
-from tasks.baselines.baseline import Baseline
-from tasks.data.examples import Texts
-from tasks.heads import label_heads, pair_heads, question_heads, tagging_heads
-from tasks.predictor import FitContext, Prediction, PredictorClass
+from elmo_xlstm.tasks.baselines.baseline import Baseline
+from elmo_xlstm.tasks.data.examples import Texts
+from elmo_xlstm.tasks.heads import label_heads, pair_heads, question_heads, tagging_heads
+from elmo_xlstm.tasks.predictor import FitContext, Prediction, PredictorClass
 
 
 class MajorityLabels(Baseline):
@@ -51,7 +51,7 @@ class MajorityLabels(Baseline):
         return [Prediction(labels, shares.tolist())] * len(texts)
 
     def restore(self) -> None:
-        """See :class:`~tasks.baselines.baseline.Baseline`."""
+        """See :class:`~elmo_xlstm.tasks.baselines.baseline.Baseline`."""
         shape = self.tensors["counts"].shape
         if shape != (max(1, len(self.space.aspects)), len(self.space.labels)):
             raise ValueError(f"counts of shape {shape} are of other labels")
@@ -122,7 +122,7 @@ class MajorityTags(Baseline):
         return predictions
 
     def restore(self) -> None:
-        """See :class:`~tasks.baselines.baseline.Baseline`."""
+        """See :class:`~elmo_xlstm.tasks.baselines.baseline.Baseline`."""
         *tags, self._other = self.tensors["tags"].tolist()
         self._tags = dict(zip(self.vocabulary["words"], tags, strict=True))
         if max([*tags, self._other]) >= len(self.space.labels):

@@ -9,10 +9,10 @@ import numpy as np
 from pydantic import Field
 
 from elmo_xlstm.errors import UserError
-from tasks.baselines.linear import LinearBaseline
-from tasks.data.examples import Texts, Words
-from tasks.heads import label_heads, pair_heads
-from tasks.predictor import LabelSpace, Prediction, PredictorClass
+from elmo_xlstm.tasks.baselines.linear import LinearBaseline
+from elmo_xlstm.tasks.data.examples import Texts, Words
+from elmo_xlstm.tasks.heads import label_heads, pair_heads
+from elmo_xlstm.tasks.predictor import LabelSpace, Prediction, PredictorClass
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
@@ -100,7 +100,7 @@ class TfidfLabels(LinearBaseline):
         return [Prediction(row, rows) for row, rows in zip(labels, shares.tolist(), strict=True)]
 
     def restore(self) -> None:
-        """See :class:`~tasks.baselines.baseline.Baseline`."""
+        """See :class:`~elmo_xlstm.tasks.baselines.baseline.Baseline`."""
         super().restore()
         self._vectorizers = {part: self._vectorizer(part, self.vocabulary[part]) for part in PARTS}
         for part, vectorizer in self._vectorizers.items():

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tasks.data.examples import Words
+from elmo_xlstm.tasks.data.examples import Words
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix

@@ -1,13 +1,14 @@
-"""Data sets: from files to the examples of three splits.
+"""Data of tasks.
 
-:mod:`~tasks.data.examples` has what a task takes, :mod:`~tasks.data.registries` the names that an experiment can use.
-Data sets that register themselves: :mod:`~tasks.data.indonlu`, :mod:`~tasks.data.absa_e2e` and a user's own
-(:mod:`~tasks.data.user_data`); :mod:`~tasks.data.readers` reads their files.
+:mod:`~elmo_xlstm.tasks.data.examples` has what a task takes, :mod:`~elmo_xlstm.tasks.data.registries` the names that
+an experiment can use. Data sets that register themselves: :mod:`~elmo_xlstm.tasks.data.indonlu`,
+:mod:`~elmo_xlstm.tasks.data.absa_e2e` and a user's own (:mod:`~elmo_xlstm.tasks.data.user_data`);
+:mod:`~elmo_xlstm.tasks.data.readers` reads their files.
 """
 
-from tasks.data import absa_e2e, indonlu, user_data
-from tasks.data.examples import Example, LabelledText, QuestionPassage, Reading, Splits, TaggedSentence
-from tasks.data.registries import (
+from elmo_xlstm.tasks.data import absa_e2e, indonlu, user_data
+from elmo_xlstm.tasks.data.examples import Example, LabelledText, QuestionPassage, Reading, Splits, TaggedSentence
+from elmo_xlstm.tasks.data.registries import (
     aspect_datasets,
     classification_datasets,
     pair_datasets,

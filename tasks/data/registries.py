@@ -1,8 +1,8 @@
 """The data sets that an experiment can name, one registry for each kind of task.
 
 A data set of your own is a :class:`~elmo_xlstm.config.Settings` with a field ``type`` and a method ``load()`` that
-gives :class:`~tasks.data.examples.Splits`; ``evaluate --data`` also needs ``reader()``, whose ``read(path, labels)``
-gives a :class:`~tasks.data.examples.Reading` (see :mod:`tasks.data.readers`).
+gives :class:`~elmo_xlstm.tasks.data.examples.Splits`; ``evaluate --data`` also needs ``reader()``, whose
+``read(path, labels)`` gives a :class:`~elmo_xlstm.tasks.data.examples.Reading`.
 """
 
 from __future__ import annotations

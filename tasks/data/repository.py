@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from elmo_xlstm.errors import UserError
-from tasks.data.examples import Example
+from elmo_xlstm.tasks.data.examples import Example
 
 Split = Literal["train", "valid", "test"]
 SPLITS: tuple[Split, ...] = ("train", "valid", "test")

@@ -7,9 +7,9 @@ from dataclasses import replace
 from typing import Any
 
 from elmo_xlstm.modules import SchemeName, TagScheme
-from tasks.data.examples import Splits, TaggedSentence
-from tasks.data.readers.problems import DataError, refuse_or_warn
-from tasks.data.user_data.settings import UserData
+from elmo_xlstm.tasks.data.examples import Splits, TaggedSentence
+from elmo_xlstm.tasks.data.readers.problems import DataError, refuse_or_warn
+from elmo_xlstm.tasks.data.user_data.settings import UserData
 
 # The prefixes of labels that nobody can use where there is no B- of the same type.
 _NEED_B = {"bio": ("I",), "bioes": ("I", "E"), "none": ()}

@@ -16,8 +16,8 @@ from elmo_xlstm.errors import UserError, printable
 from elmo_xlstm.machine import keep_freed_memory
 from elmo_xlstm.progress import LogProgress
 from elmo_xlstm.runs.run_directory import CONFIG_FILE, read_config
+from elmo_xlstm.tasks.registry import register_tasks
 from elmo_xlstm.terminal import EXIT_STATUS, PrintableFormatter, report_crash
-from tasks.registry import register_tasks
 
 TERMINATED = 128 + signal.SIGTERM
 
@@ -31,14 +31,13 @@ def main(arguments: Sequence[str]) -> int:
     Returns:
         Exit status.
     """
-    from tasks.finetuning import FinetuneSettings, run_finetuning
+    from elmo_xlstm.tasks.finetuning import FinetuneSettings, run_finetuning
 
     directory, command, *modules = arguments
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(PrintableFormatter("%(asctime)s  %(message)s", "%H:%M:%S"))
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
-    for name in ("elmo_xlstm", "tasks"):
-        logging.getLogger(name).setLevel(logging.INFO)
+    logging.getLogger("elmo_xlstm").setLevel(logging.INFO)
     try:
         register_tasks(modules)
         origin = str(Path(directory, CONFIG_FILE))

@@ -8,7 +8,7 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
 from elmo_xlstm.evaluation.results import RunResult
-from tasks.finetuning import FinetuneSettings
+from elmo_xlstm.tasks.finetuning import FinetuneSettings
 
 Key = tuple[str, Hashable]
 """A task, and a model's name or kind."""

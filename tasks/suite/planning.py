@@ -17,12 +17,12 @@ from elmo_xlstm.errors import UserError
 from elmo_xlstm.evaluation.results import RunResult, read_result
 from elmo_xlstm.lm.model_files import find_model, is_on_the_hub
 from elmo_xlstm.runs.run_directory import CONFIG_FILE, read_config
-from tasks.data.repository import SPLITS
-from tasks.data.user_data.files import checksums
-from tasks.finetuning import FinetuneSettings, changed_settings
-from tasks.run_contents import DATA_FILE, EMBEDDER_DIRECTORY, read_checksums
-from tasks.suite.estimates import estimate_seconds
-from tasks.suite.settings import Suite
+from elmo_xlstm.tasks.data.repository import SPLITS
+from elmo_xlstm.tasks.data.user_data.files import checksums
+from elmo_xlstm.tasks.finetuning import FinetuneSettings, changed_settings
+from elmo_xlstm.tasks.run_contents import DATA_FILE, EMBEDDER_DIRECTORY, read_checksums
+from elmo_xlstm.tasks.suite.estimates import estimate_seconds
+from elmo_xlstm.tasks.suite.settings import Suite
 
 logger = logging.getLogger(__name__)
 

@@ -20,9 +20,9 @@ from elmo_xlstm.progress import NullProgress, Progress, Work
 from elmo_xlstm.runs.files import writing
 from elmo_xlstm.runs.interruption import Interrupted, finishing_step, stop_requested
 from elmo_xlstm.runs.run_directory import open_run
-from tasks.finetuning import LOG_FILE, RESULT_FILE
-from tasks.suite.estimates import in_words
-from tasks.suite.planning import PlannedRun, State
+from elmo_xlstm.tasks.finetuning import LOG_FILE, RESULT_FILE
+from elmo_xlstm.tasks.suite.estimates import in_words
+from elmo_xlstm.tasks.suite.planning import PlannedRun, State
 
 logger = logging.getLogger(__name__)
 
@@ -31,9 +31,14 @@ MOST_JOBS = 8
 POLL_SECONDS = 0.2
 GRACE_SECONDS = 10.0
 LOCK_SECONDS = 10.0
-PACKAGE_ROOT = Path(__file__).resolve().parents[2]
+PACKAGE_ROOT = Path(__file__).absolute().parents[3]  # in a checkout elmo_xlstm/tasks is a link
 # As for a script that lies beside the package: "-m" would first look for modules in the working directory.
-START = "import sys; sys.path[:] = sys.argv.pop(1), *filter(None, sys.path); from tasks.suite.child import run; run()"
+START = """
+import sys
+sys.path[:] = sys.argv.pop(1), *filter(None, sys.path)
+from elmo_xlstm.tasks.suite.child import run
+run()
+"""
 
 
 @dataclass(frozen=True)

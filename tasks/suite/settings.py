@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 
 from elmo_xlstm.config import ConfigError, Settings, apply_overrides, suggestion, validate
 from elmo_xlstm.errors import UserError
-from tasks.finetuning import FinetuneSettings
+from elmo_xlstm.tasks.finetuning import FinetuneSettings
 
 # Sections that an experiment may lack; an override inside one says nothing to an experiment without it.
 OPTIONAL_SECTIONS = {name: None for name, field in FinetuneSettings.model_fields.items() if field.default is None}

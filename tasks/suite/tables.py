@@ -8,8 +8,8 @@ from rich.table import Table
 
 from elmo_xlstm.evaluation.results import RunResult
 from elmo_xlstm.evaluation.seeds import summarise
-from tasks.suite.estimates import in_words, total_seconds
-from tasks.suite.planning import PlannedRun, State
+from elmo_xlstm.tasks.suite.estimates import in_words, total_seconds
+from elmo_xlstm.tasks.suite.planning import PlannedRun, State
 
 
 def plan_table(plan: Sequence[PlannedRun], jobs: int) -> Table:

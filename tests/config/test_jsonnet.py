@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from elmo_xlstm.config import ConfigError, evaluate_jsonnet
+from elmo_xlstm.config import ConfigError, evaluate_jsonnet, find_experiment
 from elmo_xlstm.errors import printable
 
 
@@ -45,6 +45,27 @@ def test_works_from_any_working_directory(tmp_path: Path, monkeypatch: pytest.Mo
     write(tmp_path, run__a="{ b: import 'b.jsonnet' }", run__b="1")
     monkeypatch.chdir(tmp_path)
     assert evaluate_jsonnet(Path("run/a.jsonnet")) == {"b": 1}
+
+
+def test_shipped_experiments_are_imported_by_name(tmp_path: Path) -> None:
+    path = write(tmp_path, a="(import 'elmo-xlstm/own_ner.jsonnet') + { model: 'mine' }")
+    values = evaluate_jsonnet(path)
+    assert values["model"] == "mine" and values["task"]["type"] == "tagging"
+    own = write(tmp_path, **{"elmo-xlstm__own_ner": "{ own: true }"})
+    assert evaluate_jsonnet(path) == {"own": True, "model": "mine"} and own.is_file()
+    assert "no such file" in problem(write(tmp_path, b="import 'elmo-xlstm/none.jsonnet'"))
+    assert "leaves" in problem(write(tmp_path, c="import 'elmo-xlstm/../../cli.py'"))
+
+
+def test_experiments_are_found_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    shipped = find_experiment(Path("nerp"))
+    assert shipped.name == "nerp.jsonnet" and shipped.is_file()
+    assert find_experiment(Path("recipes/base")).is_file()
+    own = write(tmp_path, nerp="{}").relative_to(tmp_path)
+    assert find_experiment(own) == own
+    for name in ("none", "../nerp", "/nerp", "nerp\0"):
+        assert find_experiment(Path(name)) == Path(name)
 
 
 def test_files_may_import_each_other_as_long_as_values_end(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file
 from typer.testing import CliRunner
 
-import cli
+from elmo_xlstm import cli
 from elmo_xlstm.config import validate
 from elmo_xlstm.embedding import ElmoEmbedder
 from elmo_xlstm.embedding.export import export_model, vector_difference

@@ -26,10 +26,10 @@ from elmo_xlstm.config import (
 )
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.lm.pretraining_settings import PretrainSettings
+from elmo_xlstm.tasks.finetuning import FinetuneSettings
+from elmo_xlstm.tasks.registry import register_tasks
+from elmo_xlstm.tasks.suite.settings import SuiteSettings
 from elmo_xlstm.text.tokenizer_training import TokenizerSettings
-from tasks.finetuning import FinetuneSettings
-from tasks.registry import register_tasks
-from tasks.suite.settings import SuiteSettings
 
 register_tasks()
 

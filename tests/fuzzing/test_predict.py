@@ -16,11 +16,11 @@ import pytest
 import torch
 
 from elmo_xlstm.config import validate
-from tasks.data.indonlu import catalogue
-from tasks.data.repository import DataFile
-from tasks.finetuning import FinetuneSettings, run_finetuning
-from tasks.predict import FinishedRun
-from tasks.registry import register_tasks
+from elmo_xlstm.tasks.data.indonlu import catalogue
+from elmo_xlstm.tasks.data.repository import DataFile
+from elmo_xlstm.tasks.finetuning import FinetuneSettings, run_finetuning
+from elmo_xlstm.tasks.predict import FinishedRun
+from elmo_xlstm.tasks.registry import register_tasks
 
 register_tasks()
 

@@ -12,13 +12,13 @@ import pytest
 
 from elmo_xlstm.config import validate
 from elmo_xlstm.modules.word_vectors import read_vectors
-from tasks.data.absa_e2e import AspectTripletReader
-from tasks.data.indonlu import dataset, reader_of
-from tasks.data.readers.conll import ConllReader
-from tasks.data.readers.new_text import read_pairs, read_questions, read_sentences, read_texts
-from tasks.data.readers.questions import QuestionReader
-from tasks.data.user_data import hub
-from tasks.data.user_data.labelled import (
+from elmo_xlstm.tasks.data.absa_e2e import AspectTripletReader
+from elmo_xlstm.tasks.data.indonlu import dataset, reader_of
+from elmo_xlstm.tasks.data.readers.conll import ConllReader
+from elmo_xlstm.tasks.data.readers.new_text import read_pairs, read_questions, read_sentences, read_texts
+from elmo_xlstm.tasks.data.readers.questions import QuestionReader
+from elmo_xlstm.tasks.data.user_data import hub
+from elmo_xlstm.tasks.data.user_data.labelled import (
     AspectsFiles,
     AspectsHub,
     ClassificationFiles,
@@ -26,7 +26,7 @@ from tasks.data.user_data.labelled import (
     PairsFiles,
     PairsHub,
 )
-from tasks.data.user_data.tagged import ConllFiles, TaggedHub, TaggedJsonFiles
+from elmo_xlstm.tasks.data.user_data.tagged import ConllFiles, TaggedHub, TaggedJsonFiles
 
 NER = "Siti\tB-PER\ntiba\tO\ndi\tO\nKota\tB-LOC\nBatu\tI-LOC\n\nhari\tO\nini\tO\n\nBudi\tB-PER\n\nmakan\tO\nnasi\tO\n"
 CONLLU = (

@@ -3,12 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import stat
-import subprocess
-import sys
-import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -31,8 +26,6 @@ FILES = {
     "tokenizer_settings.json",
 }
 MOST_BYTES = 24_000_000
-# What a wheel's build needs beside the bundled models.
-BUILD_FILES = ["pyproject.toml", "README.md", "LICENSE", "elmo_xlstm/__init__.py", "elmo_xlstm/pretrained/__init__.py"]
 
 
 @pytest.mark.parametrize("name", sorted(BUNDLED))
@@ -87,43 +80,3 @@ def test_an_installation_without_it_is_one_message(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(elmo_xlstm.pretrained.importlib.resources, "files", lambda package: tmp_path)
     with pytest.raises(UserError, match=r"lacks the bundled model 'small' \(.*missing\).*embedder.model=DIRECTORY"):
         ElmoEmbedder.from_pretrained()
-
-
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Built from the project's settings and as few of its files as a build needs."""
-    pytest.importorskip("setuptools", minversion="77")
-    source, target = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
-    for name in BUILD_FILES:
-        (source / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(ROOT / name, source / name)
-    (source / "cli.py").touch()
-    for name in BUNDLED:
-        shutil.copytree(ROOT / "elmo_xlstm" / "pretrained" / name, source / "elmo_xlstm" / "pretrained" / name)
-    build = "import sys; from setuptools.build_meta import build_wheel; print(build_wheel(sys.argv[1]))"
-    done = subprocess.run(
-        [sys.executable, "-c", build, str(target)], cwd=source, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    (built,) = target.glob("*.whl")
-    return built
-
-
-def test_a_wheel_contains_it(wheel: Path) -> None:
-    with zipfile.ZipFile(wheel) as archive:
-        names = set(archive.namelist())
-    assert names >= {f"elmo_xlstm/pretrained/{name}/{file}" for name in BUNDLED for file in FILES}
-
-
-def test_an_installed_package_finds_its_own(wheel: Path, tmp_path: Path) -> None:
-    site = tmp_path / "site-packages"
-    with zipfile.ZipFile(wheel) as archive:
-        archive.extractall(site)
-    for name in ("errors.py", "machine.py"):  # what the wheel was built without, and finding a model imports
-        shutil.copyfile(ROOT / "elmo_xlstm" / name, site / "elmo_xlstm" / name)
-    code = "from elmo_xlstm.pretrained import bundled_model; print(bundled_model())"
-    environment = {**os.environ, "PYTHONPATH": str(site), "PYTHONSAFEPATH": "1"}
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
-    )
-    assert Path(done.stdout.strip()) == site / "elmo_xlstm" / "pretrained" / DEFAULT_MODEL

@@ -32,12 +32,12 @@ from typing import Any
 ROOT = Path(__file__).parents[2]
 CHANGES = {"os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.link", "os.truncate", "fsync", "exchange"}
 MODULES = (
-    "cli",
+    "elmo_xlstm.cli",
     "elmo_xlstm.lm.pretraining",
-    "tasks.finetuning",
-    "tasks.registry",
-    "tasks.suite.running",
-    "tasks.suite.child",
+    "elmo_xlstm.tasks.finetuning",
+    "elmo_xlstm.tasks.registry",
+    "elmo_xlstm.tasks.suite.running",
+    "elmo_xlstm.tasks.suite.child",
     "elmo_xlstm.evaluation.leaderboard.drawing",
 )
 
@@ -112,7 +112,7 @@ class ForkedRun:
             for descriptor in {*range(3, 256)} - {*pass_fds}:  # other runs' pipes, too, which must end with the suite
                 with contextlib.suppress(OSError):
                     os.close(descriptor)
-            child = importlib.import_module("tasks.suite.child")
+            child = importlib.import_module("elmo_xlstm.tasks.suite.child")
             _leave(lambda: (child._stop_with_the_suite(), sys.exit(child.main(command[4:]))))
         os.close(reads)
         self.stdin = os.fdopen(writes, "wb")
@@ -165,7 +165,7 @@ def run(job: dict[str, Any], counted: int) -> None:
 
     def work() -> None:
         try:
-            importlib.import_module("cli").main()
+            importlib.import_module("elmo_xlstm.cli").main()
         finally:
             os.write(counted, str(watch.count).encode())
 
@@ -177,7 +177,7 @@ def main() -> None:
     for name in MODULES:
         importlib.import_module(name)
     importlib.import_module("torch").set_num_threads(1)
-    importlib.import_module("tasks.suite.running").subprocess = type(
+    importlib.import_module("elmo_xlstm.tasks.suite.running").subprocess = type(
         "Forking", (), {"Popen": ForkedRun, "PIPE": subprocess.PIPE, "STDOUT": subprocess.STDOUT}
     )
     print("ready", flush=True)

@@ -12,12 +12,12 @@ from typing import Any, Literal
 import pytest
 
 from elmo_xlstm.config import Settings, validate
-from tasks.data.examples import Splits
-from tasks.data.readers.table import TableReader
-from tasks.data.registries import aspect_datasets, classification_datasets, pair_datasets
-from tasks.finetuning import FinetuneSettings
-from tasks.model import TaskModel
-from tasks.registry import register_tasks
+from elmo_xlstm.tasks.data.examples import Splits
+from elmo_xlstm.tasks.data.readers.table import TableReader
+from elmo_xlstm.tasks.data.registries import aspect_datasets, classification_datasets, pair_datasets
+from elmo_xlstm.tasks.finetuning import FinetuneSettings
+from elmo_xlstm.tasks.model import TaskModel
+from elmo_xlstm.tasks.registry import register_tasks
 
 register_tasks()
 

@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 from sklearn.metrics import f1_score
 
-from tasks.data.examples import LabelledText
-from tasks.model import Prediction
-from tasks.predict import predict_file
+from elmo_xlstm.tasks.data.examples import LabelledText
+from elmo_xlstm.tasks.model import Prediction
+from elmo_xlstm.tasks.predict import predict_file
 
 GOLD = [["pos", "none"], ["none", "none"], ["neg", "pos"]]
 PREDICTED = [["pos", "none"], ["none", "neg"], ["none", "pos"]]

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from elmo_xlstm.errors import UserError
-from tasks.check import report
+from elmo_xlstm.tasks.check import report
 
 
 @pytest.fixture(autouse=True)
@@ -23,10 +23,10 @@ def test_facts() -> None:
 
 
 def test_tiers_are_named_with_what_they_lack(monkeypatch) -> None:
-    monkeypatch.setattr("tasks.check.default_device", lambda: torch.device("cpu"))
-    monkeypatch.setattr("tasks.check.compiler_problem", lambda device: None)
-    monkeypatch.setattr("tasks.check.library_problem", lambda: None)
-    monkeypatch.setattr("tasks.check.onednn_problem", lambda: None)
+    monkeypatch.setattr("elmo_xlstm.tasks.check.default_device", lambda: torch.device("cpu"))
+    monkeypatch.setattr("elmo_xlstm.tasks.check.compiler_problem", lambda device: None)
+    monkeypatch.setattr("elmo_xlstm.tasks.check.library_problem", lambda: None)
+    monkeypatch.setattr("elmo_xlstm.tasks.check.onednn_problem", lambda: None)
     monkeypatch.setenv("CXX", "some-compiler")
     tiers = report()["tiers"]
     assert set(tiers) == {"plain torch", "compiled kernels", "float32 products", "torch.compile", "triton kernels"}
@@ -35,9 +35,9 @@ def test_tiers_are_named_with_what_they_lack(monkeypatch) -> None:
     assert tiers["float32 products"] == "left to oneDNN"
     assert tiers["torch.compile"].startswith("usable with some-compiler")
     assert tiers["triton kernels"].startswith("not usable: ")
-    monkeypatch.setattr("tasks.check.compiler_problem", lambda device: "no C++ compiler (g++)")
-    monkeypatch.setattr("tasks.check.library_problem", lambda: "no C++ compiler (g++)")
-    monkeypatch.setattr("tasks.check.onednn_problem", lambda: "this is no such processor")
+    monkeypatch.setattr("elmo_xlstm.tasks.check.compiler_problem", lambda device: "no C++ compiler (g++)")
+    monkeypatch.setattr("elmo_xlstm.tasks.check.library_problem", lambda: "no C++ compiler (g++)")
+    monkeypatch.setattr("elmo_xlstm.tasks.check.onednn_problem", lambda: "this is no such processor")
     assert report()["tiers"]["torch.compile"] == "not usable: no C++ compiler (g++)"
     assert report()["tiers"]["compiled kernels"] == "not usable: no C++ compiler (g++)"
     assert report()["tiers"]["float32 products"] == "left to torch's default: this is no such processor"

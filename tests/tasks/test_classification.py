@@ -7,10 +7,10 @@ from elmo_xlstm.config import validate
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.evaluation.classification import score_labels
 from elmo_xlstm.modules import Classifier, LabelledExample, PairClassifier, Sentence
-from tasks.classification import ClassificationTask
-from tasks.data.examples import LabelledText
-from tasks.predict import predict_file
-from tasks.predictor import Prediction
+from elmo_xlstm.tasks.classification import ClassificationTask
+from elmo_xlstm.tasks.data.examples import LabelledText
+from elmo_xlstm.tasks.predict import predict_file
+from elmo_xlstm.tasks.predictor import Prediction
 
 GOLD = ["pos", "neg", "none", "pos"]
 PREDICTED = ["pos", "pos", "none", "neg"]
@@ -51,7 +51,7 @@ def test_other_labels_cannot_be_scored(task, monkeypatch) -> None:
 
 
 def test_too_many_labels_have_no_table_of_confusions(task, monkeypatch) -> None:
-    monkeypatch.setattr("tasks.scores.MOST_CONFUSED", 2)
+    monkeypatch.setattr("elmo_xlstm.tasks.scores.MOST_CONFUSED", 2)
     predict(monkeypatch, task, PREDICTED)
     assert task.score(examples(GOLD)).confusion is None
 

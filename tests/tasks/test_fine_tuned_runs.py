@@ -15,11 +15,11 @@ from elmo_xlstm.config import validate
 from elmo_xlstm.embedding import ElmoEmbedder, FeatureStore
 from elmo_xlstm.evaluation.results import RunResult, load_results
 from elmo_xlstm.runs.run_directory import open_run
-from tasks.finetuning import FinetuneSettings, describe_finetuning, run_finetuning
-from tasks.model import TaskModel
-from tasks.predict import FinishedRun
-from tasks.predictor import WEIGHTS_FILE
-from tasks.run_contents import EMBEDDER_DIRECTORY
+from elmo_xlstm.tasks.finetuning import FinetuneSettings, describe_finetuning, run_finetuning
+from elmo_xlstm.tasks.model import TaskModel
+from elmo_xlstm.tasks.predict import FinishedRun
+from elmo_xlstm.tasks.predictor import WEIGHTS_FILE
+from elmo_xlstm.tasks.run_contents import EMBEDDER_DIRECTORY
 
 LANGUAGE_MODEL = "language_model."
 

@@ -15,15 +15,15 @@ from elmo_xlstm.errors import UserError
 from elmo_xlstm.evaluation.results import RunResult, load_results
 from elmo_xlstm.lm.model_files import save_model
 from elmo_xlstm.runs.run_directory import open_run
-from tasks.finetuning import (
+from elmo_xlstm.tasks.finetuning import (
     FinetuneSettings,
     describe_finetuning,
     run_finetuning,
 )
-from tasks.predict import FinishedRun
-from tasks.predictor import WEIGHTS_FILE
-from tasks.run_contents import DATA_FILE, EMBEDDER_DIRECTORY
-from tasks.tagging import TaggingModel
+from elmo_xlstm.tasks.predict import FinishedRun
+from elmo_xlstm.tasks.predictor import WEIGHTS_FILE
+from elmo_xlstm.tasks.run_contents import DATA_FILE, EMBEDDER_DIRECTORY
+from elmo_xlstm.tasks.tagging import TaggingModel
 
 
 def finetune(settings: FinetuneSettings, resume: bool = False) -> RunResult:
@@ -110,7 +110,9 @@ def test_other_seed_other_initial_and_final_weights(finished, kind, ner_experime
             raise KeyboardInterrupt
 
         with monkeypatch.context() as patch:
-            patch.setattr("tasks.tagging.TaggingTask.fit", lambda self, *a, fit=fit, s=seed: fit(self, seed=s))
+            patch.setattr(
+                "elmo_xlstm.tasks.tagging.TaggingTask.fit", lambda self, *a, fit=fit, s=seed: fit(self, seed=s)
+            )
             with pytest.raises(KeyboardInterrupt):
                 finetune(validate(FinetuneSettings, values))
     assert not torch.equal(initial[0]["projection.weight"], initial[1]["projection.weight"])
@@ -366,7 +368,7 @@ def test_file_systems_without_hard_links(ner_experiment, model_directory, tmp_pa
     def link(*_):
         raise OSError("not here")
 
-    monkeypatch.setattr("tasks.run_contents.os.link", link)
+    monkeypatch.setattr("elmo_xlstm.tasks.run_contents.os.link", link)
     values = ner_experiment(tmp_path)
     values["trainer"]["epochs"] = 1
     result = finetune(validate(FinetuneSettings, values))

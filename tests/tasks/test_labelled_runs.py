@@ -14,8 +14,8 @@ from elmo_xlstm.evaluation.classification import label_macro_f1
 from elmo_xlstm.evaluation.outcomes import decode_outcomes
 from elmo_xlstm.evaluation.results import RunResult, load_results
 from elmo_xlstm.runs.run_directory import open_run
-from tasks.finetuning import FinetuneSettings, run_finetuning
-from tasks.predict import FinishedRun
+from elmo_xlstm.tasks.finetuning import FinetuneSettings, run_finetuning
+from elmo_xlstm.tasks.predict import FinishedRun
 
 LABELS = ["pos", "neg", "none"]
 ASPECTS = ["makanan", "layanan"]

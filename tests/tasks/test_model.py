@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from elmo_xlstm.errors import UserError
-from tasks.predictor import LABELS_FILE, WEIGHTS_FILE, LabelSpace
+from elmo_xlstm.tasks.predictor import LABELS_FILE, WEIGHTS_FILE, LabelSpace
 
 KINDS = ["classification", "aspects", "pairs"]
 

@@ -10,20 +10,20 @@ import pytest
 
 from elmo_xlstm.config import validate
 from elmo_xlstm.errors import UserError
-from elmo_xlstm.text.corpus import CorpusConfig
-from elmo_xlstm.text.overlap import PassageIndex
-from tasks import overlap as overlap_module
-from tasks.data import indonlu
-from tasks.data.indonlu import catalogue
-from tasks.data.indonlu.catalogue import Dataset
-from tasks.data.repository import DataFile
-from tasks.overlap import (
+from elmo_xlstm.tasks import overlap as overlap_module
+from elmo_xlstm.tasks.data import indonlu
+from elmo_xlstm.tasks.data.indonlu import catalogue
+from elmo_xlstm.tasks.data.indonlu.catalogue import Dataset
+from elmo_xlstm.tasks.data.repository import DataFile
+from elmo_xlstm.tasks.overlap import (
     EvaluationText,
     evaluation_texts,
     measure_overlap,
     write_evaluation_texts,
     write_overlap_report,
 )
+from elmo_xlstm.text.corpus import CorpusConfig
+from elmo_xlstm.text.overlap import PassageIndex
 
 FILES: dict[str, tuple[str, int, str, dict[str, Any]]] = {
     "smsa": (".tsv", 2, 'makan "enak sekali\tpositive\nbiasa\tneutral\n', {"labels": ("positive", "neutral")}),

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from elmo_xlstm.errors import UserError
-from tasks.predict import predict_file
+from elmo_xlstm.tasks.predict import predict_file
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ import tracemalloc
 import pytest
 
 from elmo_xlstm.errors import UserError
-from tasks import predict
-from tasks.predict import predict_file
-from tasks.task import Task
+from elmo_xlstm.tasks import predict
+from elmo_xlstm.tasks.predict import predict_file
+from elmo_xlstm.tasks.task import Task
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,7 @@ def test_prediction_in_chunks_is_prediction_at_once(tagger, tmp_path, monkeypatc
     assert [row["words"][-1] for row in at_once] == [str(number) for number in range(40)]
     monkeypatch.setattr(predict, "CHUNK_WORDS", 30)
     assert list(predict_file(tagger, path)) == at_once
-    monkeypatch.setattr("tasks.model.BATCH_WORDS", 30)
+    monkeypatch.setattr("elmo_xlstm.tasks.model.BATCH_WORDS", 30)
     assert list(predict_file(tagger, path)) == at_once
 
 

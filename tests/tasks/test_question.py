@@ -10,11 +10,11 @@ from elmo_xlstm.config import ConfigError, validate
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.evaluation.results import load_results
 from elmo_xlstm.runs.run_directory import open_run
-from tasks.data.indonlu import catalogue
-from tasks.data.repository import DataFile
-from tasks.finetuning import FinetuneSettings, describe_finetuning, run_finetuning
-from tasks.predict import FinishedRun
-from tasks.question import QuestionTask  # noqa: F401 (registers the task)
+from elmo_xlstm.tasks.data.indonlu import catalogue
+from elmo_xlstm.tasks.data.repository import DataFile
+from elmo_xlstm.tasks.finetuning import FinetuneSettings, describe_finetuning, run_finetuning
+from elmo_xlstm.tasks.predict import FinishedRun
+from elmo_xlstm.tasks.question import QuestionTask  # noqa: F401 (registers the task)
 
 COUNTS = {"train": 32, "valid": 8, "test": 8}
 

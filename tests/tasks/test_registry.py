@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from elmo_xlstm.errors import UserError
-from tasks.registry import register_tasks, tasks
+from elmo_xlstm.tasks.registry import register_tasks, tasks
 
 
 def test_all_kinds_are_registered() -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from elmo_xlstm.config import ConfigError
-from tasks.scores import compare_spans, list_spans
+from elmo_xlstm.tasks.scores import compare_spans, list_spans
 
 LABELS = ("O", *(f"{mark}-{kind}" for kind in ("POS", "NEG", "NEU") for mark in "BIES"))
 

@@ -9,11 +9,11 @@ from elmo_xlstm.config import validate
 from elmo_xlstm.embedding import ElmoEmbedder
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.evaluation.tagging import score_tagging
-from tasks.data.examples import TaggedSentence
-from tasks.data.readers.problems import DataError
-from tasks.model import Prediction
-from tasks.predict import predict_file
-from tasks.tagging import TaggingTask
+from elmo_xlstm.tasks.data.examples import TaggedSentence
+from elmo_xlstm.tasks.data.readers.problems import DataError
+from elmo_xlstm.tasks.model import Prediction
+from elmo_xlstm.tasks.predict import predict_file
+from elmo_xlstm.tasks.tagging import TaggingTask
 
 
 @pytest.fixture

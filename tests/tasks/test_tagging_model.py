@@ -8,9 +8,9 @@ from elmo_xlstm.config import validate
 from elmo_xlstm.embedding import FeatureStore
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.modules import Tagger
-from tasks.model import CHARACTERS_FILE, WORDS_FILE
-from tasks.predictor import LABELS_FILE, WEIGHTS_FILE, LabelSpace
-from tasks.tagging import TaggingModel
+from elmo_xlstm.tasks.model import CHARACTERS_FILE, WORDS_FILE
+from elmo_xlstm.tasks.predictor import LABELS_FILE, WEIGHTS_FILE, LabelSpace
+from elmo_xlstm.tasks.tagging import TaggingModel
 
 LABELS = ["O", "B-PER", "I-PER", "B-LOC", "I-LOC"]
 SENTENCES = [

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from elmo_xlstm.config import ConfigError
-from tasks.task import Task
+from elmo_xlstm.tasks.task import Task
 
 
 def trained_on(labelled_settings, tmp_path, fraction: float, kind: str = "classification") -> list[str]:

@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Literal
 
 from elmo_xlstm.config import Settings
-from tasks.data.absa_e2e.tags import LABELS, TagCounts, tag_aspects
-from tasks.data.absa_e2e.triplets import parse_line
-from tasks.data.examples import Reading, Splits, TaggedSentence
-from tasks.data.readers.problems import filled_lines, read_rows
-from tasks.data.registries import tagging_datasets
-from tasks.data.repository import DataFile, Repository, Split, check_file
+from elmo_xlstm.tasks.data.absa_e2e.tags import LABELS, TagCounts, tag_aspects
+from elmo_xlstm.tasks.data.absa_e2e.triplets import parse_line
+from elmo_xlstm.tasks.data.examples import Reading, Splits, TaggedSentence
+from elmo_xlstm.tasks.data.readers.problems import filled_lines, read_rows
+from elmo_xlstm.tasks.data.registries import tagging_datasets
+from elmo_xlstm.tasks.data.repository import DataFile, Repository, Split, check_file
 
 logger = logging.getLogger(__name__)
 
@@ -58,7 +58,7 @@ class AspectTripletReader:
 
         Args:
             path: UTF-8.
-            labels: the tags that may occur; no others are made than :data:`~tasks.data.absa_e2e.tags.LABELS`.
+            labels: the tags that may occur; only those of :data:`~elmo_xlstm.tasks.data.absa_e2e.tags.LABELS`.
 
         Raises:
             DataError: strict, and the file has problems: all are counted, the first twenty listed.
@@ -102,7 +102,7 @@ def load_absa(data_dir: Path | None = None) -> Splits[TaggedSentence]:
 class AbsaE2E(Settings):
     """Hotel reviews with aspect spans and their polarity (IndoLEGO-ABSA), as BIOES tags.
 
-    :mod:`tasks.data.absa_e2e.tags` defines which spans and polarities the tags keep.
+    :mod:`elmo_xlstm.tasks.data.absa_e2e.tags` defines which spans and polarities the tags keep.
     """
 
     type: Literal["absa_e2e"] = "absa_e2e"

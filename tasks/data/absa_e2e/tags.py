@@ -25,7 +25,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from tasks.data.absa_e2e.triplets import IMPLICIT, POLARITIES, Triplet
+from elmo_xlstm.tasks.data.absa_e2e.triplets import IMPLICIT, POLARITIES, Triplet
 
 LABELS = ("O", *(f"{mark}-{polarity}" for polarity in POLARITIES for mark in "BIES"))
 

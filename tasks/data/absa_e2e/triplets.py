@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from tasks.data.readers.literal import parse_literal, shorten, shown
+from elmo_xlstm.tasks.data.readers.literal import parse_literal, shorten, shown
 
 SEPARATOR = "####"
 POLARITIES = ("POS", "NEG", "NEU")

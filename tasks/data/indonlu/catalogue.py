@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from elmo_xlstm.errors import UserError
-from tasks.data.repository import SPLITS, DataFile, Repository, Split
+from elmo_xlstm.tasks.data.repository import SPLITS, DataFile, Repository, Split
 
 DIRECTORY_VARIABLE = "ELMO_XLSTM_INDONLU"
 REPOSITORY = Repository(

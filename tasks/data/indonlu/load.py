@@ -6,17 +6,17 @@ from pathlib import Path
 from typing import Any, Literal
 
 from elmo_xlstm.config import Settings
-from tasks.data.examples import Splits
-from tasks.data.indonlu.catalogue import REPOSITORY, Dataset, dataset
-from tasks.data.readers import ConllReader, QuestionReader, TableReader
-from tasks.data.registries import (
+from elmo_xlstm.tasks.data.examples import Splits
+from elmo_xlstm.tasks.data.indonlu.catalogue import REPOSITORY, Dataset, dataset
+from elmo_xlstm.tasks.data.readers import ConllReader, QuestionReader, TableReader
+from elmo_xlstm.tasks.data.registries import (
     aspect_datasets,
     classification_datasets,
     pair_datasets,
     question_datasets,
     tagging_datasets,
 )
-from tasks.data.repository import SPLITS, Split, check_file
+from elmo_xlstm.tasks.data.repository import SPLITS, Split, check_file
 
 REAL_LABELS = "test_preprocess.*, not test_preprocess_masked_label.*"
 

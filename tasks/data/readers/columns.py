@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from elmo_xlstm.errors import UserError
-from tasks.data.readers.problems import read_lines
+from elmo_xlstm.tasks.data.readers.problems import read_lines
 
 WHITE_SPACE = re.compile("[ \t]+")
 LARGEST_FIELD = 1 << 24
@@ -26,7 +26,7 @@ def csv_rows(path: Path, problem: str, separator: str = ",", quoted: bool = True
     """Yield each row that is not blank, with the line where it begins.
 
     Args:
-        path: of the file; see :func:`~tasks.data.readers.problems.read_lines`.
+        path: of the file; see :func:`~elmo_xlstm.tasks.data.readers.problems.read_lines`.
         problem: message for a row that is none, with a place for the reason.
         separator: character between columns.
         quoted: whether fields may stand in double quotes, and then hold separators and line ends.

@@ -11,10 +11,16 @@ from pydantic import Field
 
 from elmo_xlstm.config import Settings
 from elmo_xlstm.errors import UserError
-from tasks.data.examples import Reading, TaggedSentence
-from tasks.data.readers.columns import is_header, most_common, other_separator, shown_separator, split_columns
-from tasks.data.readers.problems import end_of_file, read_lines
-from tasks.data.readers.rows import read_label
+from elmo_xlstm.tasks.data.examples import Reading, TaggedSentence
+from elmo_xlstm.tasks.data.readers.columns import (
+    is_header,
+    most_common,
+    other_separator,
+    shown_separator,
+    split_columns,
+)
+from elmo_xlstm.tasks.data.readers.problems import end_of_file, read_lines
+from elmo_xlstm.tasks.data.readers.rows import read_label
 
 DOCUMENT_START = "-DOCSTART-"
 RANGE = re.compile(r"\d+[-.]\d+")

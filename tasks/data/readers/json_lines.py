@@ -10,9 +10,9 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from elmo_xlstm.config import Settings
-from tasks.data.examples import ExampleT, LabelledText, Reading, TaggedSentence
-from tasks.data.readers.problems import filled_lines, read_rows
-from tasks.data.readers.rows import HALF_CHARACTER, SURROGATE, kind_of, labelled_row, tagged_row
+from elmo_xlstm.tasks.data.examples import ExampleT, LabelledText, Reading, TaggedSentence
+from elmo_xlstm.tasks.data.readers.problems import filled_lines, read_rows
+from elmo_xlstm.tasks.data.readers.rows import HALF_CHARACTER, SURROGATE, kind_of, labelled_row, tagged_row
 
 Key = Annotated[str, Field(min_length=1)]
 Keys = Annotated[tuple[str, ...], Field(min_length=1)]

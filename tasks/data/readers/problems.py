@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from elmo_xlstm.errors import UserError
+from elmo_xlstm.tasks.data.examples import ExampleT, Reading
 from elmo_xlstm.text.sources.files import RATIO, SUFFIXES, UNPACKED_BYTES, open_binary
-from tasks.data.examples import ExampleT, Reading
 
 logger = logging.getLogger(__name__)
 

@@ -8,11 +8,11 @@ from typing import Any
 
 from elmo_xlstm.config import Settings
 from elmo_xlstm.errors import UserError
-from tasks.data.examples import QuestionPassage, Reading
-from tasks.data.readers.columns import csv_rows
-from tasks.data.readers.literal import parse_literal, shown
-from tasks.data.readers.problems import cut, read_rows
-from tasks.data.readers.rows import HALF_CHARACTER, SURROGATE
+from elmo_xlstm.tasks.data.examples import QuestionPassage, Reading
+from elmo_xlstm.tasks.data.readers.columns import csv_rows
+from elmo_xlstm.tasks.data.readers.literal import parse_literal, shown
+from elmo_xlstm.tasks.data.readers.problems import cut, read_rows
+from elmo_xlstm.tasks.data.readers.rows import HALF_CHARACTER, SURROGATE
 
 COLUMNS = ("question", "passage", "seq_label")
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from tasks.data.examples import LabelledText, TaggedSentence
+from elmo_xlstm.tasks.data.examples import LabelledText, TaggedSentence
 
 SURROGATE = re.compile("[\ud800-\udfff]")
 HALF_CHARACTER = "holds half a character (a lone surrogate such as \\ud800); write it as UTF-8"

@@ -11,10 +11,10 @@ from pydantic import Field
 
 from elmo_xlstm.config import Settings, suggestion
 from elmo_xlstm.errors import UserError
-from tasks.data.examples import LabelledText, Reading
-from tasks.data.readers.columns import csv_rows, is_header, most_common, other_separator, shown_separator
-from tasks.data.readers.problems import cut, read_rows
-from tasks.data.readers.rows import labelled_row
+from elmo_xlstm.tasks.data.examples import LabelledText, Reading
+from elmo_xlstm.tasks.data.readers.columns import csv_rows, is_header, most_common, other_separator, shown_separator
+from elmo_xlstm.tasks.data.readers.problems import cut, read_rows
+from elmo_xlstm.tasks.data.readers.rows import labelled_row
 
 NO_ROW = "no row of a table ({}); mend the row's quotes, or set quoted: false where quotes are part of the text"
 Column = str | int

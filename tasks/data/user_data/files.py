@@ -6,20 +6,35 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+from pydantic import AfterValidator
+
+from elmo_xlstm.tasks.data.examples import Splits
+from elmo_xlstm.tasks.data.user_data.settings import UserData
+from elmo_xlstm.tasks.data.user_data.splits import read_splits
 from elmo_xlstm.text.sources.files import hash_file
-from tasks.data.examples import Splits
-from tasks.data.user_data.settings import UserData
-from tasks.data.user_data.splits import read_splits
+
+SAMPLE = Path("tasks/sample")
+SHIPPED = Path(__file__).parents[2] / "sample"
+
+
+def _find(path: Path) -> Path:
+    """The path; of a sample that is not below the working directory, where the package has it."""
+    if path.exists() or not path.is_relative_to(SAMPLE):
+        return path
+    return SHIPPED / path.relative_to(SAMPLE)
+
+
+DataFile = Annotated[Path, AfterValidator(_find)]
 
 
 class UserFiles(UserData):
     """Files; relative paths start at the working directory, and .gz, .bz2, .xz and .zst are unpacked."""
 
-    train: Path
-    valid: Path | None = None
-    test: Path | None = None
+    train: DataFile
+    valid: DataFile | None = None
+    test: DataFile | None = None
 
     def reader(self) -> Any:
         """Reader of further files of the same form."""

@@ -13,11 +13,11 @@ from typing import Any
 
 from elmo_xlstm.config import suggestion
 from elmo_xlstm.errors import UserError
+from elmo_xlstm.tasks.data.examples import ExampleT, Reading, Splits
+from elmo_xlstm.tasks.data.readers.problems import read_rows
+from elmo_xlstm.tasks.data.user_data.settings import UserData
+from elmo_xlstm.tasks.data.user_data.splits import read_splits
 from elmo_xlstm.text.sources.huggingface import no_foreign_code
-from tasks.data.examples import ExampleT, Reading, Splits
-from tasks.data.readers.problems import read_rows
-from tasks.data.user_data.settings import UserData
-from tasks.data.user_data.splits import read_splits
 
 logger = logging.getLogger(__name__)
 

@@ -9,15 +9,15 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from elmo_xlstm.errors import UserError
+from elmo_xlstm.tasks.data.examples import LabelledText, Reading
+from elmo_xlstm.tasks.data.readers.json_lines import LabelledJsonReader
+from elmo_xlstm.tasks.data.readers.rows import labelled_row
+from elmo_xlstm.tasks.data.readers.table import Column, Columns, TableReader
+from elmo_xlstm.tasks.data.registries import aspect_datasets, classification_datasets, pair_datasets
+from elmo_xlstm.tasks.data.user_data.files import UserFiles
+from elmo_xlstm.tasks.data.user_data.hub import HubData
+from elmo_xlstm.tasks.data.user_data.settings import UserData
 from elmo_xlstm.text.sources.files import format_suffix
-from tasks.data.examples import LabelledText, Reading
-from tasks.data.readers.json_lines import LabelledJsonReader
-from tasks.data.readers.rows import labelled_row
-from tasks.data.readers.table import Column, Columns, TableReader
-from tasks.data.registries import aspect_datasets, classification_datasets, pair_datasets
-from tasks.data.user_data.files import UserFiles
-from tasks.data.user_data.hub import HubData
-from tasks.data.user_data.settings import UserData
 
 Format = Literal["csv", "tsv", "jsonl"]
 FORMATS: dict[str, Format] = {".csv": "csv", ".tsv": "tsv", ".tab": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
@@ -117,7 +117,7 @@ class LabelledFileReader:
         self.config = config
 
     def read(self, path: Path, labels: Collection[str] | None = None) -> Reading[LabelledText]:
-        """Read one file; see :meth:`~tasks.data.readers.table.TableReader.read`.
+        """Read one file; see :meth:`~elmo_xlstm.tasks.data.readers.table.TableReader.read`.
 
         Raises:
             UserError: also if its format is unknown.
@@ -149,7 +149,7 @@ class LabelledHub(LabelledData, HubData):
         return tuple(map(str, texts)), tuple(map(str, targets))
 
     def example(self, row: Any, origin: str, labels: Collection[str] | None) -> LabelledText:
-        """See :class:`~tasks.data.user_data.hub.HubData`."""
+        """See :class:`~elmo_xlstm.tasks.data.user_data.hub.HubData`."""
         texts, targets = ({column: row[column] for column in columns} for columns in self.read_columns)
         return labelled_row(texts, targets, self.label_names, labels, origin)
 

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from elmo_xlstm.errors import UserError
-from tasks.data.examples import ExampleT, Reading, Splits
-from tasks.data.readers.problems import DataError
-from tasks.data.user_data.settings import UserData
+from elmo_xlstm.tasks.data.examples import ExampleT, Reading, Splits
+from elmo_xlstm.tasks.data.readers.problems import DataError
+from elmo_xlstm.tasks.data.user_data.settings import UserData
 
 logger = logging.getLogger(__name__)
 
@@ -29,7 +29,7 @@ def read_splits(settings: Any, read: Read[ExampleT], declared: tuple[str, ...] |
     anything is held out of it. Examples that two splits share are counted in a warning.
 
     Args:
-        settings: :class:`~tasks.data.user_data.settings.UserData` with ``train``, ``valid`` and ``test``.
+        settings: :class:`~elmo_xlstm.tasks.data.user_data.settings.UserData` with ``train``, ``valid`` and ``test``.
         read: reads one of these; labels that are not among those it is given are problems.
         declared: labels that the data themselves declare, where the settings do not.
 

@@ -6,14 +6,14 @@ from collections.abc import Collection
 from typing import Any, Literal
 
 from elmo_xlstm.errors import UserError
-from tasks.data.examples import TaggedSentence
-from tasks.data.readers.conll import ConllReader
-from tasks.data.readers.json_lines import Key, TaggedJsonReader
-from tasks.data.readers.rows import tagged_row
-from tasks.data.registries import tagging_datasets
-from tasks.data.user_data.files import UserFiles
-from tasks.data.user_data.hub import HubData
-from tasks.data.user_data.settings import UserData
+from elmo_xlstm.tasks.data.examples import TaggedSentence
+from elmo_xlstm.tasks.data.readers.conll import ConllReader
+from elmo_xlstm.tasks.data.readers.json_lines import Key, TaggedJsonReader
+from elmo_xlstm.tasks.data.readers.rows import tagged_row
+from elmo_xlstm.tasks.data.registries import tagging_datasets
+from elmo_xlstm.tasks.data.user_data.files import UserFiles
+from elmo_xlstm.tasks.data.user_data.hub import HubData
+from elmo_xlstm.tasks.data.user_data.settings import UserData
 
 
 class TagOrder(UserData):
@@ -71,7 +71,7 @@ class TaggedHub(TagOrder, HubData):
         return (self.words,), (self.tags,)
 
     def example(self, row: Any, origin: str, labels: Collection[str] | None) -> TaggedSentence:
-        """See :class:`~tasks.data.user_data.hub.HubData`."""
+        """See :class:`~elmo_xlstm.tasks.data.user_data.hub.HubData`."""
         columns = (self.words, self.tags)
         return tagged_row(row[self.words], row[self.tags], columns, self.label_names, labels, origin)
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tasks.predictor import FitContext, LabelSpace
-from tasks.registry import register_tasks
+from elmo_xlstm.tasks.predictor import FitContext, LabelSpace
+from elmo_xlstm.tasks.registry import register_tasks
 
 register_tasks()
 

@@ -8,10 +8,10 @@ import pytest
 from elmo_xlstm.config import evaluate_jsonnet, validate
 from elmo_xlstm.modules import TagScheme
 from elmo_xlstm.runs.run_directory import differences
-from tasks.data.absa_e2e import LABELS
-from tasks.data.indonlu import DATASETS
-from tasks.finetuning import FinetuneSettings
-from tasks.suite.settings import SuiteSettings
+from elmo_xlstm.tasks.data.absa_e2e import LABELS
+from elmo_xlstm.tasks.data.indonlu import DATASETS
+from elmo_xlstm.tasks.finetuning import FinetuneSettings
+from elmo_xlstm.tasks.suite.settings import SuiteSettings
 
 EXPERIMENTS = Path(__file__).parents[3] / "experiments"
 

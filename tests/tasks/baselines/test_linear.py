@@ -7,8 +7,8 @@ import pytest
 from scipy.sparse import csr_matrix
 from sklearn.linear_model import LogisticRegression
 
-from tasks.baselines import linear
-from tasks.baselines.linear import LinearClassifier
+from elmo_xlstm.tasks.baselines import linear
+from elmo_xlstm.tasks.baselines.linear import LinearClassifier
 
 CLASSIFIERS = ["logistic_regression", "linear_svm", "sgd_svm"]
 

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from elmo_xlstm.config import validate
-from tasks.baselines import LinearWindowAnswers, LinearWindowTags
-from tasks.predictor import LabelSpace
+from elmo_xlstm.tasks.baselines import LinearWindowAnswers, LinearWindowTags
+from elmo_xlstm.tasks.predictor import LabelSpace
 
 BIO = ("O", "B-PER", "I-PER", "B-LOC", "I-LOC")
 BIOES = ("O", *(f"{mark}-LOC" for mark in "BIES"))

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from tasks.baselines import MajorityLabels, MajorityTags
-from tasks.predictor import LabelSpace
+from elmo_xlstm.tasks.baselines import MajorityLabels, MajorityTags
+from elmo_xlstm.tasks.predictor import LabelSpace
 
 TEXT = (["apa", "saja"],)
 

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-import cli
+from elmo_xlstm import cli
 from elmo_xlstm.config import ConfigError, validate
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.evaluation.results import load_results
 from elmo_xlstm.runs.run_directory import open_run
-from tasks.finetuning import FinetuneSettings, describe_finetuning, run_finetuning
-from tasks.predict import FinishedRun
+from elmo_xlstm.tasks.finetuning import FinetuneSettings, describe_finetuning, run_finetuning
+from elmo_xlstm.tasks.predict import FinishedRun
 
 TFIDF = [{"type": "tfidf", "classifier": name} for name in ("logistic_regression", "linear_svm")]
 CASES = [

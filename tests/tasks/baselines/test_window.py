@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.baselines.window import KeyFeatures, describe, shape, window_keys
+from elmo_xlstm.tasks.baselines.window import KeyFeatures, describe, shape, window_keys
 
 
 @pytest.mark.parametrize(

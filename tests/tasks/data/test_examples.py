@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tasks.data.examples import LabelledText
+from elmo_xlstm.tasks.data.examples import LabelledText
 
 
 def test_words_of_texts() -> None:

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from elmo_xlstm.errors import UserError
-from tasks.data import repository
-from tasks.data.examples import TaggedSentence
-from tasks.data.repository import DataFile, Repository, cache_directory, check_file, sha256
+from elmo_xlstm.tasks.data import repository
+from elmo_xlstm.tasks.data.examples import TaggedSentence
+from elmo_xlstm.tasks.data.repository import DataFile, Repository, cache_directory, check_file, sha256
 
 CONTENT = b"ani\tB-PPL\n\nkerja sama\tO\n"
 FILE = DataFile("tiny/test.txt", 2, hashlib.sha256(CONTENT).hexdigest())

@@ -3,10 +3,10 @@ from __future__ import annotations
 import pytest
 
 from elmo_xlstm.config import Settings
-from tasks.data.examples import Splits, TaggedSentence
-from tasks.data.readers.problems import DataError
-from tasks.data.scheme_fit import complete_labels, fit_scheme
-from tasks.data.user_data.tagged import ConllFiles
+from elmo_xlstm.tasks.data.examples import Splits, TaggedSentence
+from elmo_xlstm.tasks.data.readers.problems import DataError
+from elmo_xlstm.tasks.data.scheme_fit import complete_labels, fit_scheme
+from elmo_xlstm.tasks.data.user_data.tagged import ConllFiles
 
 LABELS = ("O", "B-PER", "I-PER", "E-PER", "S-PER", "B-LOC", "E-LOC")
 GOOD = ("O S-PER", "B-PER I-PER E-PER S-PER", "B-LOC E-LOC O")

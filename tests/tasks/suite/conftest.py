@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from tasks.suite.planning import PlannedRun, plan_suite
-from tasks.suite.settings import Selection, read_suite
+from elmo_xlstm.tasks.suite.planning import PlannedRun, plan_suite
+from elmo_xlstm.tasks.suite.settings import Selection, read_suite
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from typing import Any, cast
 
 import pytest
 
-from tasks.suite.estimates import estimate_seconds, in_words, total_seconds
+from elmo_xlstm.tasks.suite.estimates import estimate_seconds, in_words, total_seconds
 
 
 def config_of(epochs: int | None, head: str, embedder: bool, share: float) -> dict[str, Any]:

@@ -9,11 +9,11 @@ import pytest
 
 from elmo_xlstm.evaluation.results import RunResult, read_result
 from elmo_xlstm.runs.run_directory import open_run
-from tasks.finetuning import run_finetuning
-from tasks.run_contents import DATA_FILE, EMBEDDER_DIRECTORY
-from tasks.suite import planning
-from tasks.suite.planning import PlannedRun, State, results_of
-from tasks.suite.tables import plan_table, problem_lines, summary_table
+from elmo_xlstm.tasks.finetuning import run_finetuning
+from elmo_xlstm.tasks.run_contents import DATA_FILE, EMBEDDER_DIRECTORY
+from elmo_xlstm.tasks.suite import planning
+from elmo_xlstm.tasks.suite.planning import PlannedRun, State, results_of
+from elmo_xlstm.tasks.suite.tables import plan_table, problem_lines, summary_table
 
 
 @pytest.fixture

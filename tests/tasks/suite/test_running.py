@@ -14,9 +14,9 @@ from elmo_xlstm import machine
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.evaluation.results import load_results
 from elmo_xlstm.runs.interruption import Interrupted
-from tasks.suite import running
-from tasks.suite.planning import PlannedRun, State
-from tasks.suite.running import LOG_FILE, Failure, default_jobs, refuse_failures, run_suite
+from elmo_xlstm.tasks.suite import running
+from elmo_xlstm.tasks.suite.planning import PlannedRun, State
+from elmo_xlstm.tasks.suite.running import LOG_FILE, Failure, default_jobs, refuse_failures, run_suite
 
 
 class FakeChild:

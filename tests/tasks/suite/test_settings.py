@@ -8,7 +8,7 @@ import pytest
 
 from elmo_xlstm.config import ConfigError
 from elmo_xlstm.errors import UserError
-from tasks.suite.settings import Selection, Suite, read_suite
+from elmo_xlstm.tasks.suite.settings import Selection, Suite, read_suite
 
 
 @pytest.fixture

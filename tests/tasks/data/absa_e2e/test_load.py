@@ -6,9 +6,9 @@ import logging
 import pytest
 
 from elmo_xlstm.errors import UserError
-from tasks.data.absa_e2e import LABELS, AspectTripletReader, load, load_absa
-from tasks.data.readers.problems import DataError
-from tasks.data.repository import DataFile
+from elmo_xlstm.tasks.data.absa_e2e import LABELS, AspectTripletReader, load, load_absa
+from elmo_xlstm.tasks.data.readers.problems import DataError
+from elmo_xlstm.tasks.data.repository import DataFile
 
 CONTENT = {
     "train": "kamar bersih .####[([0], [1], 'POS')]\nac mati .####[([0], [1], 'NEG')]\n",

@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 from seqeval.metrics.sequence_labeling import get_entities
 
 from elmo_xlstm.modules import TagScheme
-from tasks.data.absa_e2e.tags import LABELS, TagCounts, tag_aspects
-from tasks.data.absa_e2e.triplets import POLARITIES, Triplet
+from elmo_xlstm.tasks.data.absa_e2e.tags import LABELS, TagCounts, tag_aspects
+from elmo_xlstm.tasks.data.absa_e2e.triplets import POLARITIES, Triplet
 
 LENGTH = 7
 SPANS = st.integers(0, LENGTH - 1).flatmap(

@@ -6,9 +6,9 @@ import hashlib
 
 import pytest
 
-from tasks.data.indonlu import catalogue
-from tasks.data.indonlu.catalogue import Dataset
-from tasks.data.repository import DataFile
+from elmo_xlstm.tasks.data.indonlu import catalogue
+from elmo_xlstm.tasks.data.indonlu.catalogue import Dataset
+from elmo_xlstm.tasks.data.repository import DataFile
 
 CONTENT = {
     "train": "budi\tB-PPL\nlari\tO\n\nia\tO\n\nia\tI-PPL\n",

@@ -6,9 +6,9 @@ import pytest
 
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.modules import repair_bio
-from tasks.data import indonlu
-from tasks.data.indonlu.catalogue import DATASETS, DIRECTORY_VARIABLE, REPOSITORY, dataset
-from tasks.data.indonlu.load import DataLocation, locate, read_file, reader_of
+from elmo_xlstm.tasks.data import indonlu
+from elmo_xlstm.tasks.data.indonlu.catalogue import DATASETS, DIRECTORY_VARIABLE, REPOSITORY, dataset
+from elmo_xlstm.tasks.data.indonlu.load import DataLocation, locate, read_file, reader_of
 
 
 def test_the_commit_is_pinned_in_full() -> None:

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from elmo_xlstm.config import ConfigError, validate
 from elmo_xlstm.errors import UserError
-from tasks.data.examples import TaggedSentence
-from tasks.data.readers.conll import ConllReader
-from tasks.data.readers.problems import DataError
+from elmo_xlstm.tasks.data.examples import TaggedSentence
+from elmo_xlstm.tasks.data.readers.conll import ConllReader
+from elmo_xlstm.tasks.data.readers.problems import DataError
 
 LABELS = ("O", "B-PPL", "I-PPL")
 

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from elmo_xlstm.config import ConfigError, validate
 from elmo_xlstm.errors import UserError
-from tasks.data.readers.json_lines import LabelledJsonReader, TaggedJsonReader
-from tasks.data.readers.problems import DataError
+from elmo_xlstm.tasks.data.readers.json_lines import LabelledJsonReader, TaggedJsonReader
+from elmo_xlstm.tasks.data.readers.problems import DataError
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tasks.data.readers.literal import LONGEST, parse_literal, shorten
+from elmo_xlstm.tasks.data.readers.literal import LONGEST, parse_literal, shorten
 
 
 def test_literals() -> None:

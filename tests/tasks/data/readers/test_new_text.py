@@ -6,8 +6,8 @@ import json
 import pytest
 
 from elmo_xlstm.errors import UserError
-from tasks.data.readers.new_text import read_pairs, read_questions, read_sentences, read_texts
-from tasks.data.readers.problems import DataError
+from elmo_xlstm.tasks.data.readers.new_text import read_pairs, read_questions, read_sentences, read_texts
+from elmo_xlstm.tasks.data.readers.problems import DataError
 
 
 def test_plain_text_is_one_sentence_a_line(tmp_path):

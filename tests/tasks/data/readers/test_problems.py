@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from elmo_xlstm.errors import UserError
-from tasks.data.readers import problems
-from tasks.data.readers.problems import read_lines
+from elmo_xlstm.tasks.data.readers import problems
+from elmo_xlstm.tasks.data.readers.problems import read_lines
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r", "\r\r\n"])

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from elmo_xlstm.errors import UserError
-from tasks.data.readers.problems import DataError
-from tasks.data.readers.questions import QuestionReader
+from elmo_xlstm.tasks.data.readers.problems import DataError
+from elmo_xlstm.tasks.data.readers.questions import QuestionReader
 
 LABELS = ("O", "B", "I")
 HEADER = "question,passage,seq_label\n"

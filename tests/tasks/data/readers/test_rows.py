@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tasks.data.readers.rows import read_label
+from elmo_xlstm.tasks.data.readers.rows import read_label
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from elmo_xlstm.config import ConfigError, validate
 from elmo_xlstm.errors import UserError
-from tasks.data.readers.problems import DataError
-from tasks.data.readers.table import TableReader
+from elmo_xlstm.tasks.data.readers.problems import DataError
+from elmo_xlstm.tasks.data.readers.table import TableReader
 
 
 @pytest.fixture

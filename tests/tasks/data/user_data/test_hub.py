@@ -5,8 +5,8 @@ import logging
 import pytest
 
 from elmo_xlstm.errors import UserError
-from tasks.data.user_data.hub import HubSplit, read_hub_split
-from tasks.data.user_data.tagged import TaggedHub
+from elmo_xlstm.tasks.data.user_data.hub import HubSplit, read_hub_split
+from elmo_xlstm.tasks.data.user_data.tagged import TaggedHub
 
 datasets = pytest.importorskip("datasets")
 

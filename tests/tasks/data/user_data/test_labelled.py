@@ -9,7 +9,7 @@ import pytest
 
 from elmo_xlstm.config import ConfigError, Settings, validate
 from elmo_xlstm.errors import UserError
-from tasks.data.registries import aspect_datasets, classification_datasets, pair_datasets
+from elmo_xlstm.tasks.data.registries import aspect_datasets, classification_datasets, pair_datasets
 
 
 class Holder(Settings):

@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from elmo_xlstm.errors import UserError
-from tasks.data.examples import LabelledText, Splits, TaggedSentence
-from tasks.data.user_data.files import checksums
-from tasks.data.user_data.splits import draw_splits, warn_of_shared_examples
+from elmo_xlstm.tasks.data.examples import LabelledText, Splits, TaggedSentence
+from elmo_xlstm.tasks.data.user_data.files import checksums
+from elmo_xlstm.tasks.data.user_data.splits import draw_splits, warn_of_shared_examples
 
 
 def text(words: str, label: str = "x", origin: str = "here:1") -> LabelledText:

@@ -10,8 +10,8 @@ import pytest
 
 from elmo_xlstm.config import ConfigError, Settings, validate
 from elmo_xlstm.errors import UserError
-from tasks.data.registries import tagging_datasets
-from tasks.data.user_data.tagged import ConllFiles
+from elmo_xlstm.tasks.data.registries import tagging_datasets
+from elmo_xlstm.tasks.data.user_data.tagged import ConllFiles
 
 
 class Holder(Settings):

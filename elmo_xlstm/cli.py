@@ -1,0 +1,536 @@
+"""The command line: ``elmo-xlstm COMMAND --help``, in a checkout ``python cli.py``."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import json
+import shlex
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from elmo_xlstm.command import refuse_several_processes, run_command
+from elmo_xlstm.config import Settings, SettingsT, find_experiment, load_experiment, read_experiment, validate
+from elmo_xlstm.errors import UserError, printable
+from elmo_xlstm.machine import keep_freed_memory, limit_primitive_cache
+from elmo_xlstm.runs.interruption import resumable
+from elmo_xlstm.terminal import be_quiet, console, terminal_progress, this_command
+
+app = typer.Typer(
+    help="Pretrain bidirectional mLSTM language models, and train and score task heads on them.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    add_completion=False,
+)
+
+IncludePackage = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--include-package",
+        metavar="MODULE",
+        help="Import and run a module that registers components; no other code of others is ever run. Repeatable.",
+    ),
+]
+RunDirectory = Annotated[Path, typer.Argument(metavar="RUN", help="Directory of a finished run.")]
+Results = Annotated[Path, typer.Option("--results", help="Directory of result files.")]
+
+
+@dataclass(frozen=True)
+class FileOptions:
+    """An experiment file, and how it is evaluated."""
+
+    config: Annotated[
+        Path,
+        typer.Argument(metavar="CONFIG", help="Experiment file (.jsonnet), or a shipped one's name."),
+    ]
+    ext_var: Annotated[
+        list[str] | None, typer.Option("--ext-var", metavar="NAME=VALUE", help="Value of std.extVar. Repeatable.")
+    ] = None
+    allow_imports: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--allow-imports", metavar="DIR", help="The experiment may import files of DIR beside its own. Repeatable."
+        ),
+    ] = None
+
+    @property
+    def path(self) -> Path:
+        """The experiment file."""
+        return find_experiment(self.config)
+
+    def read(self) -> dict[str, Any]:
+        """Evaluate the file to plain values."""
+        return read_experiment(self.path, self.ext_var or (), self.allow_imports or ())
+
+
+@dataclass(frozen=True)
+class ExperimentOptions(FileOptions):
+    """An experiment file with changes, and the components that it may name."""
+
+    override: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--override", "-o", metavar="KEY=VALUE", help="Change a setting: -o trainer.epochs=3. Repeatable."
+        ),
+    ] = None
+    include_package: IncludePackage = None
+
+    def load(self, settings_class: type[SettingsT], **replaced: Any) -> SettingsT:
+        """Evaluate, override and validate; ``replaced`` are settings that an option of their own gives."""
+        _include(self.include_package)
+        files = self.ext_var or (), self.allow_imports or ()
+        return load_experiment(settings_class, self.path, self.override or (), *files, **replaced)
+
+
+@dataclass(frozen=True)
+class SuiteOptions(ExperimentOptions):
+    """Many experiments in one file."""
+
+    config: Annotated[Path, typer.Argument(metavar="SUITE", help="Suite file (.jsonnet).")]
+
+
+@dataclass(frozen=True)
+class SeriesOptions(FileOptions):
+    """Recipes in one file."""
+
+    config: Annotated[Path, typer.Argument(metavar="SERIES", help="File that lists the recipes (.jsonnet).")]
+
+
+@dataclass(frozen=True)
+class RunOptions(ExperimentOptions):
+    """An experiment that fills a directory."""
+
+    output: Annotated[
+        Path | None, typer.Option("--output", help="Directory of the run, instead of the experiment's.")
+    ] = None
+    force: Annotated[bool, typer.Option("--force", help="Replace what an earlier run wrote.")] = False
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Build everything and show it; train nothing.")] = False
+
+
+@dataclass(frozen=True)
+class TrainingOptions(RunOptions):
+    """A training that can be resumed."""
+
+    resume: Annotated[bool, typer.Option("--resume", help="Continue the run that is there.")] = False
+    seed: Annotated[int | None, typer.Option("--seed", min=0, help="Instead of the experiment's seed.")] = None
+
+
+def spread(command: Callable[..., None]) -> Callable[..., None]:
+    """Take the fields of a command's first parameter, a class of options, as options of the command itself."""
+    first, *own = inspect.signature(command, eval_str=True).parameters.values()
+    shared = inspect.signature(first.annotation, eval_str=True).parameters
+
+    @functools.wraps(command)
+    def called(**given: Any) -> None:
+        command(first.annotation(**{name: given.pop(name) for name in shared}), **given)
+
+    parameters = [option.replace(kind=inspect.Parameter.KEYWORD_ONLY) for option in (*shared.values(), *own)]
+    called.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    return called
+
+
+@app.callback()
+def options(
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show the traceback of an error that was not foreseen.")
+    ] = False,
+) -> None:
+    """Options of all commands."""
+    limit_primitive_cache()
+
+
+@app.command()
+@spread
+def tokenizer(options: RunOptions) -> None:
+    """Train a WordPiece vocabulary on a text source."""
+    from elmo_xlstm.runs.run_directory import open_run
+    from elmo_xlstm.text.tokenizer_training import TokenizerSettings, run_tokenizer_training
+
+    refuse_several_processes("tokenizer")
+    settings = options.load(TokenizerSettings, output=options.output)
+    if options.dry_run:
+        return _show(settings, {})
+    directory = Path(settings.output)
+    with open_run(directory, settings, force=options.force):
+        trained = run_tokenizer_training(settings, directory, terminal_progress())
+    typer.echo(f"{trained.vocab_size:,} pieces, lower_case={trained.lower_case}: {directory}")
+
+
+@app.command()
+@spread
+def pretrain(options: TrainingOptions) -> None:
+    """Pretrain a language model."""
+    from elmo_xlstm.lm.distributed import Processes
+    from elmo_xlstm.lm.initial_model import complete
+    from elmo_xlstm.lm.pretraining import describe_pretraining, run_pretraining
+    from elmo_xlstm.lm.pretraining_settings import PretrainSettings
+    from elmo_xlstm.runs.run_directory import open_run
+
+    processes = Processes()
+    if not processes.is_main:
+        be_quiet()
+    progress = terminal_progress() if processes.is_main else None
+    with processes.together():
+        settings = options.load(PretrainSettings, output=options.output, seed=options.seed)
+        directory = Path(settings.output)
+        settings = complete(settings, directory if options.resume else None)
+    if not options.dry_run:
+        with ExitStack() as held:
+            opened = open_run(directory, settings, force=options.force, resume=options.resume)
+            processes.run_on_main(lambda: held.enter_context(opened))
+            held.enter_context(resumable())
+            keep_freed_memory()
+            validation = run_pretraining(settings, directory, options.resume, progress)
+    else:
+        sizes = describe_pretraining(settings, progress)
+    processes.leave()
+    if not processes.is_main:
+        return
+    if options.dry_run:
+        return _show(settings, sizes)
+    for name, value in validation.as_dict().items():
+        typer.echo(f"{name.replace('_', ' ')}: {value:.4f}")
+    typer.echo(f"model: {directory / 'model'}")
+
+
+@app.command()
+@spread
+def finetune(options: TrainingOptions) -> None:
+    """Train a task head and score it on the test split."""
+    from elmo_xlstm.runs.run_directory import open_run
+    from elmo_xlstm.tasks.finetuning import FinetuneSettings, describe_finetuning, refuse_another_row, run_finetuning
+
+    refuse_several_processes("finetune")
+    settings = options.load(FinetuneSettings, output=options.output, seed=options.seed)
+    if options.dry_run:
+        return _show(settings, describe_finetuning(settings))
+    if not (options.force or options.resume):
+        refuse_another_row(settings)
+    command = shlex.join(this_command(*sys.argv[1:]))
+    with open_run(settings.directory, settings, force=options.force, resume=options.resume), resumable():
+        keep_freed_memory()
+        result = run_finetuning(settings, settings.directory, command, options.resume, terminal_progress())
+    for name, value in result.metrics.items():
+        typer.echo(f"test {name}: {100 * value:.2f}")
+    typer.echo(f"run: {settings.directory}")
+    typer.echo(f"result: {result.path(Path(settings.results))}")
+
+
+@app.command()
+@spread
+def suite(
+    options: SuiteOptions,
+    tasks: Annotated[
+        list[str] | None, typer.Option("--tasks", metavar="NAMES", help="These alone: a,b. Repeatable.")
+    ] = None,
+    models: Annotated[
+        list[str] | None, typer.Option("--models", metavar="NAMES", help="These alone: a,b. Repeatable.")
+    ] = None,
+    seeds: Annotated[int | None, typer.Option("--seeds", min=1, help="How many, from 0; else the suite's.")] = None,
+    output: Annotated[Path | None, typer.Option("--output", help="Directory of all runs, else the suite's.")] = None,
+    jobs: Annotated[
+        int | None, typer.Option("--jobs", min=1, help="Runs at once; one a core by default, one alone on a GPU.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Run again what is done, too.")] = False,
+    replace_stale: Annotated[
+        bool, typer.Option("--replace-stale", help="Run again what was made with other settings or data.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what there is to do, and how long it takes.")
+    ] = False,
+    with_leaderboard: Annotated[bool, typer.Option("--leaderboard", help="Write the leaderboard at the end.")] = False,
+) -> None:
+    """Run many experiments with several seeds each, one process a run; what is done is not done again."""
+    from elmo_xlstm.tasks.suite.planning import plan_suite, results_of
+    from elmo_xlstm.tasks.suite.running import default_jobs, refuse_failures, run_suite
+    from elmo_xlstm.tasks.suite.settings import Selection, read_suite
+    from elmo_xlstm.tasks.suite.tables import plan_table, problem_lines, summary_table
+
+    refuse_several_processes("suite")
+    packages = options.include_package or ()
+    _include(packages)
+    asked = Selection(_names(tasks), _names(models), seeds, output, options.override or ())
+    chosen = read_suite(options.read(), asked, origin=str(options.config))
+    repeat = this_command("suite", str(options.config))
+    imports = map(str, options.allow_imports or ())
+    for option, values in (
+        ("--ext-var", options.ext_var or ()),
+        ("--include-package", packages),
+        ("--allow-imports", imports),
+    ):
+        repeat += [part for value in values for part in (option, value)]
+    plan = plan_suite(chosen, repeat, force, replace_stale)
+    jobs = jobs or default_jobs(len(plan))
+    if dry_run:
+        console.print(plan_table(plan, jobs))
+        typer.echo("".join(f"{printable(line)}\n" for line in problem_lines(plan)), nl=False)
+        return
+    failures = run_suite(plan, jobs, packages, terminal_progress())
+    console.print(summary_table(results_of(plan)))
+    if with_leaderboard:
+        for directory in sorted({run.settings.results for run in plan}):
+            leaderboard(Path(directory))
+    refuse_failures(failures, len(plan))
+
+
+@app.command()
+def evaluate(
+    run: RunDirectory,
+    split: Annotated[str, typer.Option("--split", help="train, valid or test of the task's own data.")] = "test",
+    data: Annotated[Path | None, typer.Option("--data", help="A labelled file of the same form instead.")] = None,
+    include_package: IncludePackage = None,
+) -> None:
+    """Score a trained head, as JSON."""
+    from elmo_xlstm.tasks.predict import FinishedRun
+
+    if split not in ("train", "valid", "test"):
+        raise UserError(f"--split {split}: expected train, valid or test")
+    _include(include_package)
+    scores = FinishedRun(run).evaluate(split, data, terminal_progress())
+    typer.echo(json.dumps(scores, indent=2, ensure_ascii=False))
+
+
+@app.command()
+def predict(
+    run: RunDirectory,
+    source: Annotated[
+        Path, typer.Argument(metavar="INPUT", help="Plain text, a sentence a line, or .jsonl with words or text.")
+    ],
+    output: Annotated[Path | None, typer.Option("--output", help="JSON-lines file; standard output if absent.")] = None,
+    include_package: IncludePackage = None,
+) -> None:
+    """Predict with a trained head: JSON lines, a prediction for every word."""
+    from elmo_xlstm.runs.atomic import open_output
+    from elmo_xlstm.tasks.predict import FinishedRun
+
+    _include(include_package)
+    if output is None:
+        for row in FinishedRun(run).predict(source):
+            typer.echo(json.dumps(row, ensure_ascii=False))
+        return
+    read = (path for kind in ("json", "safetensors", "vocabulary") for path in run.rglob(f"*.{kind}"))
+    with open_output(output, [source, *read]) as file:
+        rows = FinishedRun(run).predict(source, terminal_progress())
+        count = sum(file.write(json.dumps(row, ensure_ascii=False) + "\n") > 0 for row in rows)
+    typer.echo(f"{count} sentences: {output}")
+
+
+@app.command("evaluation-texts")
+def evaluation_texts(
+    output: Annotated[Path, typer.Argument(metavar="FILE", help="Text file, a text a line.")],
+    task: Annotated[list[str] | None, typer.Option("--task", help="Only this task. Repeatable.")] = None,
+    split: Annotated[list[str] | None, typer.Option("--split", help="By default valid and test. Repeatable.")] = None,
+) -> None:
+    """Write the texts that models are scored on, to be kept out of a corpus (corpus.cleaning.exclude)."""
+    from elmo_xlstm.tasks.overlap import EVALUATION_SPLITS, write_evaluation_texts
+
+    typer.echo(f"{write_evaluation_texts(output, split or EVALUATION_SPLITS, task):,} texts: {output}")
+
+
+@app.command()
+@spread
+def overlap(
+    options: ExperimentOptions,
+    output: Annotated[Path, typer.Option("--output", help="The report, without its ending.")] = Path("runs/overlap"),
+) -> None:
+    """Report which validation and test examples share passages with the text of a pretraining experiment."""
+    from elmo_xlstm.lm.pretraining_settings import PretrainSettings
+    from elmo_xlstm.tasks.overlap import report_overlap
+
+    settings = options.load(PretrainSettings)
+    found = report_overlap(settings.corpus, output, terminal_progress())
+    typer.echo(f"{len(found.found):,} examples share a passage with the sources, {len(found.left):,} with the corpus")
+    typer.echo(f"report: {output}.md, {output}.json")
+
+
+@app.command()
+def perplexity(
+    model: Annotated[str, typer.Argument(help="A model or pretraining run.")],
+    files: Annotated[list[Path], typer.Argument(help="Text files, a document a line; each is scored by itself.")],
+    every: Annotated[int, typer.Option("--every", min=1, help="Score every n-th document of a file.")] = 1,
+) -> None:
+    """Score a language model on texts: perplexity and bits per character of each direction, as JSON."""
+    from elmo_xlstm.lm.scoring import score_files
+    from elmo_xlstm.runs.files import to_json
+
+    found = score_files(model, files, every=every)
+    scores = {path: {**score.as_dict(), "comparable": score.comparable} for path, score in found.items()}
+    typer.echo(to_json(scores, indent=2))
+
+
+@app.command()
+@spread
+def recipes(
+    options: SeriesOptions,
+    only: Annotated[
+        list[str] | None, typer.Option("--only", metavar="NAMES", help="These recipes alone: a,b. Repeatable.")
+    ] = None,
+    table: Annotated[bool, typer.Option("--table", help="Run nothing; write the table from the result files.")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Run nothing; fail if the table is not what the result files say.")
+    ] = False,
+) -> None:
+    """Pretrain, score and list recipes one after the other; what is done is not done again, what was begun goes on."""
+    from elmo_xlstm.lm.recipes.running import RecipeFiles, run_series
+    from elmo_xlstm.lm.recipes.series import SeriesSettings
+    from elmo_xlstm.lm.recipes.table import check_table, write_table
+
+    refuse_several_processes("recipes")
+    _include(None)
+    series = validate(SeriesSettings, options.read(), origin=str(options.config))
+    if check:
+        check_table(series)
+        return typer.echo(f"{series.table}: the table of recipes says what the result files say")
+    if table:
+        write_table(series)
+        return typer.echo(f"written: {series.table}")
+    keep_freed_memory()
+    files = RecipeFiles(options.path.parent, options.ext_var or (), options.allow_imports or ())
+    failures = run_series(series, files, _names(only), terminal_progress())
+    typer.echo(f"results: {series.results}, table: {series.table}")
+    if failures:
+        raise UserError("\n".join(f"{name} failed: {message}" for name, message in failures.items()))
+
+
+@app.command()
+def export(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Directory of a pretraining run.")],
+    target: Annotated[Path, typer.Argument(metavar="OUT", help="The new model directory.")],
+    storage: Annotated[
+        str, typer.Option("--format", help="Numbers of the weights: fp16, fp32, or int8. Computation is in fp32.")
+    ] = "fp16",
+    step: Annotated[
+        int | None, typer.Option("--step", min=1, help="Take this checkpoint; the run's best by default.")
+    ] = None,
+    score: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--score", metavar="FILE", help="Text file, a document a line, to score the model on. Repeatable."
+        ),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace a model that is there.")] = False,
+) -> None:
+    """Write a pretrained model for embedding alone: small, with checksums, without soft-max weights."""
+    from elmo_xlstm.embedding.export import STORAGE_FORMATS, export_model
+    from elmo_xlstm.environment import git_commit, installed_versions
+    from elmo_xlstm.lm.pretraining_record import portable
+    from elmo_xlstm.tasks.data.readers.new_text import read_sentences
+
+    if storage not in STORAGE_FORMATS:
+        raise UserError(f"--format {storage}: expected {' or '.join(STORAGE_FORMATS)}")
+    sample = Path(__file__).parent / "tasks" / "sample" / "text" / "running.txt"
+    sentences = [sentence.words for sentence in read_sentences(sample, strict=False)]
+    command = shlex.join(this_command(*portable(sys.argv[1:])))
+    facts = {"command": command, "git_commit": git_commit(), "versions": installed_versions()}
+    written = export_model(run, target, sentences, storage, step, score or (), facts, force)
+    typer.echo(f"{written.parameters:,} parameters, {written.bytes / 1e6:.1f} MB in {storage}")
+    difference = written.difference
+    typer.echo(
+        f"word vectors of the sample: {100 * difference.largest:.3f} % off at most, {100 * difference.mean:.3f} % on "
+        "average"
+    )
+    for name, scored in written.scores.items():
+        for value, number in scored.as_dict().items():
+            typer.echo(f"{name}, {value.replace('_', ' ')}: {number:.4f}")
+    typer.echo(f"model: {target}")
+
+
+@app.command()
+def leaderboard(
+    results: Results = Path("results"),
+    against: Annotated[
+        str | None,
+        typer.Option("--against", metavar="MODEL", help="Row that others are tested against; no-bilm if measured."),
+    ] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Fail if tables or pictures are not what the result files say.")
+    ] = False,
+) -> None:
+    """Write the leaderboard (Markdown, CSV, HTML, plots) from the result files, and print it."""
+    from elmo_xlstm.evaluation.leaderboard import build_board, check_leaderboard, leaderboard_tables, write_leaderboard
+    from elmo_xlstm.evaluation.results import load_results
+
+    board = build_board(load_results(results), against=against)
+    if check:
+        differences = check_leaderboard(board, results)
+        if differences:
+            options = ["--results", str(results)] if results != Path("results") else []
+            options += ["--against", against] if against is not None else []
+            again = shlex.join(this_command("leaderboard", *options))
+            raise UserError("\n".join([*differences, f"Write them anew: {again}"]))
+        typer.echo(f"{results}: the tables say what the result files say")
+        return
+    paths = write_leaderboard(board, results)
+    console.print(leaderboard_tables(board))
+    *pictures, _, _, _ = paths
+    if pictures:
+        typer.echo(f"written: {pictures[0].parent} ({len(pictures)} pictures)")
+    for path in paths[len(pictures) :]:
+        typer.echo(f"written: {path}")
+
+
+@app.command()
+def schema(
+    kind: Annotated[str, typer.Argument(help="tokenizer, pretrain, finetune or suite.")],
+    include_package: IncludePackage = None,
+) -> None:
+    """Print the JSON Schema of an experiment, for editors to complete and check by."""
+    from elmo_xlstm.lm.pretraining_settings import PretrainSettings
+    from elmo_xlstm.tasks.finetuning import FinetuneSettings
+    from elmo_xlstm.tasks.suite.settings import SuiteSettings
+    from elmo_xlstm.text.tokenizer_training import TokenizerSettings
+
+    kinds: dict[str, type[Settings]] = {
+        "tokenizer": TokenizerSettings,
+        "pretrain": PretrainSettings,
+        "finetune": FinetuneSettings,
+        "suite": SuiteSettings,
+    }
+    _include(include_package)
+    if kind not in kinds:
+        raise UserError(f"{kind}: no kind of experiment; expected {', '.join(kinds)}")
+    typer.echo(json.dumps(kinds[kind].model_json_schema(), indent=2))
+
+
+@app.command()
+def check(
+    model: Annotated[Path | None, typer.Argument(help="A model or run directory to look at as well.")] = None,
+) -> None:
+    """Show versions, devices, optional parts and where data is looked for."""
+    from elmo_xlstm.tasks.check import report
+
+    for title, rows in report(model).items():
+        typer.echo(f"{title}:")
+        for name, value in rows.items():
+            typer.echo(f"  {name}: {value}")
+
+
+def _names(options: list[str] | None) -> list[str]:
+    return [name.strip() for option in options or () for name in option.split(",") if name.strip()]
+
+
+def _include(modules: Sequence[str] | None) -> None:
+    """Register all tasks, and what the modules register."""
+    from elmo_xlstm.tasks.registry import register_tasks
+
+    register_tasks(modules or ())
+
+
+def _show(settings: Settings, sizes: dict[str, Any]) -> None:
+    typer.echo(json.dumps({"configuration": settings.model_dump(mode="json"), **sizes}, indent=2, ensure_ascii=False))
+
+
+def main() -> None:
+    """Run a command."""
+    run_command(app)
+
+
+if __name__ == "__main__":
+    main()
