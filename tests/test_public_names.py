@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -73,6 +74,16 @@ def test_nothing_is_imported_beside_the_package() -> None:
 def test_rooms_are_all_known() -> None:
     found = {room_of(path) for path in SOURCES}
     assert found - {"__init__"} == {*ROOMS, *FOR_ALL}
+
+
+def test_the_figure_shows_the_imports() -> None:
+    figure = (
+        (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8").partition("```mermaid")[2].partition("```")[0]
+    )
+    drawn = set(re.findall(r"^  (\w+) --> (\w+)$", figure, flags=re.MULTILINE))
+    names = {(room_of(path), name) for path in SOURCES for name in imports(path) if name.startswith("elmo_xlstm.")}
+    found = {(name.split(".")[1], room) for room, name in names}
+    assert drawn == {(source, room) for source, room in found if {source, room} <= set(ROOMS) and source != room}
 
 
 @pytest.mark.parametrize("room", [*ROOMS, *sorted(FOR_ALL)])

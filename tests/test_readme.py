@@ -13,6 +13,9 @@ import pytest
 from typer.main import get_command
 
 from elmo_xlstm import cli
+from elmo_xlstm.config import load_experiment
+from elmo_xlstm.tasks.finetuning import FinetuneSettings
+from elmo_xlstm.tasks.registry import register_tasks
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -31,6 +34,14 @@ def test_commands_parse_and_their_experiments_exist(arguments: list[str]) -> Non
     for name in arguments[1:]:
         if name.startswith("experiments/"):
             assert (ROOT / name).is_file()
+
+
+def test_the_experiment_of_ones_own_data_is_valid(tmp_path: Path) -> None:
+    (block,) = re.findall(r"^```jsonnet\n(.*?)^```$", README, flags=re.MULTILINE | re.DOTALL)
+    (tmp_path / "mine.jsonnet").write_text(block, encoding="utf-8")
+    register_tasks()
+    settings = load_experiment(FinetuneSettings, tmp_path / "mine.jsonnet")
+    assert settings.task.dataset.type == "conll"
 
 
 def test_python_runs() -> None:
