@@ -1,5 +1,5 @@
 # Everyday commands; each makes .venv first if it is missing.
-.PHONY: quickstart test fast check format wheel
+.PHONY: quickstart test fast check format docs wheel
 
 quickstart:  # from nothing to a leaderboard
 	bash scripts/quickstart.sh
@@ -15,6 +15,9 @@ check:  # style, types and tests in a fresh environment, as on every change
 
 format:
 	bash -c 'source scripts/environment.sh && ruff check --fix . && ruff format .'
+
+docs:  # the documentation, at http://127.0.0.1:8000
+	bash -c 'source scripts/environment.sh && python -m pip install --quiet -c constraints.txt --editable ".[docs]" && mkdocs serve'
 
 wheel:
 	bash -c 'source scripts/environment.sh && python -m pip wheel --no-deps --wheel-dir dist .'
