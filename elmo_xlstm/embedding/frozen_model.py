@@ -23,6 +23,7 @@ from torch.nn import functional as F
 
 from elmo_xlstm.embedding.precision import PROJECTIONS, Precision
 from elmo_xlstm.errors import UserError
+from elmo_xlstm.lm.backbones import Backbone
 from elmo_xlstm.lm.backbones.mlstm.cell import CHUNK_LENGTH, EPSILON, PARALLEL_LENGTH, MLSTMState, gate_sums, mlstm
 from elmo_xlstm.lm.backbones.mlstm.layer import BlockDiagonalLinear, LayerState, MLSTMBlock, MLSTMLayer
 from elmo_xlstm.lm.backbones.mlstm.stack import MLSTMStack
@@ -59,11 +60,13 @@ class FrozenModel:
         return Encoding(embeddings, self._forward(embeddings), [hidden.gather(1, order) for hidden in backward])
 
 
-def _freeze(stack: nn.Module, precision: Precision, native: bool) -> Callable[[Tensor], list[Tensor]]:
+def _freeze(stack: Backbone, precision: Precision, native: bool) -> Callable[[Tensor], list[Tensor]]:
     if isinstance(stack, MLSTMStack):
         return FrozenStack(stack, precision, native)
     if precision == "int8":
         raise UserError(f"embedder precision int8 is for the mLSTM, not for {type(stack).__name__}; choose fp32")
+    if native:
+        stack.use_kernel("native", torch.device("cpu"))
     return stack if precision == "fp32" else torch.autocast("cpu", torch.bfloat16)(stack)
 
 

@@ -11,7 +11,8 @@ What other rooms read of it, and where it is:
 """
 
 from elmo_xlstm.lm.backbones import lstm, transformer  # noqa: F401 (they register themselves)
-from elmo_xlstm.lm.backbones.mlstm import stack  # noqa: F401
+from elmo_xlstm.lm.backbones.mlstm import stack as _mlstm  # noqa: F401
+from elmo_xlstm.lm.backbones.xlstm import stack as _xlstm  # noqa: F401
 from elmo_xlstm.lm.configuration import BiXLSTMConfig
 from elmo_xlstm.lm.model import BiXLSTM
 

@@ -18,6 +18,7 @@ from transformers import PretrainedConfig
 
 from elmo_xlstm.lm.backbones.block_stack import BlockStack
 from elmo_xlstm.lm.backbones.interface import BackboneSettings, backbones
+from elmo_xlstm.lm.backbones.projection import Projection, residual_std, small_std
 from elmo_xlstm.lm.configuration import Size, Sizes
 
 
@@ -35,13 +36,14 @@ class Attention(nn.Module):
         dim: width of inputs and outputs.
         num_heads: divides it.
         rope_theta: the longest wavelength of the rotations, in tokens, over 2 pi.
+        num_blocks: of the stack, on which the initial weights depend.
     """
 
-    def __init__(self, dim: int, num_heads: int, rope_theta: float) -> None:
+    def __init__(self, dim: int, num_heads: int, rope_theta: float, num_blocks: int) -> None:
         super().__init__()
         self.num_heads, self.rope_theta = num_heads, rope_theta
-        self.proj_in = nn.Linear(dim, 3 * dim, bias=False)  # queries, keys, values
-        self.proj_out = nn.Linear(dim, dim, bias=False)
+        self.proj_in = Projection(dim, 3 * dim, small_std(dim))  # queries, keys, values
+        self.proj_out = Projection(dim, dim, residual_std(dim, num_blocks))
 
     def forward(self, inputs: Tensor, before: KeyValues | None = None) -> tuple[Tensor, KeyValues]:
         """Map (batch, length, dim) to the same shape; also what is ``before`` for the tokens that follow."""
@@ -64,10 +66,10 @@ class Attention(nn.Module):
 class FeedForward(nn.Module):
     """``W2 (silu(W1 x) * W3 x)``, with ``W1`` and ``W3`` in one matrix."""
 
-    def __init__(self, dim: int, width: int) -> None:
+    def __init__(self, dim: int, width: int, num_blocks: int) -> None:
         super().__init__()
-        self.proj_in = nn.Linear(dim, 2 * width, bias=False)
-        self.proj_out = nn.Linear(width, dim, bias=False)
+        self.proj_in = Projection(dim, 2 * width, small_std(dim))
+        self.proj_out = Projection(width, dim, residual_std(dim, num_blocks))
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Map (..., dim) to the same shape."""
@@ -83,9 +85,9 @@ class TransformerBlock(nn.Module):
         super().__init__()
         dim = config.embedding_dim
         self.attention_norm = nn.RMSNorm(dim, eps=1e-5)
-        self.attention = Attention(dim, settings.num_heads, settings.rope_theta)
+        self.attention = Attention(dim, settings.num_heads, settings.rope_theta, config.num_blocks)
         self.feedforward_norm = nn.RMSNorm(dim, eps=1e-5)
-        self.feedforward = FeedForward(dim, settings.feedforward_width(dim))
+        self.feedforward = FeedForward(dim, settings.feedforward_width(dim), config.num_blocks)
         self.dropout = nn.Dropout(config.dropout)
 
     def forward(
@@ -104,16 +106,6 @@ class TransformerStack(BlockStack):
     def __init__(self, settings: Transformer, config: PretrainedConfig) -> None:
         blocks = (TransformerBlock(settings, config) for _ in range(config.num_blocks))
         super().__init__(blocks, nn.RMSNorm(config.embedding_dim, eps=1e-5))
-        self.config = config
-
-    def initialize(self, module: nn.Module) -> None:
-        """As the mLSTM's projections are drawn: smaller where they add to the residual stream of many blocks."""
-        if isinstance(module, Attention | FeedForward):
-            dim = self.config.embedding_dim
-            nn.init.normal_(module.proj_in.weight, std=math.sqrt(2 / (5 * dim)))  # Nguyen and Salazar 2019
-            nn.init.normal_(module.proj_out.weight, std=2 / self.config.num_blocks / math.sqrt(dim))
-        elif isinstance(module, nn.RMSNorm):
-            module.reset_parameters()
 
 
 def rotations(start: int, length: int, width: int, theta: float, device: torch.device) -> tuple[Tensor, Tensor]:

@@ -25,9 +25,11 @@ MEMBERS: dict[str, dict[str, Any]] = {
     "lstm": {"type": "lstm"},
     "elmo": {"type": "lstm", "cell_dim": 80, "residual": True},
     "transformer": {"type": "transformer"},
+    "xlstm": {"type": "xlstm", "slstm_at": [1]},
+    "slstm": {"type": "xlstm", "slstm_at": "all", "num_heads": 2, "slstm_conv1d_kernel_size": 0},
 }
 # Of the mLSTM torch counts the zeros of joined blocks; see tests/benchmarks/test_flops.py.
-COUNTED = [name for name in MEMBERS if name != "mlstm"]
+COUNTED = ["lstm", "elmo", "transformer", "slstm"]
 DIM = 16
 member = pytest.mark.parametrize("backbone", [*MEMBERS.values()], ids=[*MEMBERS])
 

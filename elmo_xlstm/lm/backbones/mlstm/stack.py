@@ -26,28 +26,9 @@ class MLSTMStack(BlockStack):
         super().__init__((MLSTMBlock(config) for _ in range(config.num_blocks)), LayerNorm(config.embedding_dim))
         self.config = config
 
-    @torch.no_grad()
     def initialize(self, module: nn.Module) -> None:
-        """Draw weights as the ``xlstm`` package does.
-
-        Transformers never visits a module without parameters of its own (a cell, a block), so a layer sets its cell's
-        gates too.
-        """
-        dim = self.config.embedding_dim
-        small = math.sqrt(2 / (5 * dim))  # Nguyen and Salazar 2019
-        if isinstance(module, MLSTMLayer):
-            nn.init.normal_(module.proj_up.weight, std=small)
-            nn.init.normal_(module.proj_down.weight, std=2 / self.config.num_blocks / math.sqrt(dim))
-            nn.init.ones_(module.learnable_skip)
-            cell = module.mlstm_cell
-            nn.init.zeros_(cell.fgate.weight)
-            cell.fgate.bias.copy_(torch.linspace(3.0, 6.0, self.config.num_heads))
-            nn.init.zeros_(cell.igate.weight)
-            nn.init.normal_(cell.igate.bias, std=0.1)
-        elif isinstance(module, BlockDiagonalLinear):
-            nn.init.normal_(module.weight, std=small)
-        elif isinstance(module, LayerNorm | nn.Conv1d):
-            module.reset_parameters()
+        """See :func:`initialize_mlstm`."""
+        initialize_mlstm(module, self.config)
 
     def decayed(self, name: str, parameter: nn.Parameter) -> bool:
         """Matrices and convolutions, but not gates."""
@@ -56,6 +37,30 @@ class MLSTMStack(BlockStack):
     def use_kernel(self, kernel: Kernel, device: torch.device) -> None:
         """See :func:`~elmo_xlstm.lm.backbones.mlstm.kernels.use_kernel`."""
         use_kernel(self, kernel, device)
+
+
+@torch.no_grad()
+def initialize_mlstm(module: nn.Module, config: BiXLSTMConfig) -> None:
+    """Draw weights as the ``xlstm`` package does.
+
+    Transformers never visits a module without parameters of its own (a cell, a block), so a layer sets its cell's
+    gates too.
+    """
+    dim = config.embedding_dim
+    small = math.sqrt(2 / (5 * dim))  # Nguyen and Salazar 2019
+    if isinstance(module, MLSTMLayer):
+        nn.init.normal_(module.proj_up.weight, std=small)
+        nn.init.normal_(module.proj_down.weight, std=2 / config.num_blocks / math.sqrt(dim))
+        nn.init.ones_(module.learnable_skip)
+        cell = module.mlstm_cell
+        nn.init.zeros_(cell.fgate.weight)
+        cell.fgate.bias.copy_(torch.linspace(3.0, 6.0, config.num_heads))
+        nn.init.zeros_(cell.igate.weight)
+        nn.init.normal_(cell.igate.bias, std=0.1)
+    elif isinstance(module, BlockDiagonalLinear):
+        nn.init.normal_(module.weight, std=small)
+    elif isinstance(module, LayerNorm | nn.Conv1d):
+        module.reset_parameters()
 
 
 @backbones.register("mlstm")
