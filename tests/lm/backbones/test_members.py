@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,17 @@ from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
+from elmo_xlstm.config import validate
+from elmo_xlstm.embedding import ElmoEmbedder
+from elmo_xlstm.embedding.export import export_model
 from elmo_xlstm.lm import BiXLSTM, BiXLSTMConfig
 from elmo_xlstm.lm.backbones import Backbone
 from elmo_xlstm.lm.compilation import checkpoint_activations
 from elmo_xlstm.lm.model_files import save_model
+from elmo_xlstm.lm.pretraining import run_pretraining
+from elmo_xlstm.lm.pretraining_settings import PretrainSettings
+from elmo_xlstm.lm.scoring import score_files
+from elmo_xlstm.runs.run_directory import open_run
 from elmo_xlstm.text import Tokenizer
 
 MEMBERS: dict[str, dict[str, Any]] = {
@@ -160,3 +168,43 @@ def test_the_formula_of_costs_is_what_torch_counts(backbone: dict[str, Any]) -> 
     found = counter.get_total_flops() / inputs.shape[:2].numel()
     # The first token has no state before it to be differentiated.
     assert config.backbone_settings.training_flops(config) == pytest.approx(found, rel=0.02)
+
+
+@pytest.mark.slow
+@member
+def test_a_run_from_text_to_vectors_and_scores(
+    backbone: dict[str, Any], vocabulary_file: Path, text_file: Path, tmp_path: Path
+) -> None:
+    values = {
+        "tokenizer": {"name": str(vocabulary_file), "lower_case": True},
+        "corpus": {
+            "sources": [{"type": "local", "paths": [str(text_file)], "documents": "line"}],
+            "cleaning": {"min_characters": 10},
+            "validation_fraction": 0.1,
+            "workers": 1,
+        },
+        "corpus_directory": str(tmp_path / "corpus"),
+        "model": {"embedding_dim": 16, "num_blocks": 2, "dropout": 0.0, "context_length": 16, "backbone": backbone},
+        "optimizer": {"learning_rate": 0.01},
+        "schedule": {"warmup_steps": 2},
+        "training": {"max_steps": 24, "batch_size": 8, "validate_every": 8, "precision": "fp32", "compile": False},
+        "output": str(tmp_path / "run"),
+    }
+    settings, run = validate(PretrainSettings, values), tmp_path / "run"
+    with open_run(run, settings):
+        best = run_pretraining(settings, run)
+    logged = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    losses = [line["loss"] for line in logged if line["kind"] == "validation"]
+    assert len(losses) == 3 and best.loss == losses[2] < losses[0]
+
+    sentences = [["saya", "pergi", "ke", "pasar"], ["ibu", "pulang"]]
+    exported = export_model(run, tmp_path / "exported", sentences, storage="fp32", texts=[text_file])
+    assert exported.difference.largest == 0
+    assert exported.scores["text"].loss == pytest.approx(score_files(run, [text_file])[str(text_file)].loss)
+    embedder = ElmoEmbedder.from_pretrained(tmp_path / "exported")
+    model = BiXLSTM.from_pretrained(run / "model")
+    ids = torch.tensor([embedder.pieces(sentences[0]).input_ids])
+    (vectors, _), layers = embedder(sentences), model.encode_layers(ids).layers()
+    assert vectors.shape == (4, 3, 32)
+    for layer, expected in enumerate(layers):  # each of these words is one piece, behind [CLS]
+        torch.testing.assert_close(torch.from_numpy(vectors[:, layer]), expected[0, 1:5], rtol=1e-4, atol=1e-5)

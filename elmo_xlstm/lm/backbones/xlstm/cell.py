@@ -27,6 +27,7 @@ class SLSTMState(NamedTuple):
     maximum: Tensor  # m
 
 
+@torch.compiler.disable  # which would unroll the loop over tokens, for many minutes
 def slstm(
     gates: tuple[Tensor, Tensor, Tensor, Tensor], recurrent: Tensor, bias: Tensor, state: SLSTMState | None = None
 ) -> tuple[Tensor, SLSTMState]:
