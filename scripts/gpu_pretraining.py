@@ -385,7 +385,7 @@ def _write(model: BiXLSTM, output: Path, facts: dict[str, Any]) -> None:
     encoder = {n: (t.half() if t.ndim > 1 else t) for n, t in weights.items() if "softmax" not in n}
     parts = [to_int8_rows(name, tensor) for name, tensor in weights.items() if "softmax" in name]
     softmax = {name: tensor for part in parts for name, tensor in part.items()}
-    model.config.save_pretrained(output)
+    (output / "config.json").write_text(model.config.model_dump_json(indent=2))
     for part, tensors in (("encoder", encoder), ("softmax", softmax)):
         data = save(tensors)
         facts[part] = hashlib.sha256(data).hexdigest()
@@ -405,7 +405,8 @@ def unpack(
 ) -> None:
     """Join the weights again, verified, as a finished run."""
     from elmo_xlstm.config import load_experiment
-    from elmo_xlstm.lm.model_files import MODEL_DIRECTORY, save_model
+    from elmo_xlstm.lm.model_directory import MODEL_DIRECTORY
+    from elmo_xlstm.lm.model_files import save_model
     from elmo_xlstm.lm.pretraining_record import TrainingLog
     from elmo_xlstm.lm.pretraining_settings import PretrainSettings
     from elmo_xlstm.lm.scoring import Validation

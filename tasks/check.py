@@ -13,8 +13,7 @@ from elmo_xlstm.environment import hardware, installed_versions
 from elmo_xlstm.lm import BiXLSTM
 from elmo_xlstm.lm.backbones.mlstm.kernels import LICENCE, kernel_problem
 from elmo_xlstm.lm.compilation import compiler_problem, cpp_compiler
-from elmo_xlstm.lm.model_directory import read_architecture
-from elmo_xlstm.lm.model_files import find_model
+from elmo_xlstm.lm.model_directory import find_model, read_architecture
 from elmo_xlstm.lm.native import library_problem
 from elmo_xlstm.text import Tokenizer
 from tasks.data.absa_e2e.load import REPOSITORY as ABSA

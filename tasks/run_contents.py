@@ -9,8 +9,8 @@ from pathlib import Path
 
 from elmo_xlstm.embedding import ElmoEmbedder, EmbedderSettings
 from elmo_xlstm.errors import UserError
-from elmo_xlstm.lm.model_files import WEIGHTS_FILE as MODEL_WEIGHTS_FILE
-from elmo_xlstm.lm.model_files import find_model
+from elmo_xlstm.lm.model_directory import WEIGHTS_FILE as MODEL_WEIGHTS_FILE
+from elmo_xlstm.lm.model_directory import find_model
 from elmo_xlstm.runs.atomic import write_atomically
 from elmo_xlstm.runs.checksums import CHECKSUMS_FILE, find_damage, write_checksums
 from elmo_xlstm.runs.directories import publish_directory

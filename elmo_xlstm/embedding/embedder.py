@@ -21,8 +21,8 @@ from elmo_xlstm.embedding.precision import Precision, warn_if_slow
 from elmo_xlstm.embedding.tuned_layers import TunedLayers
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.lm.model import BiXLSTM, Encoding
-from elmo_xlstm.lm.model_directory import read_architecture
-from elmo_xlstm.lm.model_files import find_model, save_model
+from elmo_xlstm.lm.model_directory import find_model, read_architecture
+from elmo_xlstm.lm.model_files import save_model
 from elmo_xlstm.pretrained import DEFAULT_MODEL
 from elmo_xlstm.text import Tokenizer, WordPieces
 
@@ -65,7 +65,7 @@ class ElmoEmbedder(nn.Module):
                 f"tokenizer and model do not belong together: {tokenizer.vocab_size} pieces, "
                 f"but the model has {model.config.vocab_size}"
             )
-        model.config.backbone_settings.require_precision(precision, "embedder.precision")
+        model.config.backbone.require_precision(precision, "embedder.precision")
         self.model = model.eval().requires_grad_(False)
         self.tokenizer = tokenizer
         self.pooling: Pooling = pooling
@@ -137,7 +137,7 @@ class ElmoEmbedder(nn.Module):
             digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
             digest.update(tensor.detach().cpu().contiguous().view(torch.uint8).numpy())
         config = self.model.config
-        digest.update(config.backbone_settings.fingerprint(config).encode())
+        digest.update(config.backbone.fingerprint(config).encode())
         digest.update(f"{self.tokenizer.fingerprint} {self.pooling}".encode())
         if self.tokenizer.fix_unicode is not None:  # the fingerprints of models that do not clean words are older
             digest.update(f" fix_unicode={self.tokenizer.fix_unicode}".encode())

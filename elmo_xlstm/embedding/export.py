@@ -18,8 +18,14 @@ from torch import Tensor
 from elmo_xlstm.embedding.embedder import ElmoEmbedder
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.lm.model import BiXLSTM
-from elmo_xlstm.lm.model_directory import from_int8_rows, read_provenance, to_int8_rows, write_provenance
-from elmo_xlstm.lm.model_files import WEIGHTS_FILE, encoder_weights, make_encoder, save_model
+from elmo_xlstm.lm.model_directory import (
+    WEIGHTS_FILE,
+    from_int8_rows,
+    read_provenance,
+    to_int8_rows,
+    write_provenance,
+)
+from elmo_xlstm.lm.model_files import encoder_weights, make_encoder, save_model
 from elmo_xlstm.lm.pretraining_record import read_record
 from elmo_xlstm.lm.scoring import Validation, score_paths
 from elmo_xlstm.pretrained import PROVENANCE_FILE

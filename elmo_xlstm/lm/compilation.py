@@ -226,8 +226,8 @@ def _compiled(
     config, device = model.config, accelerator.device
     stack = model.train().forward_stack
     if training.sharding == "full":  # its hooks expect calls of the whole model: a spare block stands for it
-        spare = BiXLSTMConfig(**{**config.to_dict(), "num_blocks": 1})
-        stack = spare.backbone_settings.build(spare).to(device)
+        spare = config.model_copy(update={"num_blocks": 1})
+        stack = spare.backbone.build(spare).to(device)
         compile_stack(stack, by_block=True)
     started = time.monotonic()
     shape = training.batch_size, config.context_length, config.embedding_dim

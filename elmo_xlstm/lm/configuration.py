@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import torch
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
-from transformers import PretrainedConfig
 
 from elmo_xlstm.config import Settings
-from elmo_xlstm.lm.backbones.interface import DEFAULT, BackboneSettings, Kernel, backbones
+from elmo_xlstm.lm.backbones.interface import DEFAULT, Kernel, backbones
 from elmo_xlstm.lm.losses.adaptive import check_cutoffs
 
 # Bounds for a file of strangers, which no model of ours comes near.
@@ -63,8 +62,14 @@ class Sizes(Settings):
         return values
 
 
-class Architecture(Sizes):
-    """All that decides about names and shapes of a model's weights, and about its numbers for given weights."""
+class BiXLSTMConfig(Sizes):
+    """All that decides about names and shapes of a model's weights, and about its numbers for given weights.
+
+    Raises:
+        ValueError: no model can have such sizes.
+    """
+
+    model_type: ClassVar = "bixlstm"
 
     vocab_size: Size = 32_000
     """Number of word pieces."""
@@ -78,48 +83,17 @@ class Architecture(Sizes):
     """The piece that padding uses."""
 
     @model_validator(mode="after")
-    def _clusters_are_of_the_vocabulary(self) -> Architecture:
+    def _clusters_are_of_the_vocabulary(self) -> BiXLSTMConfig:
         if self.softmax_clusters is not None:
             if self.softmax == "none":
                 raise ValueError("softmax_clusters are given, but softmax is 'none'")
             check_cutoffs(self.softmax_clusters, self.vocab_size)
         return self
 
-
-class BiXLSTMConfig(PretrainedConfig):
-    """Configuration of a :class:`~elmo_xlstm.lm.model.BiXLSTM`, as Hugging Face models have them.
-
-    Args:
-        kwargs: any of the fields of :class:`Architecture`, which become attributes; and what
-            :class:`transformers.PretrainedConfig` takes.
-
-    Raises:
-        ValueError: no model can have such sizes.
-    """
-
-    model_type = "bixlstm"
-    backbone = None  # only another one than the mLSTM becomes an attribute of an object, and so part of config.json
-
-    def __init__(self, **kwargs: Any) -> None:
-        kwargs.setdefault("tie_word_embeddings", False)  # our own `softmax` says what is tied
-        architecture = Architecture(**{name: kwargs.pop(name) for name in Architecture.model_fields if name in kwargs})
-        for name, value in architecture.model_dump().items():
-            setattr(self, name, value)
-        # transformers 4.57 sets it to None where it is not among these.
-        kwargs["pad_token_id"] = architecture.pad_token_id
-        super().__init__(**kwargs)
-
-    @property
-    def backbone_settings(self) -> BackboneSettings:
-        """The kind of both directions' backbones, with its own settings."""
-        values = self.backbone or {"type": DEFAULT}
-        settings = backbones[values["type"]].model_validate(values)
-        assert isinstance(settings, BackboneSettings)
-        return settings
-
     def kernel_problem(self, kernel: Kernel, device: torch.device) -> str | None:
         """Why a kernel cannot compute such a model on a device, or ``None`` if it can."""
-        return self.backbone_settings.kernel_problem(kernel, self, device)
+        problem: str | None = self.backbone.kernel_problem(kernel, self, device)
+        return problem
 
     @property
     def inner_dim(self) -> int:
@@ -129,10 +103,10 @@ class BiXLSTMConfig(PretrainedConfig):
     @property
     def hidden_size(self) -> int:
         """Width of a contextual vector, both directions concatenated."""
-        return 2 * int(self.embedding_dim)
+        return 2 * self.embedding_dim
 
 
-def inner_dim(sizes: Sizes | BiXLSTMConfig) -> int:
+def inner_dim(sizes: Sizes) -> int:
     """Width of the mLSTM cell: ``proj_factor * embedding_dim``, rounded up to a multiple of 64 as in ``xlstm``."""
     multiple = 64
     return math.ceil(sizes.proj_factor * sizes.embedding_dim / multiple) * multiple
@@ -150,4 +124,4 @@ def training_flops_per_token(config: BiXLSTMConfig, softmax_classes: float | Non
             vocabulary by default. See :meth:`~elmo_xlstm.lm.losses.SoftmaxLossSettings.classes`.
     """
     classes = config.vocab_size if softmax_classes is None else softmax_classes
-    return 2 * (config.backbone_settings.training_flops(config) + 6.0 * classes * config.embedding_dim)
+    return 2 * (config.backbone.training_flops(config) + 6.0 * classes * config.embedding_dim)

@@ -22,8 +22,7 @@ from elmo_xlstm.lm.backbones.interface import DEFAULT
 from elmo_xlstm.lm.configuration import BiXLSTMConfig
 from elmo_xlstm.lm.losses import AdaptiveSoftmax
 from elmo_xlstm.lm.model import BiXLSTM
-from elmo_xlstm.lm.model_directory import WEIGHTS_FILE, read_architecture
-from elmo_xlstm.lm.model_files import find_model
+from elmo_xlstm.lm.model_directory import WEIGHTS_FILE, find_model, read_architecture
 from elmo_xlstm.lm.pretraining_settings import KEPT_DIRECTORY, ModelSettings, PretrainSettings
 from elmo_xlstm.runs.atomic import write_text_atomically
 from elmo_xlstm.runs.checksums import write_checksums
@@ -79,8 +78,7 @@ class InitialModel:
     @property
     def sizes(self) -> dict[str, Any]:
         """Its sizes as :class:`ModelSettings` name and store them: of the backbone, those that it has."""
-        found = {name: getattr(self.config, name, None) for name in ModelSettings.model_fields}
-        return {name: value for name, value in found.items() if value is not None}
+        return self.config.model_dump(include=set(ModelSettings.model_fields))
 
     def complete(self, settings: PretrainSettings) -> PretrainSettings:
         """The settings, with this model's own where they leave something out.

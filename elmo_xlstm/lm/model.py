@@ -1,35 +1,34 @@
-"""The bidirectional mLSTM language model as a Hugging Face model."""
+"""The bidirectional language model, a plain torch module."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from safetensors.torch import load_file
 from torch import Tensor, nn
-from transformers import PreTrainedModel
-from transformers.utils import ModelOutput
-from transformers.utils import logging as transformers_logging
 
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.lm.backbones import Backbone, Kernel
 from elmo_xlstm.lm.configuration import BiXLSTMConfig
 from elmo_xlstm.lm.losses import AdaptiveSoftmax, FullSoftmax, SoftmaxLoss
 from elmo_xlstm.lm.losses.adaptive import frequency_order
-from elmo_xlstm.lm.model_directory import WEIGHTS_FILE, from_int8_rows, has_int8_rows, read_architecture, verify_files
-from elmo_xlstm.runs.weights import require_finite
+from elmo_xlstm.lm.model_directory import (
+    find_model,
+    read_architecture,
+    read_weights,
+    require_own_weights,
+    verify_files,
+    write_model,
+)
+from elmo_xlstm.pretrained import DEFAULT_MODEL
 
 
-@dataclass
-class BiXLSTMOutput(ModelOutput):
+class Losses(NamedTuple):
     """Losses of both directions, in nats per predicted piece.
 
     Attributes:
@@ -38,9 +37,9 @@ class BiXLSTMOutput(ModelOutput):
         backward_loss: of predicting each piece from those after it.
     """
 
-    loss: Tensor | None = None
-    forward_loss: Tensor | None = None
-    backward_loss: Tensor | None = None
+    loss: Tensor
+    forward_loss: Tensor
+    backward_loss: Tensor
 
 
 @dataclass
@@ -64,7 +63,7 @@ class Encoding:
         return [doubled, *(torch.cat(pair, dim=-1) for pair in pairs)]
 
 
-class BiXLSTM(PreTrainedModel):
+class BiXLSTM(nn.Module):
     """A forward and a backward causal language model over one token embedding (Peters et al. 2018, section 3.1).
 
     Each direction is a backbone of the configuration's kind, by default a stack of mLSTM blocks.
@@ -76,17 +75,13 @@ class BiXLSTM(PreTrainedModel):
     padding is never read before a piece.
     """
 
-    config_class = BiXLSTMConfig
-    config: BiXLSTMConfig
-    base_model_prefix = "bixlstm"
-    main_input_name = "input_ids"
-    _no_split_modules = ["MLSTMBlock"]
-
     def __init__(self, config: BiXLSTMConfig) -> None:
-        super().__init__(config)
+        super().__init__()
+        self.config = config
+        self.name_or_path = ""
         self.token_embedding = nn.Embedding(config.vocab_size, config.embedding_dim)
-        self.forward_stack = config.backbone_settings.build(config)
-        self.backward_stack = config.backbone_settings.build(config)
+        self.forward_stack = config.backbone.build(config)
+        self.backward_stack = config.backbone.build(config)
         if config.softmax in ("separate", "shared"):
             self.forward_softmax = nn.Parameter(torch.empty(config.vocab_size, config.embedding_dim))
         if config.softmax == "separate":
@@ -98,11 +93,11 @@ class BiXLSTM(PreTrainedModel):
                 self.backward_softmax_clusters = nn.Parameter(torch.empty(shape))
             self.softmax_order: Tensor
             self.register_buffer("softmax_order", torch.arange(config.vocab_size))  # saved with the weights
-        self.post_init()
+        if not self.token_embedding.weight.is_meta:
+            self.apply(self._initialize)
 
     @torch.no_grad()
-    def _init_weights(self, module: nn.Module) -> None:
-        # Overridden whole: the inherited rules would overwrite gate biases and norm scales.
+    def _initialize(self, module: nn.Module) -> None:
         small = math.sqrt(2 / (5 * self.config.embedding_dim))  # Nguyen and Salazar 2019
         if module is self:
             weights = self.softmax_weights() if self.config.softmax in ("separate", "shared") else ()
@@ -110,52 +105,50 @@ class BiXLSTM(PreTrainedModel):
                 nn.init.normal_(weight, std=small)
         elif module is self.token_embedding:
             nn.init.normal_(module.weight, std=small)
-        else:
+        elif [*module.parameters(recurse=False), *module.buffers(recurse=False)]:
             self.forward_stack.initialize(module)
 
     @classmethod
-    def from_pretrained(cls, pretrained_model_name_or_path: Any, *args: Any, **kwargs: Any) -> BiXLSTM:
-        """Load a directory or a hub name, as every Hugging Face model does, but never with weights left random.
+    def from_pretrained(
+        cls, name_or_path: str | Path = DEFAULT_MODEL, revision: str | None = None, dtype: torch.dtype = torch.float32
+    ) -> BiXLSTM:
+        """Load a model for evaluation.
 
-        Weights are converted to float32, in whatever precision they are stored; another: ``dtype=``.
+        Args:
+            name_or_path: a bundled model's name, a model directory, a pretraining run, or a name on the Hugging Face
+                hub.
+            revision: commit, tag or branch on the hub.
+            dtype: of its weights, in whatever precision they are stored.
 
         Raises:
-            UserError: config.json is no architecture, the weights are not its own or not finite, or a file is not what
-                its checksum says.
+            UserError: there is no such model, config.json is no architecture, the weights are not its own or not
+                finite, or a file is not what its checksum says.
         """
-        source = pretrained_model_name_or_path
-        if isinstance(pretrained_model_name_or_path, str | PathLike):
-            directory = Path(pretrained_model_name_or_path)
-            verify_files(directory)
-            if directory.is_dir() and "config" not in kwargs:
-                kwargs["config"] = read_architecture(directory, cls)
-                weights = load_file(directory / WEIGHTS_FILE)
-                if has_int8_rows(weights):
-                    kwargs["state_dict"], source = from_int8_rows(weights), None
-        if "torch_dtype" not in kwargs:
-            kwargs.setdefault("dtype", torch.float32)
-        wants_report = kwargs.pop("output_loading_info", False)
-        kwargs["use_safetensors"] = True  # never a pickle, even where there is nothing else
-        kwargs["ignore_mismatched_sizes"] = True  # to be reported below, with the keys, like every other difference
-        with _without_progress_bars():
-            loaded: Any = super().from_pretrained(source, *args, output_loading_info=True, **kwargs)
-        model, report = loaded
-        for problem in ("missing_keys", "unexpected_keys", "mismatched_keys"):
-            if report[problem]:
-                keys = sorted(map(str, report[problem]))
-                raise UserError(
-                    f"{pretrained_model_name_or_path}: not the weights of a BiXLSTM as its config.json says: "
-                    f"{problem.replace('_', ' ')}: {', '.join(keys[:5])}"
-                    + (f" and {len(keys) - 5} more" if keys[5:] else "")
-                    + "; restore both files from the same source"
-                )
-        require_finite(model.state_dict(), pretrained_model_name_or_path)
-        return loaded if wants_report else model
+        directory = find_model(name_or_path, revision)
+        verify_files(directory)
+        config, weights = read_architecture(directory, cls), read_weights(directory)
+        with torch.device("meta"):
+            model = cls(config)
+        require_own_weights(model, weights, name_or_path)
+        model.load_state_dict(
+            {name: weight.to(dtype) if weight.is_floating_point() else weight for name, weight in weights.items()},
+            assign=True,
+        )
+        model.name_or_path = str(name_or_path)
+        return model.eval()
 
-    def save_pretrained(self, *args: Any, **kwargs: Any) -> None:
-        """Write weights and configuration, as every Hugging Face model does."""
-        with _without_progress_bars():
-            super().save_pretrained(*args, **kwargs)
+    def save_pretrained(self, directory: str | Path) -> None:
+        """Write weights and configuration into a directory (made if missing)."""
+        write_model(self.config, self.state_dict(), Path(directory))
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model computes."""
+        return self.token_embedding.weight.device
+
+    def num_parameters(self) -> int:
+        """Numbers that are learnt."""
+        return sum(parameter.numel() for parameter in self.parameters())
 
     @property
     def backbones(self) -> tuple[Backbone, Backbone]:
@@ -172,17 +165,9 @@ class BiXLSTM(PreTrainedModel):
         Raises:
             UserError: the backbone has no such kernels, or they cannot run here.
         """
-        self.config.backbone_settings.require_kernel(kernel)
+        self.config.backbone.require_kernel(kernel)
         for backbone in self.backbones:
             backbone.use_kernel(kernel, device)
-
-    def get_input_embeddings(self) -> nn.Module:
-        """The token embedding that both directions share."""
-        return self.token_embedding
-
-    def set_input_embeddings(self, value: nn.Embedding) -> None:  # type: ignore[override]
-        """Replace the token embedding."""
-        self.token_embedding = value
 
     def softmax_weights(self) -> tuple[Tensor, Tensor]:
         """Output weights of the forward and the backward direction, (vocabulary, width) each.
@@ -258,7 +243,7 @@ class BiXLSTM(PreTrainedModel):
 
     def forward(
         self, input_ids: Tensor, attention_mask: Tensor | None = None, softmax_loss: SoftmaxLoss | None = None
-    ) -> BiXLSTMOutput:
+    ) -> Losses:
         """Both language modelling losses; padding is never a target.
 
         Args:
@@ -287,11 +272,11 @@ class BiXLSTM(PreTrainedModel):
                 tensor[pairs] for tensor in (forward_hidden, backward_hidden, next_ids, previous_ids)
             )
         count = len(forward_hidden)
-        forward_loss = self._nats(0, forward_hidden, next_ids, softmax_loss) / count
-        backward_loss = self._nats(1, backward_hidden, previous_ids, softmax_loss) / count
-        return BiXLSTMOutput((forward_loss + backward_loss) / 2, forward_loss, backward_loss)
+        forward_loss = self.nats(0, forward_hidden, next_ids, softmax_loss) / count
+        backward_loss = self.nats(1, backward_hidden, previous_ids, softmax_loss) / count
+        return Losses((forward_loss + backward_loss) / 2, forward_loss, backward_loss)
 
-    def _nats(self, direction: int, hidden: Tensor, targets: Tensor, softmax_loss: SoftmaxLoss | None) -> Tensor:
+    def nats(self, direction: int, hidden: Tensor, targets: Tensor, softmax_loss: SoftmaxLoss | None = None) -> Tensor:
         """Sum of one direction's cross-entropies.
 
         Args:
@@ -306,18 +291,6 @@ class BiXLSTM(PreTrainedModel):
         assert self.config.softmax_clusters is not None
         adaptive = AdaptiveSoftmax(self.config.softmax_clusters, self.softmax_order)
         return adaptive(hidden, weight, clusters[direction], targets)
-
-
-@contextmanager
-def _without_progress_bars() -> Iterator[None]:
-    """Transformers shows a bar for every file, of which there is one; ours are for long work."""
-    was_on = transformers_logging.is_progress_bar_enabled()
-    transformers_logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        if was_on:
-            transformers_logging.enable_progress_bar()
 
 
 def reversal(input_ids: Tensor, attention_mask: Tensor | None) -> Tensor:

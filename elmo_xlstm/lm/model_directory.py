@@ -5,26 +5,29 @@ from __future__ import annotations
 import json
 import logging
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
-from transformers import PretrainedConfig
 
 from elmo_xlstm.config import ConfigError, validate
 from elmo_xlstm.errors import UserError
-from elmo_xlstm.lm.configuration import Architecture, BiXLSTMConfig
-from elmo_xlstm.pretrained import PROVENANCE_FILE
+from elmo_xlstm.lm.configuration import BiXLSTMConfig
+from elmo_xlstm.pretrained import BUNDLED, DEFAULT_MODEL, PROVENANCE_FILE, bundled_model
 from elmo_xlstm.runs.atomic import write_text_atomically
 from elmo_xlstm.runs.checksums import CHECKSUMS_FILE, find_damage
-from elmo_xlstm.runs.files import check_file, read_json
+from elmo_xlstm.runs.files import check_directory, check_file, read_json
+from elmo_xlstm.runs.weights import require_finite
 
 logger = logging.getLogger(__name__)
 
 CONFIG_FILE = "config.json"
+MODEL_DIRECTORY = "model"
+"""In a pretraining run."""
 WEIGHTS_FILE = "model.safetensors"
 # Loading tells which weights are missing, or another model's; a few lines of JSON are not to ask for all memory first.
 ROOM = 2
@@ -34,11 +37,14 @@ OF_TRANSFORMERS = {
     "architectures",
     "auto_map",
     "dtype",
+    "model_type",
     "torch_dtype",
     "transformers_version",
     "_name_or_path",
     "tie_word_embeddings",
 }
+# Of these, what transformers looks for.
+FOR_TRANSFORMERS = {"architectures": ["BiXLSTM"], "dtype": "float32", "tie_word_embeddings": False}
 
 PROVENANCE_VERSION = 1
 
@@ -47,8 +53,48 @@ SCALE = ".row_scale"
 SMALLEST = 2**14
 
 
-class _ArchitectureFile(Architecture):
-    model_type: Literal["bixlstm"]
+def find_model(name_or_path: str | Path, revision: str | None = None) -> Path:
+    """The directory of a model: a bundled one, itself, ``model/`` of a pretraining run, or a snapshot from the hub.
+
+    Args:
+        name_or_path: a bundled model's name, a directory (``./small`` for one that has such a name), or a name on
+            the Hugging Face hub.
+        revision: commit, tag or branch on the hub.
+
+    Raises:
+        UserError: there is no such model here, and the hub does not give it; or it holds what no model is made of.
+    """
+    if str(name_or_path) in BUNDLED:
+        return bundled_model(str(name_or_path))
+    path = Path(name_or_path)
+    for directory in (path, path / MODEL_DIRECTORY):
+        if (directory / WEIGHTS_FILE).is_file():
+            check_directory(directory)
+            return directory
+        verify_files(directory)
+    if not is_on_the_hub(name_or_path):
+        raise UserError(
+            f"{name_or_path}: no pretrained model there (looked for model.safetensors in it and in its model/); "
+            f"use the bundled one, '{DEFAULT_MODEL}', or pretrain one with: python cli.py pretrain "
+            "experiments/pretrain_cpu.jsonnet"
+        )
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError
+
+    try:
+        patterns = ["*.json", "*.safetensors"]
+        return Path(snapshot_download(str(name_or_path), revision=revision, allow_patterns=patterns))
+    except (HfHubHTTPError, OSError, ValueError) as error:
+        raise UserError(
+            f"{name_or_path}: no such directory, and the Hugging Face hub does not give it ({type(error).__name__}); "
+            "give a local model directory, or check the name and the network"
+        ) from None
+
+
+def is_on_the_hub(name_or_path: str | Path) -> bool:
+    """Whether a model, if it is anywhere, is one of the Hugging Face hub: there is no such path, nor can there be."""
+    name = str(name_or_path)
+    return not (Path(name).exists() or name.startswith((".", "/", "runs")) or name.count("/") != 1)
 
 
 def read_architecture(directory: Path, build: Callable[[BiXLSTMConfig], nn.Module]) -> BiXLSTMConfig:
@@ -70,12 +116,14 @@ def read_architecture(directory: Path, build: Callable[[BiXLSTMConfig], nn.Modul
         raise UserError(f"{path}: no configuration of a model ({error}); restore it from its source") from None
     if missing := [name for name in REQUIRED if name not in values]:
         raise ConfigError(str(path), [f"{name}: is required but missing" for name in missing])
-    known = {name: value for name, value in values.items() if name in _ArchitectureFile.model_fields}
-    if unknown := sorted(values.keys() - known.keys() - PretrainedConfig().to_dict().keys() - OF_TRANSFORMERS):
+    if (kind := values.get("model_type")) != BiXLSTMConfig.model_type:
+        raise ConfigError(str(path), [f"model_type: expected '{BiXLSTMConfig.model_type}' (got {kind!r:.80})"])
+    known = {name: value for name, value in values.items() if name in BiXLSTMConfig.model_fields}
+    if unknown := sorted(values.keys() - known.keys() - OF_TRANSFORMERS):
         more = f" and {len(unknown) - 5} more" if unknown[5:] else ""
         shown = ", ".join(f"{key[:50]!r}" for key in unknown[:5]) + more
         logger.warning("%s: unknown keys, which change nothing: %s", path, shown)
-    sizes = validate(_ArchitectureFile, known, origin=str(path)).model_dump(exclude={"model_type"})
+    config = validate(BiXLSTMConfig, known, origin=str(path))
     try:
         check_file(weights)
         with safe_open(weights, framework="pt") as file:
@@ -83,7 +131,6 @@ def read_architecture(directory: Path, build: Callable[[BiXLSTMConfig], nn.Modul
     except (OSError, ValueError, SafetensorError) as error:
         raise UserError(f"{weights}: the weights cannot be read ({error}); restore the file") from None
     try:
-        config = BiXLSTMConfig(**sizes)
         with torch.device("meta"):  # takes no memory
             needed = sum(parameter.numel() for parameter in build(config).parameters())
     except (ValueError, RuntimeError) as error:
@@ -94,6 +141,51 @@ def read_architecture(directory: Path, build: Callable[[BiXLSTMConfig], nn.Modul
             "from the same source"
         )
     return config
+
+
+def write_model(config: BiXLSTMConfig, weights: Mapping[str, Tensor], directory: Path) -> None:
+    """Write ``config.json`` and ``model.safetensors``, as Hugging Face models have them."""
+    values = {**FOR_TRANSFORMERS, "model_type": config.model_type, **config.model_dump()}
+    write_text_atomically(directory / CONFIG_FILE, json.dumps(values, indent=2, sort_keys=True) + "\n")
+    # Before version 0.8, safetensors writes into a file that is there: into weights that a model of this process may
+    # have mapped into its memory, or that have other names (links).
+    (directory / WEIGHTS_FILE).unlink(missing_ok=True)
+    whole = {name: tensor.contiguous() for name, tensor in weights.items()}
+    save_file(whole, directory / WEIGHTS_FILE, metadata={"format": "pt"})
+    (directory / WEIGHTS_FILE).chmod((directory / CONFIG_FILE).stat().st_mode)  # safetensors keeps it to its owner
+
+
+def read_weights(directory: Path) -> dict[str, Tensor]:
+    """Weights by name, in the precision that they are stored in; those stored as 8-bit integers in float32."""
+    return from_int8_rows(load_file(directory / WEIGHTS_FILE))
+
+
+def require_own_weights(model: nn.Module, weights: Mapping[str, Tensor], origin: object) -> None:
+    """Refuse weights that are not just those of a model, all of them, or are not finite.
+
+    Args:
+        model: may be on the meta device.
+        weights: by name.
+        origin: what they were read from.
+
+    Raises:
+        UserError: names those that differ.
+    """
+    own = model.state_dict()
+    problems = {
+        "missing": own.keys() - weights.keys(),
+        "unexpected": weights.keys() - own.keys(),
+        "mismatched": {name for name in own.keys() & weights.keys() if own[name].shape != weights[name].shape},
+    }
+    for problem, keys in problems.items():
+        if keys:
+            shown = ", ".join(sorted(keys)[:5])
+            raise UserError(
+                f"{origin}: not the weights of a BiXLSTM as its config.json says: {problem} keys: {shown}"
+                + (f" and {len(keys) - 5} more" if len(keys) > 5 else "")
+                + "; restore both files from the same source"
+            )
+    require_finite(weights, origin)
 
 
 def to_int8_rows(name: str, weight: Tensor) -> dict[str, Tensor]:
@@ -115,11 +207,6 @@ def from_int8_rows(stored: Mapping[str, Tensor]) -> dict[str, Tensor]:
         if (scale := stored.get(f"{name}{SCALE}")) is not None:
             weights[name] = tensor.float() * scale
     return weights
-
-
-def has_int8_rows(names: Iterable[str]) -> bool:
-    """Whether some of the stored weights are integers with scales."""
-    return any(name.endswith(SCALE) for name in names)
 
 
 def write_provenance(directory: Path, facts: Mapping[str, Any]) -> None:

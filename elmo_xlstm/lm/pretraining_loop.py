@@ -27,7 +27,7 @@ from elmo_xlstm.lm.configuration import BiXLSTMConfig, training_flops_per_token
 from elmo_xlstm.lm.distributed import Agreement, Processes, load_weights, local_gradients, shard
 from elmo_xlstm.lm.initial_model import InitialModel
 from elmo_xlstm.lm.model import BiXLSTM
-from elmo_xlstm.lm.model_files import MODEL_DIRECTORY
+from elmo_xlstm.lm.model_directory import MODEL_DIRECTORY
 from elmo_xlstm.lm.optimization import StepGuard, WeightAverage, tell_bad_numbers
 from elmo_xlstm.lm.pretraining_record import TrainingLog
 from elmo_xlstm.lm.pretraining_settings import PretrainSettings

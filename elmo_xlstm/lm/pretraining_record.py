@@ -12,7 +12,7 @@ from typing import Any
 from elmo_xlstm.config import validate
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.lm.initial_model import read_kept
-from elmo_xlstm.lm.model_files import MODEL_DIRECTORY, WEIGHTS_FILE
+from elmo_xlstm.lm.model_directory import MODEL_DIRECTORY, WEIGHTS_FILE
 from elmo_xlstm.lm.pretraining_settings import METRICS_FILE, PretrainSettings
 from elmo_xlstm.runs.atomic import write_text_atomically
 from elmo_xlstm.runs.checkpoints import CheckpointDirectory

@@ -10,7 +10,7 @@ from elmo_xlstm.config import Settings
 from elmo_xlstm.lm.backbones import BackboneSettings, Kernel
 from elmo_xlstm.lm.configuration import BiXLSTMConfig, Sizes
 from elmo_xlstm.lm.losses import FullSoftmax, softmax_losses
-from elmo_xlstm.lm.model_files import MODEL_DIRECTORY
+from elmo_xlstm.lm.model_directory import MODEL_DIRECTORY
 from elmo_xlstm.lm.optimization import OptimizerSettings, ScheduleSettings
 from elmo_xlstm.runs.run_directory import RunSettings
 from elmo_xlstm.text import CorpusConfig, Tokenizer

@@ -16,7 +16,7 @@ from accelerate import Accelerator
 from elmo_xlstm.device import fast_matmul
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.lm.model import BiXLSTM
-from elmo_xlstm.lm.model_files import find_model
+from elmo_xlstm.lm.model_directory import find_model
 from elmo_xlstm.text import Cleaner, Tokenizer
 from elmo_xlstm.text.shards import TokenStream
 from elmo_xlstm.text.sources import LocalSource

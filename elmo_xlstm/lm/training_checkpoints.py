@@ -15,7 +15,8 @@ from safetensors.torch import load_file, save_file
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.lm.distributed import Processes, load_weights, reshard
 from elmo_xlstm.lm.model import BiXLSTM
-from elmo_xlstm.lm.model_files import MODEL_DIRECTORY, save_model
+from elmo_xlstm.lm.model_directory import MODEL_DIRECTORY
+from elmo_xlstm.lm.model_files import save_model
 from elmo_xlstm.lm.optimization import WeightAverage
 from elmo_xlstm.lm.scoring import Validation
 from elmo_xlstm.runs.checkpoints import (

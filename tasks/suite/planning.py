@@ -15,7 +15,7 @@ from elmo_xlstm.config import ConfigError
 from elmo_xlstm.embedding import EmbedderSettings
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.evaluation.results import RunResult, read_result
-from elmo_xlstm.lm.model_files import find_model, is_on_the_hub
+from elmo_xlstm.lm.model_directory import find_model, is_on_the_hub
 from elmo_xlstm.runs.run_directory import CONFIG_FILE, read_config
 from tasks.data.repository import SPLITS
 from tasks.data.user_data.files import checksums

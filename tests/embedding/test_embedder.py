@@ -16,7 +16,8 @@ from elmo_xlstm.embedding import embedder as module
 from elmo_xlstm.embedding.embedder import token_budget_batches
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.lm.backbones.mlstm import cell
-from elmo_xlstm.lm.model_files import find_model, save_model
+from elmo_xlstm.lm.model_directory import find_model
+from elmo_xlstm.lm.model_files import save_model
 from elmo_xlstm.text import Tokenizer
 
 SENTENCES = [

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -30,10 +31,11 @@ def test_settings_survive_saving(tmp_path: Path) -> None:
         "softmax_clusters": [2, 5],
         "pad_token_id": 5,
     }
-    BiXLSTMConfig(**values).save_pretrained(tmp_path)
-    loaded = BiXLSTMConfig.from_pretrained(tmp_path)
+    BiXLSTM(BiXLSTMConfig(**values)).save_pretrained(tmp_path)
+    loaded = BiXLSTM.from_pretrained(tmp_path).config
     assert {name: getattr(loaded, name) for name in values} == values
-    assert loaded.model_type == "bixlstm" and not loaded.tie_word_embeddings
+    stored = json.loads((tmp_path / "config.json").read_text())
+    assert stored["model_type"] == "bixlstm" and not stored["tie_word_embeddings"]
 
 
 def test_clusters_outside_the_vocabulary_are_refused() -> None:
@@ -66,8 +68,8 @@ def test_six_per_weight_and_twelve_per_pair_of_positions() -> None:
 
 
 def test_the_mlstm_by_its_name_is_the_default(tmp_path: Path) -> None:
-    BiXLSTMConfig().save_pretrained(tmp_path / "default")
-    BiXLSTMConfig(backbone={"type": "mlstm"}).save_pretrained(tmp_path / "named")
+    for name, backbone in (("default", {}), ("named", {"backbone": {"type": "mlstm"}})):
+        BiXLSTM(BiXLSTMConfig(vocab_size=9, embedding_dim=8, **backbone)).save_pretrained(tmp_path / name)
     text = (tmp_path / "named" / "config.json").read_text()
     assert text == (tmp_path / "default" / "config.json").read_text() and "backbone" not in text
 

@@ -129,7 +129,7 @@ def test_it_goes_on_from_a_run_with_its_tokenizer_sizes_and_soft_max(
     assert list(losses) == [0, 4, 8] and losses[0] == pytest.approx(validations(run)[30], rel=1e-6)
     assert best.loss == min(losses.values()) < losses[0]
     before, after = (BiXLSTM.from_pretrained(path / "model") for path in (run, adapted))
-    assert {**before.config.to_dict(), "_name_or_path": ""} == {**after.config.to_dict(), "_name_or_path": ""}
+    assert before.config == after.config
     assert Tokenizer.load(adapted / "model").fingerprint == Tokenizer.load(run / "model").fingerprint
     stored = json.loads((adapted / "config.json").read_text())
     assert stored["model"]["embedding_dim"] == 16 and stored["tokenizer"] is None

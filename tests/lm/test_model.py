@@ -371,11 +371,6 @@ class TestFiles:
         with pytest.raises(UserError, match="forward_stack.blocks.1.xlstm.learnable_skip"):
             BiXLSTM.from_pretrained(tmp_path)
 
-    def test_the_loading_report_is_given_if_asked_for(self, tmp_path: Path) -> None:
-        make_model().save_pretrained(tmp_path)
-        loaded, report = BiXLSTM.from_pretrained(tmp_path, output_loading_info=True)
-        assert isinstance(loaded, BiXLSTM) and not report["missing_keys"]
-
     def test_another_precision_may_be_loaded(self, tmp_path: Path) -> None:
         model = perturb(make_model())
         model.save_pretrained(tmp_path)

@@ -100,11 +100,12 @@ def make_pretraining(vocabulary_file: Path, text_file: Path, tmp_path: Path) -> 
         pretraining = Pretraining(settings, tokenizer, corpus, tmp_path)
         calls: list[int] = []
 
-        def spoil(model: nn.Module, arguments: Any, output: Any) -> None:
+        def spoil(model: nn.Module, arguments: Any, output: Any) -> Any:
             if model.training:
                 if len(calls) in bad:
-                    output.loss = output.loss * BAD[len(calls) % 3]
+                    output = output._replace(loss=output.loss * BAD[len(calls) % 3])
                 calls.append(1)
+            return output
 
         pretraining.bare_model.register_forward_hook(spoil)
         return pretraining

@@ -17,8 +17,7 @@ import pytest
 import elmo_xlstm.pretrained
 from elmo_xlstm import BiXLSTM, ElmoEmbedder, UserError
 from elmo_xlstm.embedding import EmbedderSettings
-from elmo_xlstm.lm.model_directory import read_provenance, verify_files
-from elmo_xlstm.lm.model_files import find_model
+from elmo_xlstm.lm.model_directory import find_model, read_provenance, verify_files
 from elmo_xlstm.pretrained import BUNDLED, DEFAULT_MODEL, bundled_model
 
 ROOT = Path(__file__).parents[2]

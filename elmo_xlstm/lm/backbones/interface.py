@@ -6,14 +6,16 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
-from transformers import PretrainedConfig
 
 from elmo_xlstm.config import Registry, Settings
 from elmo_xlstm.errors import UserError
+
+if TYPE_CHECKING:
+    from elmo_xlstm.lm.configuration import BiXLSTMConfig, Sizes
 
 Kernel = Literal["torch", "native", "triton"]
 
@@ -85,25 +87,18 @@ class BackboneSettings(Settings):
     kernels: ClassVar[frozenset[Kernel]] = frozenset({"torch"})
     precisions: ClassVar[frozenset[str]] = frozenset({"fp32"})
 
-    def check(self, sizes: Any) -> None:
+    def check(self, sizes: Sizes) -> None:
         """Compare its own settings with the model's sizes.
-
-        Args:
-            sizes: :class:`~elmo_xlstm.lm.configuration.Sizes`.
 
         Raises:
             ValueError: a backbone of such sizes cannot be.
         """
 
-    def build(self, config: PretrainedConfig) -> Backbone:
-        """One direction.
-
-        Args:
-            config: :class:`~elmo_xlstm.lm.configuration.BiXLSTMConfig` of the model.
-        """
+    def build(self, config: BiXLSTMConfig) -> Backbone:
+        """One direction of the model that has this configuration."""
         raise NotImplementedError
 
-    def training_flops(self, config: PretrainedConfig) -> float:
+    def training_flops(self, config: BiXLSTMConfig) -> float:
         """Floating-point operations of one direction per trained token, without the soft-max.
 
         A product of matrices costs two operations per weight and token forwards and four backwards; elementwise work
@@ -111,11 +106,11 @@ class BackboneSettings(Settings):
         """
         raise NotImplementedError
 
-    def fingerprint(self, config: PretrainedConfig) -> str:
+    def fingerprint(self, config: BiXLSTMConfig) -> str:
         """All that hidden states depend on beside the names, shapes and values of the weights."""
         return self.model_dump_json()
 
-    def kernel_problem(self, kernel: Kernel, config: PretrainedConfig, device: torch.device) -> str | None:
+    def kernel_problem(self, kernel: Kernel, config: BiXLSTMConfig, device: torch.device) -> str | None:
         """Why a kernel cannot compute such a model on a device, or ``None`` if it can."""
         return None if kernel in self.kernels else f'the backbone "{self.type}" has no such kernels'
 

@@ -13,11 +13,10 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
-from transformers import PretrainedConfig
 
 from elmo_xlstm.lm.backbones.block_stack import BlockStack
 from elmo_xlstm.lm.backbones.interface import BackboneSettings, backbones
-from elmo_xlstm.lm.configuration import Size, Sizes
+from elmo_xlstm.lm.configuration import BiXLSTMConfig, Size, Sizes
 
 LSTMState = tuple[Tensor, Tensor]
 """What a layer passed on and its cells after the last token: (1, batch, dim) and (1, batch, cells)."""
@@ -69,7 +68,7 @@ def _hear_of_projections() -> None:
     """Have torch say now that oneDNN has no projected LSTM, which it says once, rather than amid a user's output."""
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")
-        nn.LSTM(1, 2, proj_size=1)(torch.zeros(1, 1, 1))
+        nn.LSTM(1, 2, proj_size=1, device="cpu")(torch.zeros(1, 1, 1, device="cpu"))
 
 
 @backbones.register("lstm")
@@ -92,7 +91,7 @@ class LSTM(BackboneSettings):
                 "cells are projected; leave it out for an LSTM without projection"
             )
 
-    def build(self, config: PretrainedConfig) -> LSTMStack:
+    def build(self, config: BiXLSTMConfig) -> LSTMStack:
         """One direction."""
         return LSTMStack(
             (
@@ -102,7 +101,7 @@ class LSTM(BackboneSettings):
             nn.Identity(),
         )
 
-    def training_flops(self, config: PretrainedConfig) -> float:
+    def training_flops(self, config: BiXLSTMConfig) -> float:
         """The products of inputs and of what was passed on with the gates' weights, and the projection."""
         dim, cells = config.embedding_dim, self.cell_dim or config.embedding_dim
         projection = cells * dim if self.cell_dim is not None else 0

@@ -14,12 +14,11 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
-from transformers import PretrainedConfig
 
 from elmo_xlstm.lm.backbones.block_stack import BlockStack
 from elmo_xlstm.lm.backbones.interface import BackboneSettings, backbones
 from elmo_xlstm.lm.backbones.projection import Projection, residual_std, small_std
-from elmo_xlstm.lm.configuration import Size, Sizes
+from elmo_xlstm.lm.configuration import BiXLSTMConfig, Size, Sizes
 
 
 class KeyValues(NamedTuple):
@@ -81,7 +80,7 @@ class FeedForward(nn.Module):
 class TransformerBlock(nn.Module):
     """Attention, then a feed-forward network; dropout is on the output of each."""
 
-    def __init__(self, settings: Transformer, config: PretrainedConfig) -> None:
+    def __init__(self, settings: Transformer, config: BiXLSTMConfig) -> None:
         super().__init__()
         dim = config.embedding_dim
         self.attention_norm = nn.RMSNorm(dim, eps=1e-5)
@@ -103,7 +102,7 @@ class TransformerBlock(nn.Module):
 class TransformerStack(BlockStack):
     """Blocks and a norm after the last: one causal direction."""
 
-    def __init__(self, settings: Transformer, config: PretrainedConfig) -> None:
+    def __init__(self, settings: Transformer, config: BiXLSTMConfig) -> None:
         blocks = (TransformerBlock(settings, config) for _ in range(config.num_blocks))
         super().__init__(blocks, nn.RMSNorm(config.embedding_dim, eps=1e-5))
 
@@ -148,11 +147,11 @@ class Transformer(BackboneSettings):
                 "an even width; choose one that does"
             )
 
-    def build(self, config: PretrainedConfig) -> TransformerStack:
+    def build(self, config: BiXLSTMConfig) -> TransformerStack:
         """One direction."""
         return TransformerStack(self, config)
 
-    def training_flops(self, config: PretrainedConfig) -> float:
+    def training_flops(self, config: BiXLSTMConfig) -> float:
         """The matrix products, and those of attention over all pairs of a window's positions.
 
         Causal attention needs half of these pairs; the mLSTM's are counted in the same way.

@@ -10,7 +10,7 @@ from pathlib import Path
 from elmo_xlstm.config import load_experiment
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.lm.initial_model import complete
-from elmo_xlstm.lm.model_files import MODEL_DIRECTORY, WEIGHTS_FILE
+from elmo_xlstm.lm.model_directory import MODEL_DIRECTORY, WEIGHTS_FILE
 from elmo_xlstm.lm.pretraining import run_pretraining
 from elmo_xlstm.lm.pretraining_settings import PretrainSettings
 from elmo_xlstm.lm.recipes.measuring import measure

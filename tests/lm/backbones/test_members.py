@@ -136,7 +136,7 @@ def test_a_saved_model_computes_the_same(backbone: dict[str, Any], tmp_path: Pat
     model = make_model(backbone, vocab_size=tokenizer.vocab_size).eval()
     save_model(model, tokenizer, tmp_path)
     loaded, ids = BiXLSTM.from_pretrained(tmp_path), torch.randint(1, 20, (2, 7))
-    assert loaded.config.backbone_settings == model.config.backbone_settings
+    assert loaded.config.backbone == model.config.backbone
     for mine, theirs in zip(loaded.encode_layers(ids).layers(), model.encode_layers(ids).layers(), strict=True):
         assert torch.equal(mine, theirs)
 
@@ -144,7 +144,7 @@ def test_a_saved_model_computes_the_same(backbone: dict[str, Any], tmp_path: Pat
 @member
 def test_bf16_is_near_fp32(backbone: dict[str, Any]) -> None:
     model, ids = make_model(backbone), torch.randint(1, 20, (2, 24))
-    if "bf16" not in model.config.backbone_settings.precisions:
+    if "bf16" not in model.config.backbone.precisions:
         pytest.skip("it is refused")
     exact = model(ids).loss
     with torch.autocast("cpu", torch.bfloat16):
@@ -167,7 +167,7 @@ def test_the_formula_of_costs_is_what_torch_counts(backbone: dict[str, Any]) -> 
         torch.backends.mkldnn.set_flags(_enabled=True)
     found = counter.get_total_flops() / inputs.shape[:2].numel()
     # The first token has no state before it to be differentiated.
-    assert config.backbone_settings.training_flops(config) == pytest.approx(found, rel=0.02)
+    assert config.backbone.training_flops(config) == pytest.approx(found, rel=0.02)
 
 
 @pytest.mark.slow

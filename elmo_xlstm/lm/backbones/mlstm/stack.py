@@ -7,7 +7,6 @@ from typing import Literal
 
 import torch
 from torch import nn
-from transformers import PretrainedConfig
 
 from elmo_xlstm.lm.backbones.block_stack import BlockStack
 from elmo_xlstm.lm.backbones.interface import BackboneSettings, Kernel, backbones
@@ -41,11 +40,7 @@ class MLSTMStack(BlockStack):
 
 @torch.no_grad()
 def initialize_mlstm(module: nn.Module, config: BiXLSTMConfig) -> None:
-    """Draw weights as the ``xlstm`` package does.
-
-    Transformers never visits a module without parameters of its own (a cell, a block), so a layer sets its cell's
-    gates too.
-    """
+    """Draw weights as the ``xlstm`` package does; a layer sets its cell's gates too."""
     dim = config.embedding_dim
     small = math.sqrt(2 / (5 * dim))  # Nguyen and Salazar 2019
     if isinstance(module, MLSTMLayer):
@@ -78,12 +73,11 @@ class MLSTM(BackboneSettings):
             if inner % (value := getattr(sizes, name)):
                 raise ValueError(f"{name}={value} does not divide the cell's width {inner}; choose one that does")
 
-    def build(self, config: PretrainedConfig) -> MLSTMStack:
+    def build(self, config: BiXLSTMConfig) -> MLSTMStack:
         """One direction."""
-        assert isinstance(config, BiXLSTMConfig)
         return MLSTMStack(config)
 
-    def training_flops(self, config: PretrainedConfig) -> float:
+    def training_flops(self, config: BiXLSTMConfig) -> float:
         """The matrix products, the convolution, and the cell's products over all pairs of a window's positions."""
         inner = config.inner_dim
         block = 3 * config.embedding_dim * inner  # up- and down-projection
@@ -92,13 +86,12 @@ class MLSTM(BackboneSettings):
         pairs = 2 * config.context_length * inner  # queries with keys, and their weights with values
         return float(6.0 * config.num_blocks * (block + pairs))
 
-    def fingerprint(self, config: PretrainedConfig) -> str:
+    def fingerprint(self, config: BiXLSTMConfig) -> str:
         """Sizes that the weights' shapes do not show."""
         return f"{config.num_heads} {config.qkv_proj_blocksize}"
 
-    def kernel_problem(self, kernel: Kernel, config: PretrainedConfig, device: torch.device) -> str | None:
+    def kernel_problem(self, kernel: Kernel, config: BiXLSTMConfig, device: torch.device) -> str | None:
         """See :meth:`~elmo_xlstm.lm.backbones.BackboneSettings.kernel_problem`; compiles native kernels if need be."""
-        assert isinstance(config, BiXLSTMConfig)
         if kernel == "native":
             return native_problem(config, device)
         return kernel_problem(device) if kernel == "triton" else None

@@ -7,7 +7,6 @@ from typing import Annotated, Literal
 import torch
 from pydantic import Field
 from torch import nn
-from transformers import PretrainedConfig
 
 from elmo_xlstm.lm.backbones.block_stack import BlockStack
 from elmo_xlstm.lm.backbones.interface import BackboneSettings, Kernel, backbones
@@ -115,7 +114,7 @@ class XLSTM(BackboneSettings):
             raise ValueError("backbone.slstm_at: names a block twice")
         self._mlstm(sizes)  # which says if its own sizes do not fit
 
-    def _mlstm(self, sizes: Sizes | PretrainedConfig) -> BiXLSTMConfig:
+    def _mlstm(self, sizes: Sizes) -> BiXLSTMConfig:
         """The model of the same size with mLSTM blocks only."""
         return BiXLSTMConfig(
             embedding_dim=sizes.embedding_dim,
@@ -128,11 +127,11 @@ class XLSTM(BackboneSettings):
             qkv_proj_blocksize=self.qkv_proj_blocksize,
         )
 
-    def build(self, config: PretrainedConfig) -> XLSTMStack:
+    def build(self, config: BiXLSTMConfig) -> XLSTMStack:
         """One direction."""
         return XLSTMStack(self, self._mlstm(config))
 
-    def training_flops(self, config: PretrainedConfig) -> float:
+    def training_flops(self, config: BiXLSTMConfig) -> float:
         """Those of the mLSTM's blocks; of the sLSTM's, the products of gates and recurrence and the feed-forward."""
         dim, slstm_blocks = config.embedding_dim, len(self.positions(config.num_blocks))
         mlstm_block = MLSTM().training_flops(self._mlstm(config)) / config.num_blocks
@@ -140,7 +139,7 @@ class XLSTM(BackboneSettings):
         weights += dim * self.slstm_conv1d_kernel_size + 3 * dim * feedforward_width(dim)
         return (config.num_blocks - slstm_blocks) * mlstm_block + 6.0 * slstm_blocks * weights
 
-    def kernel_problem(self, kernel: Kernel, config: PretrainedConfig, device: torch.device) -> str | None:
+    def kernel_problem(self, kernel: Kernel, config: BiXLSTMConfig, device: torch.device) -> str | None:
         """See :meth:`~elmo_xlstm.lm.backbones.BackboneSettings.kernel_problem`; compiles native kernels if need be."""
         if kernel != "native":
             return super().kernel_problem(kernel, config, device)
