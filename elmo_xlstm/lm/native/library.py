@@ -95,8 +95,8 @@ def _load(at_once: int) -> ctypes.CDLL | str:
     found = shutil.which(compiler)
     if found is None:
         return f"no C++ compiler ({compiler})"
-    files = sorted(file.name for file in resources.files(__package__).iterdir() if file.name.endswith(".cpp"))
-    sources = {name: resources.files(__package__).joinpath(name).read_bytes() for name in files}
+    room = resources.files(__package__)
+    sources = {file.name: file.read_bytes() for file in (room / "kernels.cpp", room / "source" / "slstm.cpp")}
     try:
         options = (*OPTIONS, f"-DELMO_LANES={at_once}")
         key, directory = _key(sources, found, options), _directory()
