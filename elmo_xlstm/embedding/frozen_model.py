@@ -38,7 +38,7 @@ SEGMENT_LENGTH = 4 * CHUNK_LENGTH
 
 
 class FrozenModel:
-    """Both directions of a :class:`~elmo_xlstm.lm.model.BiXLSTM`; changes to its weights are not seen afterwards.
+    """All directions of a :class:`~elmo_xlstm.lm.model.BiXLSTM`; changes to its weights are not seen afterwards.
 
     Args:
         model: on a CPU; not to be changed afterwards. Another backbone than the mLSTM is used as it is.
@@ -49,14 +49,13 @@ class FrozenModel:
     def __init__(self, model: BiXLSTM, precision: Precision, native: bool = True) -> None:
         self._embedding = model.token_embedding.weight.detach()
         native = native and model.config.kernel_problem("native", self._embedding.device) is None
-        self._forward = _freeze(model.forward_stack, precision, native)
-        self._backward = _freeze(model.backward_stack, precision, native)
+        self._forward, *self._backward = (_freeze(stack, precision, native) for stack in model.backbones)
 
     def encode_layers(self, input_ids: Tensor, attention_mask: Tensor) -> Encoding:
         """See :meth:`~elmo_xlstm.lm.model.BiXLSTM.encode_layers`."""
         embeddings = F.embedding(input_ids, self._embedding)
         order = reversal(input_ids, attention_mask).unsqueeze(-1).expand_as(embeddings)
-        backward = self._backward(embeddings.gather(1, order))
+        backward = [hidden for stack in self._backward for hidden in stack(embeddings.gather(1, order))]
         return Encoding(embeddings, self._forward(embeddings), [hidden.gather(1, order) for hidden in backward])
 
 
