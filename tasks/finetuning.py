@@ -229,7 +229,7 @@ def _outcomes(scores: Scores) -> Outcomes | None:
 def _count(embedder: ElmoEmbedder) -> int:
     """Parameters that the embedder uses; the soft-max weights are for pretraining only."""
     model = embedder.model
-    parts = (model.token_embedding, model.forward_stack, model.backward_stack)
+    parts = (model.token_embedding, *model.backbones)
     return sum(parameter.numel() for part in parts for parameter in part.parameters())
 
 

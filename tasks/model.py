@@ -67,7 +67,7 @@ class TaskModel(Predictor):
         lower_case: bool,
         weights: Mapping[str, torch.Tensor] | None = None,
     ) -> None:
-        layers = (embedder.num_layers, embedder.dim) if embedder is not None else None
+        layers = (embedder.num_layers, embedder.dim, embedder.model.config.directions) if embedder is not None else None
         self.space = space
         self.embedder = embedder
         self.vocabularies = vocabularies

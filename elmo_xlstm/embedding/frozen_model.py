@@ -23,6 +23,7 @@ from torch.nn import functional as F
 
 from elmo_xlstm.embedding.precision import PROJECTIONS, Precision
 from elmo_xlstm.errors import UserError
+from elmo_xlstm.lm.backbones import Backbone
 from elmo_xlstm.lm.backbones.mlstm.cell import CHUNK_LENGTH, EPSILON, PARALLEL_LENGTH, MLSTMState, gate_sums, mlstm
 from elmo_xlstm.lm.backbones.mlstm.layer import BlockDiagonalLinear, LayerState, MLSTMBlock, MLSTMLayer
 from elmo_xlstm.lm.backbones.mlstm.stack import MLSTMStack
@@ -37,7 +38,7 @@ SEGMENT_LENGTH = 4 * CHUNK_LENGTH
 
 
 class FrozenModel:
-    """Both directions of a :class:`~elmo_xlstm.lm.model.BiXLSTM`; changes to its weights are not seen afterwards.
+    """All directions of a :class:`~elmo_xlstm.lm.model.BiXLSTM`; changes to its weights are not seen afterwards.
 
     Args:
         model: on a CPU; not to be changed afterwards. Another backbone than the mLSTM is used as it is.
@@ -48,22 +49,23 @@ class FrozenModel:
     def __init__(self, model: BiXLSTM, precision: Precision, native: bool = True) -> None:
         self._embedding = model.token_embedding.weight.detach()
         native = native and model.config.kernel_problem("native", self._embedding.device) is None
-        self._forward = _freeze(model.forward_stack, precision, native)
-        self._backward = _freeze(model.backward_stack, precision, native)
+        self._forward, *self._backward = (_freeze(stack, precision, native) for stack in model.backbones)
 
     def encode_layers(self, input_ids: Tensor, attention_mask: Tensor) -> Encoding:
         """See :meth:`~elmo_xlstm.lm.model.BiXLSTM.encode_layers`."""
         embeddings = F.embedding(input_ids, self._embedding)
         order = reversal(input_ids, attention_mask).unsqueeze(-1).expand_as(embeddings)
-        backward = self._backward(embeddings.gather(1, order))
+        backward = [hidden for stack in self._backward for hidden in stack(embeddings.gather(1, order))]
         return Encoding(embeddings, self._forward(embeddings), [hidden.gather(1, order) for hidden in backward])
 
 
-def _freeze(stack: nn.Module, precision: Precision, native: bool) -> Callable[[Tensor], list[Tensor]]:
+def _freeze(stack: Backbone, precision: Precision, native: bool) -> Callable[[Tensor], list[Tensor]]:
     if isinstance(stack, MLSTMStack):
         return FrozenStack(stack, precision, native)
     if precision == "int8":
         raise UserError(f"embedder precision int8 is for the mLSTM, not for {type(stack).__name__}; choose fp32")
+    if native:
+        stack.use_kernel("native", torch.device("cpu"))
     return stack if precision == "fp32" else torch.autocast("cpu", torch.bfloat16)(stack)
 
 

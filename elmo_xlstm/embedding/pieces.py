@@ -80,19 +80,15 @@ class PieceBatch:
             pooling: which pieces stand for a word.
 
         Returns:
-            (words, layers, 2 * width), the doubled embedding first; sentence after sentence.
+            (words, layers, directions * width), the repeated embedding first; sentence after sentence.
         """
-        return pool_words(
-            [encoding.embeddings, *encoding.forward],
-            [encoding.embeddings, *encoding.backward],
-            self.first,
-            self.last,
-            pooling,
-        )
+        forward = [encoding.embeddings, *encoding.forward]
+        backward = [encoding.embeddings, *encoding.backward] if encoding.backward else None
+        return pool_words(forward, backward, self.first, self.last, pooling)
 
 
 def pool_words(
-    forward: Sequence[Tensor], backward: Sequence[Tensor], first: Tensor, last: Tensor, pooling: Pooling
+    forward: Sequence[Tensor], backward: Sequence[Tensor] | None, first: Tensor, last: Tensor, pooling: Pooling
 ) -> Tensor:
     """Words of a batch of sentences from its pieces.
 
@@ -101,22 +97,23 @@ def pool_words(
 
     Args:
         forward: per layer (batch, pieces, width).
-        backward: per layer (batch, pieces, width).
+        backward: per layer (batch, pieces, width); None if there is no such model.
         first: (words,) index of each word's first piece, counted over the whole batch: sentence * pieces + piece.
         last: (words,) index of each word's last piece, counted likewise.
         pooling: which pieces stand for a word.
 
     Returns:
-        (words, layers, 2 * width).
+        (words, layers, directions * width).
     """
-    width = forward[0].shape[-1]
-    pooled = forward[0].new_empty(len(first), len(forward), 2 * width)
+    width, directions = forward[0].shape[-1], [forward] if backward is None else [forward, backward]
+    pooled = forward[0].new_empty(len(first), len(forward), len(directions) * width)
     chosen = {"boundary": (last, first), "first": (first, first), "last": (last, last), "mean": (first, first)}[pooling]
-    halves = pooled[..., :width], pooled[..., width:]  # not split(), whose parts autograd lets nobody write into
-    for half, layers, pieces in zip(halves, (forward, backward), chosen, strict=True):
+    for direction, (layers, pieces) in enumerate(zip(directions, chosen, strict=False)):
+        # Not of split(), into whose parts autograd lets nobody write.
+        part = pooled[..., direction * width : (direction + 1) * width]
         for index, layer in enumerate(layers):
             rows = layer.flatten(0, 1)  # (batch * pieces, width)
-            half[:, index] = _means(rows, first, last) if pooling == "mean" else rows[pieces]
+            part[:, index] = _means(rows, first, last) if pooling == "mean" else rows[pieces]
     return pooled
 
 

@@ -17,7 +17,7 @@ class ScalarMix(nn.Module):
 
     Args:
         num_layers: layers of the language model, the token layer included.
-        dim: width of a layer, both directions.
+        dim: width of a layer, all directions.
         config: settings.
 
     Attributes:
@@ -43,12 +43,16 @@ class ScalarMix(nn.Module):
         dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
         """Applied to the mixture."""
 
-        def build(self, num_layers: int, dim: int) -> ScalarMix:
+        def build(self, num_layers: int, dim: int, directions: int = 2) -> ScalarMix:
             """Make the module.
 
             Raises:
-                ConfigError: a layer is not there or is named twice, or the initial weights do not fit the layers.
+                ConfigError: a layer is not there or is named twice, the initial weights do not fit the layers, or the
+                    language model has one direction only and one of two is to be read.
             """
+            if directions == 1 and self.direction != "both":
+                problem = f"direction: the language model has one direction (got '{self.direction}'); leave it out"
+                raise ConfigError("scalar mix", [problem])
             return ScalarMix(num_layers, dim, self)
 
     def __init__(self, num_layers: int, dim: int, config: Config) -> None:

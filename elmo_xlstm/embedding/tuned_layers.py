@@ -45,6 +45,6 @@ class TunedLayers(nn.Module):
         self.learning_rate = config.learning_rate
 
     def forward(self, pieces: PieceBatch) -> Tensor:
-        """Layers of all words of a batch, sentence after sentence: (words, layers, 2 * width)."""
+        """Layers of all words of a batch, sentence after sentence: (words, layers, directions * width)."""
         with fast_matmul(pieces.input_ids.device):
             return pieces.words(self.model.encode_layers(pieces.input_ids, pieces.mask), self.pooling)

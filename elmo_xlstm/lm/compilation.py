@@ -104,7 +104,7 @@ def choose_tier(
             )
         if not problem and (kernel == "native" or setting is not True):
             return Tier(False, f"training.kernel is {kernel}", kernel="native")
-    tier = _compilation(setting, device, dtype, total_flops, 2 * config.num_blocks)
+    tier = _compilation(setting, device, dtype, total_flops, config.directions * config.num_blocks)
     return replace(tier, kernel="triton" if kernel == "triton" else "torch")
 
 

@@ -39,6 +39,8 @@ class Sizes(Settings):
     """On the output of every block, in training."""
     context_length: Annotated[int, Field(ge=2, le=2**24)] = 256
     """Tokens of a training window. Encoding takes any length."""
+    directions: Literal[1, 2] = 2
+    """2: a forward and a backward language model. 1: the forward one alone, which has read nothing after a token."""
     backbone: Annotated[Any, backbones] = Field(default_factory=lambda: backbones[DEFAULT]())
     """The stacks that read the text, by its type and its own settings; by default the mLSTM, whose sizes (num_heads,
     proj_factor, conv1d_kernel_size, qkv_proj_blocksize) are the model's."""
@@ -54,9 +56,11 @@ class Sizes(Settings):
         return self
 
     @model_serializer(mode="wrap")
-    def _without_other_backbones(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Files of the mLSTM are those from before there were others."""
+    def _without_what_is_usual(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Files of an mLSTM in two directions are those from before there were others."""
         values: dict[str, Any] = handler(self)
+        if self.directions == 2:
+            values.pop("directions", None)
         for name in ("backbone",) if self.backbone.type == DEFAULT else OF_MLSTM:
             values.pop(name, None)
         return values
@@ -102,8 +106,8 @@ class BiXLSTMConfig(Sizes):
 
     @property
     def hidden_size(self) -> int:
-        """Width of a contextual vector, both directions concatenated."""
-        return 2 * self.embedding_dim
+        """Width of a contextual vector, all directions concatenated."""
+        return self.directions * self.embedding_dim
 
 
 def inner_dim(sizes: Sizes) -> int:
@@ -115,7 +119,7 @@ def inner_dim(sizes: Sizes) -> int:
 def training_flops_per_token(config: BiXLSTMConfig, softmax_classes: float | None = None) -> float:
     """Floating-point operations per trained token, after the terms in docs/scaling.md.
 
-    Counted are the products of both backbones and of the soft-max; not elementwise work, nor what activation
+    Counted are the products of the backbones and of the soft-max; not elementwise work, nor what activation
     checkpointing computes again.
 
     Args:
@@ -124,4 +128,4 @@ def training_flops_per_token(config: BiXLSTMConfig, softmax_classes: float | Non
             vocabulary by default. See :meth:`~elmo_xlstm.lm.losses.SoftmaxLossSettings.classes`.
     """
     classes = config.vocab_size if softmax_classes is None else softmax_classes
-    return 2 * (config.backbone.training_flops(config) + 6.0 * classes * config.embedding_dim)
+    return config.directions * (config.backbone.training_flops(config) + 6.0 * classes * config.embedding_dim)

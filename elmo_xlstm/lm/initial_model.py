@@ -168,7 +168,7 @@ def _begin_softmax(model: BiXLSTM, corpus: Corpus, adaptive: bool) -> list[Tenso
     embedding = model.token_embedding.weight - model.token_embedding.weight.mean(dim=0)
     embedding = embedding * (math.sqrt(2 / (5 * model.config.embedding_dim)) / embedding.std())
     rows = []
-    for hidden in (encoding.forward[-1], encoding.backward[-1]):  # (windows, length, width)
+    for hidden in (encoding.forward[-1], *encoding.backward[-1:]):  # (windows, length, width)
         mean = hidden.flatten(0, 1).mean(dim=0)
         along = frequencies - embedding @ mean
         rows.append(embedding if adaptive else embedding + torch.outer(along, mean / mean.dot(mean)))
@@ -236,8 +236,8 @@ def read_kept(run: Path) -> dict[str, Any] | None:
 
 
 def _shown(sizes: Mapping[str, Any], name: str) -> str:
-    """A size for a message; the default backbone is not among a model's sizes, nor are those of other backbones."""
-    return repr(sizes.get(name, DEFAULT if name == "backbone" else None))
+    """A size for a message; what is usual is not among a model's sizes, nor are those of other backbones."""
+    return repr(sizes.get(name, {"backbone": DEFAULT, "directions": 2}.get(name)))
 
 
 def _other_vocabulary(settings: PretrainSettings, own: Tokenizer) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,27 +30,28 @@ from elmo_xlstm.pretrained import DEFAULT_MODEL
 
 
 class Losses(NamedTuple):
-    """Losses of both directions, in nats per predicted piece.
+    """Losses of the directions, in nats per predicted piece.
 
     Attributes:
-        loss: mean of the two directions' losses.
+        loss: mean of the directions' losses.
         forward_loss: of predicting each piece from those before it.
-        backward_loss: of predicting each piece from those after it.
+        backward_loss: of predicting each piece from those after it; None in a model of one direction.
     """
 
     loss: Tensor
     forward_loss: Tensor
-    backward_loss: Tensor
+    backward_loss: Tensor | None = None
 
 
 @dataclass
 class Encoding:
-    """Hidden states of both directions.
+    """Hidden states of the directions.
 
     Attributes:
         embeddings: (batch, length, width) token embeddings, shared by the directions.
         forward: per block, (batch, length, width); position t has read pieces up to t.
-        backward: per block, (batch, length, width); position t has read pieces from t on.
+        backward: per block, (batch, length, width); position t has read pieces from t on. Empty in a model of one
+            direction.
     """
 
     embeddings: Tensor
@@ -57,16 +59,17 @@ class Encoding:
     backward: list[Tensor]
 
     def layers(self) -> list[Tensor]:
-        """ELMo's layers, (batch, length, 2 * width) each: the doubled embedding, then each block's two directions."""
-        doubled = torch.cat([self.embeddings, self.embeddings], dim=-1)
-        pairs = zip(self.forward, self.backward, strict=True)
-        return [doubled, *(torch.cat(pair, dim=-1) for pair in pairs)]
+        """ELMo's layers, (batch, length, directions * width) each: the repeated embedding, then each block's."""
+        directions = [self.forward, self.backward] if self.backward else [self.forward]
+        repeated = torch.cat([self.embeddings] * len(directions), dim=-1)
+        return [repeated, *(torch.cat(hidden, dim=-1) for hidden in zip(*directions, strict=True))]
 
 
 class BiXLSTM(nn.Module):
     """A forward and a backward causal language model over one token embedding (Peters et al. 2018, section 3.1).
 
-    Each direction is a backbone of the configuration's kind, by default a stack of mLSTM blocks.
+    Each direction is a backbone of the configuration's kind, by default a stack of mLSTM blocks. A model of one
+    direction is the forward one alone.
 
     Its output is one soft-max over the vocabulary, or an adaptive one if the configuration has ``softmax_clusters``, or
     nothing at all if ``softmax`` is ``none``: such a model encodes, but has no loss.
@@ -81,15 +84,17 @@ class BiXLSTM(nn.Module):
         self.name_or_path = ""
         self.token_embedding = nn.Embedding(config.vocab_size, config.embedding_dim)
         self.forward_stack = config.backbone.build(config)
-        self.backward_stack = config.backbone.build(config)
+        if config.directions == 2:
+            self.backward_stack = config.backbone.build(config)
         if config.softmax in ("separate", "shared"):
             self.forward_softmax = nn.Parameter(torch.empty(config.vocab_size, config.embedding_dim))
-        if config.softmax == "separate":
+        has_backward_softmax = config.softmax == "separate" and config.directions == 2
+        if has_backward_softmax:
             self.backward_softmax = nn.Parameter(torch.empty(config.vocab_size, config.embedding_dim))
         if config.softmax_clusters is not None:
             shape = len(config.softmax_clusters), config.embedding_dim
             self.forward_softmax_clusters = nn.Parameter(torch.empty(shape))
-            if config.softmax == "separate":
+            if has_backward_softmax:
                 self.backward_softmax_clusters = nn.Parameter(torch.empty(shape))
             self.softmax_order: Tensor
             self.register_buffer("softmax_order", torch.arange(config.vocab_size))  # saved with the weights
@@ -151,12 +156,13 @@ class BiXLSTM(nn.Module):
         return sum(parameter.numel() for parameter in self.parameters())
 
     @property
-    def backbones(self) -> tuple[Backbone, Backbone]:
-        """The forward and the backward direction."""
-        return self.forward_stack, self.backward_stack
+    def backbones(self) -> tuple[Backbone, ...]:
+        """The forward direction, and the backward one if there is one."""
+        stacks = (self.forward_stack, self.backward_stack) if self.config.directions == 2 else (self.forward_stack,)
+        return stacks
 
     def use_kernel(self, kernel: Kernel, device: torch.device) -> None:
-        """Choose what computes whole sequences in both directions.
+        """Choose what computes whole sequences in all directions.
 
         Args:
             kernel: one that the backbone has.
@@ -169,8 +175,8 @@ class BiXLSTM(nn.Module):
         for backbone in self.backbones:
             backbone.use_kernel(kernel, device)
 
-    def softmax_weights(self) -> tuple[Tensor, Tensor]:
-        """Output weights of the forward and the backward direction, (vocabulary, width) each.
+    def softmax_weights(self) -> tuple[Tensor, ...]:
+        """Output weights of each direction, the forward one first, (vocabulary, width) each.
 
         Raises:
             UserError: the model has none.
@@ -181,20 +187,20 @@ class BiXLSTM(nn.Module):
                     f"{self.name_or_path or 'the model'}: was exported for embedding, without its soft-max weights; "
                     "perplexity and training need them: use the pretraining run that it was exported from"
                 )
-            case "tied":
-                return self.token_embedding.weight, self.token_embedding.weight
-            case "shared":
-                return self.forward_softmax, self.forward_softmax
-            case _:
+            case "separate" if self.config.directions == 2:
                 return self.forward_softmax, self.backward_softmax
+            case "tied":
+                return (self.token_embedding.weight,) * self.config.directions
+            case _:
+                return (self.forward_softmax,) * self.config.directions
 
-    def softmax_cluster_weights(self) -> tuple[Tensor, Tensor] | None:
-        """Cluster rows of an adaptive soft-max in the forward and the backward direction, (clusters, width) each."""
+    def softmax_cluster_weights(self) -> tuple[Tensor, ...] | None:
+        """Cluster rows of an adaptive soft-max in each direction, (clusters, width) each."""
         if self.config.softmax_clusters is None:
             return None
-        separate = self.config.softmax == "separate"
-        forward = self.forward_softmax_clusters
-        return forward, self.backward_softmax_clusters if separate else forward
+        if self.config.softmax == "separate" and self.config.directions == 2:
+            return self.forward_softmax_clusters, self.backward_softmax_clusters
+        return (self.forward_softmax_clusters,) * self.config.directions
 
     def order_vocabulary(self, token_counts: npt.NDArray[np.int64]) -> None:
         """Rank the pieces of an adaptive soft-max by how often they occur, before training; else do nothing.
@@ -206,7 +212,7 @@ class BiXLSTM(nn.Module):
             self.softmax_order.copy_(frequency_order(token_counts))
 
     def encode_layers(self, input_ids: Tensor, attention_mask: Tensor | None = None) -> Encoding:
-        """Run both directions over sequences of any length.
+        """Run all directions over sequences of any length.
 
         Args:
             input_ids: (batch, length) piece ids, right-padded.
@@ -216,17 +222,21 @@ class BiXLSTM(nn.Module):
             ValueError: padding is not to the right.
         """
         order = reversal(input_ids, attention_mask)  # (batch, length)
-        embeddings, forward, backward = self._read(input_ids, input_ids.gather(1, order))
-        return Encoding(embeddings, forward, [_take(hidden, order) for hidden in backward])
+        embeddings, (forward, *backward) = self._read(self._orders(input_ids, order))
+        return Encoding(embeddings, forward, [_take(hidden, order) for hidden in chain(*backward)])
 
-    def _read(self, input_ids: Tensor, reversed_ids: Tensor) -> tuple[Tensor, list[Tensor], list[Tensor]]:
-        """Token embeddings, and the outputs of both directions' blocks, of the backward one in reversed order."""
-        embeddings, reversed_embeddings = self.token_embedding(torch.cat([input_ids, reversed_ids])).chunk(2)
-        return embeddings, self.forward_stack(embeddings), self.backward_stack(reversed_embeddings)
+    def _orders(self, input_ids: Tensor, order: Tensor) -> list[Tensor]:
+        """Pieces in the order in which each direction reads them, (batch, length) each."""
+        return [input_ids, input_ids.gather(1, order)][: self.config.directions]
+
+    def _read(self, orders: list[Tensor]) -> tuple[Tensor, list[list[Tensor]]]:
+        """Token embeddings, and the outputs of each direction's blocks, of the backward one in reversed order."""
+        embeddings = self.token_embedding(torch.cat(orders)).chunk(len(orders))
+        return embeddings[0], [stack(read) for stack, read in zip(self.backbones, embeddings, strict=True)]
 
     def encode(
         self, input_ids: Tensor, attention_mask: Tensor | None = None, output_hidden_states: bool = False
-    ) -> tuple[Tensor, Tensor] | Encoding:
+    ) -> tuple[Tensor, ...] | Encoding:
         """Contextual representations.
 
         Args:
@@ -235,16 +245,16 @@ class BiXLSTM(nn.Module):
             output_hidden_states: return all layers instead of the last ones.
 
         Returns:
-            The forward and the backward direction's last layer, (batch, length, width) each; or all of an
+            Each direction's last layer, the forward one first, (batch, length, width) each; or all of an
             :class:`Encoding`. Values at padding mean nothing.
         """
         encoding = self.encode_layers(input_ids, attention_mask)
-        return encoding if output_hidden_states else (encoding.forward[-1], encoding.backward[-1])
+        return encoding if output_hidden_states else (encoding.forward[-1], *encoding.backward[-1:])
 
     def forward(
         self, input_ids: Tensor, attention_mask: Tensor | None = None, softmax_loss: SoftmaxLoss | None = None
     ) -> Losses:
-        """Both language modelling losses; padding is never a target.
+        """The language modelling losses; padding is never a target.
 
         Args:
             input_ids: (batch, length) piece ids, right-padded.
@@ -257,24 +267,19 @@ class BiXLSTM(nn.Module):
         """
         if softmax_loss is not None and self.config.softmax_clusters is not None:
             raise ValueError("an adaptive soft-max has a loss of its own, but another softmax_loss is given")
-        reversed_ids = input_ids.gather(1, reversal(input_ids, attention_mask))
-        _, forward, backward = self._read(input_ids, reversed_ids)
-        # Each direction predicts the next piece in its own order; padding comes last in both.
-        forward_hidden, backward_hidden = forward[-1][:, :-1], backward[-1][:, :-1]
-        next_ids, previous_ids = input_ids[:, 1:], reversed_ids[:, 1:]
-        if attention_mask is None:  # in training, where choosing by a mask would have the host wait for a GPU
-            forward_hidden, backward_hidden, next_ids, previous_ids = (
-                tensor.flatten(0, 1) for tensor in (forward_hidden, backward_hidden, next_ids, previous_ids)
-            )
-        else:
-            pairs = attention_mask[:, 1:].bool()  # (batch, length - 1): position t and t + 1 are both pieces
-            forward_hidden, backward_hidden, next_ids, previous_ids = (
-                tensor[pairs] for tensor in (forward_hidden, backward_hidden, next_ids, previous_ids)
-            )
-        count = len(forward_hidden)
-        forward_loss = self.nats(0, forward_hidden, next_ids, softmax_loss) / count
-        backward_loss = self.nats(1, backward_hidden, previous_ids, softmax_loss) / count
-        return Losses((forward_loss + backward_loss) / 2, forward_loss, backward_loss)
+        orders = self._orders(input_ids, reversal(input_ids, attention_mask))
+        _, read = self._read(orders)
+        losses = []
+        for direction, (hidden_states, ids) in enumerate(zip(read, orders, strict=True)):
+            # Each direction predicts the next piece in its own order; padding comes last in all.
+            hidden, targets = hidden_states[-1][:, :-1], ids[:, 1:]
+            if attention_mask is None:  # in training, where choosing by a mask would have the host wait for a GPU
+                hidden, targets = hidden.flatten(0, 1), targets.flatten()
+            else:
+                pairs = attention_mask[:, 1:].bool()  # (batch, length - 1): position t and t + 1 are both pieces
+                hidden, targets = hidden[pairs], targets[pairs]
+            losses.append(self.nats(direction, hidden, targets, softmax_loss) / len(hidden))
+        return Losses(sum(losses[1:], losses[0]) / len(losses), *losses)
 
     def nats(self, direction: int, hidden: Tensor, targets: Tensor, softmax_loss: SoftmaxLoss | None = None) -> Tensor:
         """Sum of one direction's cross-entropies.

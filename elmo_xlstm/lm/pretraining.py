@@ -51,7 +51,7 @@ def describe_pretraining(settings: PretrainSettings, progress: Progress | None =
         "parameters": {
             "total": model.num_parameters(),
             "token embedding": model.token_embedding.weight.numel(),
-            "stacks": sum(p.numel() for p in [*model.forward_stack.parameters(), *model.backward_stack.parameters()]),
+            "stacks": sum(p.numel() for stack in model.backbones for p in stack.parameters()),
             "soft-max": softmax,
         },
         "corpus": {

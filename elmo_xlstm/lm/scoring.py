@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
@@ -31,9 +31,9 @@ class Validation:
     """Quality on held-out text by the model's exact distribution, however it was trained.
 
     Attributes:
-        loss: nats per piece, mean of both directions.
+        loss: nats per piece, mean of the directions.
         forward_perplexity: per piece.
-        backward_perplexity: per piece.
+        backward_perplexity: per piece; None in a model of one direction.
         forward_bits_per_character: of the cleaned text, document boundaries' cost included; comparable across
             vocabularies.
         backward_bits_per_character: likewise.
@@ -44,9 +44,9 @@ class Validation:
 
     loss: float
     forward_perplexity: float
-    backward_perplexity: float
+    backward_perplexity: float | None = field(default=None, kw_only=True)
     forward_bits_per_character: float
-    backward_bits_per_character: float
+    backward_bits_per_character: float | None = field(default=None, kw_only=True)
     unknown_pieces: float | None = None
     unknown_characters: float | None = None
 
@@ -81,7 +81,7 @@ def validate_model(
     most, bounds = len(shares[0]), shares[1]
     was_training = model.training
     model.eval()
-    sums = torch.zeros(3, dtype=torch.float64)  # forward nats, backward nats, predictions
+    sums = torch.zeros(model.config.directions + 1, dtype=torch.float64)  # nats of each direction, predictions
     for begin in range(0, most, batch_size):
         # The first process has the most windows. As many passes are made in all, because a sharded model is gathered
         # by all processes together; one without windows left scores any and does not count it.
@@ -96,19 +96,24 @@ def validate_model(
         with accelerator.autocast(), fast_matmul(accelerator.device):
             output = model(input_ids.to(accelerator.device), mask.to(accelerator.device))
         predictions = int(mask.sum()) - len(chosen) if left else 0
-        sums += torch.tensor(
-            [float(output.forward_loss) * predictions, float(output.backward_loss) * predictions, predictions],
-            dtype=torch.float64,
-        )
+        losses = [loss for loss in (output.forward_loss, output.backward_loss) if loss is not None]
+        sums += torch.tensor([*(float(loss) * predictions for loss in losses), predictions], dtype=torch.float64)
     model.train(was_training)
     if accelerator.num_processes > 1:
         sums = accelerator.reduce(sums.to(accelerator.device), reduction="sum").cpu()
-    losses = sums[:2] / sums[2]
-    forward, backward = losses.tolist()
-    forward_perplexity, backward_perplexity = losses.exp().tolist()  # infinite, not an error, if training diverged
-    bits = len(stream) / stream.characters / math.log(2)  # bits per character for one nat per piece
-    mean = (forward + backward) / 2
-    return Validation(mean, forward_perplexity, backward_perplexity, forward * bits, backward * bits)
+    means = sums[:-1] / sums[-1]
+    perplexities = means.exp().tolist()  # infinite, not an error, if training diverged
+    bits = (means * (len(stream) / stream.characters / math.log(2))).tolist()
+    loss = sum(means.tolist()) / len(means)
+    if len(means) == 1:
+        return Validation(loss, perplexities[0], bits[0])
+    return Validation(
+        loss,
+        perplexities[0],
+        bits[0],
+        backward_perplexity=perplexities[1],
+        backward_bits_per_character=bits[1],
+    )
 
 
 logger = logging.getLogger(__name__)

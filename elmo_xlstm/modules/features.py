@@ -37,12 +37,13 @@ class FeatureInputs:
     """Sizes and vocabularies that the word features of a head are built for.
 
     Attributes:
-        layers: number and width of the language model's layers; needed with ``mix``.
+        layers: number and width of the language model's layers, and its directions, two by default; needed with
+            ``mix``.
         vocabularies: needed with ``words`` and ``characters``.
         read_pretrained: whether to read files of pretrained vectors; False when trained weights are loaded next.
     """
 
-    layers: tuple[int, int] | None = None
+    layers: tuple[int, int] | tuple[int, int, int] | None = None
     vocabularies: Vocabularies = Vocabularies()
     read_pretrained: bool = True
 

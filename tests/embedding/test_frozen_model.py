@@ -9,6 +9,7 @@ from elmo_xlstm.embedding import frozen_model
 from elmo_xlstm.embedding.frozen_model import FrozenModel
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.lm import BiXLSTM, BiXLSTMConfig
+from elmo_xlstm.lm.backbones import Backbone
 
 
 def random_model(**sizes) -> BiXLSTM:
@@ -88,7 +89,7 @@ def test_extreme_gates_stay_finite() -> None:
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_a_stack_of_another_kind_is_used_as_it_is(precision) -> None:
-    class Doubling(torch.nn.Module):
+    class Doubling(Backbone):
         def forward(self, inputs: torch.Tensor) -> list[torch.Tensor]:
             return [2 * inputs]
 

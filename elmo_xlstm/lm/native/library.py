@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -37,6 +38,8 @@ _SIGNATURES: dict[str, str] = {  # q int64, i int32, u uint32, f float, p pointe
     "elmo_output_forward": "qqqq" + "p" * 8 + "i",
     "elmo_output_backward": "qqqq" + "p" * 15 + "i",
     "elmo_dropout": "qfuu" + "p" * 3 + "i",
+    "elmo_slstm_forward": "qqqqq" + "p" * 8 + "i",
+    "elmo_slstm_backward": "qqqq" + "p" * 4 + "i",
 }
 _TYPES: dict[str, Any] = {
     "q": ctypes.c_int64,
@@ -92,12 +95,13 @@ def _load(at_once: int) -> ctypes.CDLL | str:
     found = shutil.which(compiler)
     if found is None:
         return f"no C++ compiler ({compiler})"
-    source = resources.files(__package__).joinpath("kernels.cpp").read_bytes()
+    room = resources.files(__package__)
+    sources = {file.name: file.read_bytes() for file in (room / "kernels.cpp", room / "source" / "slstm.cpp")}
     try:
         options = (*OPTIONS, f"-DELMO_LANES={at_once}")
-        key, directory = _key(source, found, options), _directory()
+        key, directory = _key(sources, found, options), _directory()
         path = next(filter(_is_whole, directory.glob(f"{key}-*.so")), None)
-        library = ctypes.CDLL(str(path or _build(found, options, source, directory, key)))
+        library = ctypes.CDLL(str(path or _build(found, options, sources, directory, key)))
     except subprocess.CalledProcessError as error:
         lines = error.stderr.strip().splitlines() or [f"status {error.returncode}"]
         return f"{compiler} cannot compile them: {lines[0]}"
@@ -115,10 +119,10 @@ def _directory() -> Path:
     return Path(base) / "elmo_xlstm" / "kernels"
 
 
-def _key(source: bytes, compiler: str, options: tuple[str, ...]) -> str:
+def _key(sources: Mapping[str, bytes], compiler: str, options: tuple[str, ...]) -> str:
     """Names what a build depends on: a cache may be shared by machines with other processors."""
     version = subprocess.run([compiler, "--version"], capture_output=True, text=True, check=True).stdout
-    parts = (source.decode(), version, *options, platform.machine(), _processor())
+    parts = (*(source.decode() for source in sources.values()), version, *options, platform.machine(), _processor())
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
 
 
@@ -137,13 +141,15 @@ def _is_whole(path: Path) -> bool:
     return path.stem.endswith(hashlib.sha256(path.read_bytes()).hexdigest())
 
 
-def _build(compiler: str, options: tuple[str, ...], source: bytes, directory: Path, key: str) -> Path:
+def _build(compiler: str, options: tuple[str, ...], sources: Mapping[str, bytes], directory: Path, key: str) -> Path:
     """Compile and name the library by its content, in place of damaged ones; another process never sees half of it."""
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     with tempfile.TemporaryDirectory(dir=directory) as scratch:
-        unit, built = Path(scratch) / "kernels.cpp", Path(scratch) / "kernels.so"
-        unit.write_bytes(source)
-        subprocess.run([compiler, *options, "-o", str(built), str(unit)], capture_output=True, text=True, check=True)
+        built, units = Path(scratch) / "kernels.so", [Path(scratch) / name for name in sources]
+        for unit, source in zip(units, sources.values(), strict=True):
+            unit.write_bytes(source)
+        command = [compiler, *options, "-o", str(built), *map(str, units)]
+        subprocess.run(command, capture_output=True, text=True, check=True)
         content = built.read_bytes()
     for path in directory.glob(f"{key}-*.so"):
         if not _is_whole(path):

@@ -67,7 +67,11 @@ def _shown(value: Any) -> str:
 
 
 def _bits(score: Validation) -> str:
-    bits = f"{score.forward_bits_per_character:.3f}, {score.backward_bits_per_character:.3f}"
+    bits = ", ".join(
+        f"{bits:.3f}"
+        for bits in (score.forward_bits_per_character, score.backward_bits_per_character)
+        if bits is not None
+    )
     return bits if score.comparable else bits + UNKNOWN
 
 

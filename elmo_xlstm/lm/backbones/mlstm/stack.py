@@ -3,69 +3,31 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Literal
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from elmo_xlstm.lm.backbones.interface import Backbone, BackboneSettings, Kernel, backbones
+from elmo_xlstm.lm.backbones.block_stack import BlockStack
+from elmo_xlstm.lm.backbones.interface import BackboneSettings, Kernel, backbones
 from elmo_xlstm.lm.backbones.mlstm.kernels import kernel_problem, native_problem, use_kernel
-from elmo_xlstm.lm.backbones.mlstm.layer import BlockDiagonalLinear, LayerNorm, LayerState, MLSTMBlock, MLSTMLayer
+from elmo_xlstm.lm.backbones.mlstm.layer import BlockDiagonalLinear, LayerNorm, MLSTMBlock, MLSTMLayer
 from elmo_xlstm.lm.configuration import BiXLSTMConfig, Sizes, inner_dim
 
 
-class MLSTMStack(Backbone):
-    """Blocks and a norm after the last: one causal direction.
+class MLSTMStack(BlockStack):
+    """Blocks and a norm after the last: one causal direction. A state has the same size however much was read.
 
     Its parameters are those of the ``xlstm`` package's ``xLSTMBlockStack``, name by name and shape by shape.
     """
 
     def __init__(self, config: BiXLSTMConfig) -> None:
-        super().__init__()
+        super().__init__((MLSTMBlock(config) for _ in range(config.num_blocks)), LayerNorm(config.embedding_dim))
         self.config = config
-        self.blocks = nn.ModuleList(MLSTMBlock(config) for _ in range(config.num_blocks))
-        self.post_blocks_norm = LayerNorm(config.embedding_dim)
 
-    def forward(self, inputs: Tensor) -> list[Tensor]:
-        """Outputs of all blocks, each (batch, length, embedding dim); the last one behind the norm."""
-        hidden_states, _ = self._run(inputs, [None] * len(self.blocks), return_state=False)
-        return hidden_states
-
-    def step(self, inputs: Tensor, state: list[LayerState] | None = None) -> tuple[list[Tensor], list[LayerState]]:
-        """See :meth:`~elmo_xlstm.lm.backbones.Backbone.step`; a state has the same size however much was read."""
-        hidden_states, after = self._run(inputs, state or [None] * len(self.blocks), return_state=True)
-        return hidden_states, [layer for layer in after if layer is not None]
-
-    def _run(
-        self, inputs: Tensor, states: Sequence[LayerState | None], return_state: bool
-    ) -> tuple[list[Tensor], list[LayerState | None]]:
-        hidden, hidden_states, after = inputs, [], []
-        for block, state in zip(self.blocks, states, strict=True):
-            hidden, state = block(hidden, state, return_state)
-            hidden_states.append(hidden)
-            after.append(state)
-        hidden_states[-1] = self.post_blocks_norm(hidden)
-        return hidden_states, after
-
-    @torch.no_grad()
     def initialize(self, module: nn.Module) -> None:
-        """Draw weights as the ``xlstm`` package does; a layer sets its cell's gates too."""
-        dim = self.config.embedding_dim
-        small = math.sqrt(2 / (5 * dim))  # Nguyen and Salazar 2019
-        if isinstance(module, MLSTMLayer):
-            nn.init.normal_(module.proj_up.weight, std=small)
-            nn.init.normal_(module.proj_down.weight, std=2 / self.config.num_blocks / math.sqrt(dim))
-            nn.init.ones_(module.learnable_skip)
-            cell = module.mlstm_cell
-            nn.init.zeros_(cell.fgate.weight)
-            cell.fgate.bias.copy_(torch.linspace(3.0, 6.0, self.config.num_heads))
-            nn.init.zeros_(cell.igate.weight)
-            nn.init.normal_(cell.igate.bias, std=0.1)
-        elif isinstance(module, BlockDiagonalLinear):
-            nn.init.normal_(module.weight, std=small)
-        elif isinstance(module, LayerNorm | nn.Conv1d):
-            module.reset_parameters()
+        """See :func:`initialize_mlstm`."""
+        initialize_mlstm(module, self.config)
 
     def decayed(self, name: str, parameter: nn.Parameter) -> bool:
         """Matrices and convolutions, but not gates."""
@@ -74,6 +36,26 @@ class MLSTMStack(Backbone):
     def use_kernel(self, kernel: Kernel, device: torch.device) -> None:
         """See :func:`~elmo_xlstm.lm.backbones.mlstm.kernels.use_kernel`."""
         use_kernel(self, kernel, device)
+
+
+@torch.no_grad()
+def initialize_mlstm(module: nn.Module, config: BiXLSTMConfig) -> None:
+    """Draw weights as the ``xlstm`` package does; a layer sets its cell's gates too."""
+    dim = config.embedding_dim
+    small = math.sqrt(2 / (5 * dim))  # Nguyen and Salazar 2019
+    if isinstance(module, MLSTMLayer):
+        nn.init.normal_(module.proj_up.weight, std=small)
+        nn.init.normal_(module.proj_down.weight, std=2 / config.num_blocks / math.sqrt(dim))
+        nn.init.ones_(module.learnable_skip)
+        cell = module.mlstm_cell
+        nn.init.zeros_(cell.fgate.weight)
+        cell.fgate.bias.copy_(torch.linspace(3.0, 6.0, config.num_heads))
+        nn.init.zeros_(cell.igate.weight)
+        nn.init.normal_(cell.igate.bias, std=0.1)
+    elif isinstance(module, BlockDiagonalLinear):
+        nn.init.normal_(module.weight, std=small)
+    elif isinstance(module, LayerNorm | nn.Conv1d):
+        module.reset_parameters()
 
 
 @backbones.register("mlstm")

@@ -1,0 +1,1 @@
+"""The xLSTM backbone: mLSTM blocks and, where they are asked for, sLSTM blocks."""

@@ -1,0 +1,17 @@
+// A small language model of the bundled sample text with another backbone: shows the way, not the worth.
+//   function(name, backbone, model={})
+// The word pieces are those of `python cli.py tokenizer experiments/quickstart_tokenizer.jsonnet`.
+function(name, backbone, model={}) {
+  tokenizer: { name: 'runs/quickstart/tokenizer', lower_case: true },
+  corpus: {
+    sources: [{ type: 'local', paths: ['tasks/sample/text/running.txt'] }],
+    validation_fraction: 0.05,
+    workers: 1,
+  },
+  corpus_directory: 'runs/quickstart/corpus',
+  model: { embedding_dim: 64, num_blocks: 2, dropout: 0.1, context_length: 64, backbone: backbone } + model,
+  optimizer: { learning_rate: 3e-3, weight_decay: 0.1 },
+  schedule: { warmup_steps: 10, decay: 'cosine' },
+  training: { max_steps: 80, batch_size: 16, validate_every: 20, log_every: 20 },
+  output: 'runs/backbones/' + name,
+}

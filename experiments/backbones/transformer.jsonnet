@@ -1,0 +1,3 @@
+// A causal Transformer.
+//   python cli.py pretrain experiments/backbones/transformer.jsonnet
+(import 'shared.libsonnet')('transformer', { type: 'transformer', num_heads: 4 })
