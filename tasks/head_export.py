@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,8 @@ from elmo_xlstm.tasks.predictor import WEIGHTS_FILE
 from elmo_xlstm.tasks.run_contents import HEAD_FILE
 
 CARD_FILE = "README.md"
+PLACE = re.compile(r"(?<=[ =])[/~]\S*/")
+"""What stands before the name of a file in a command, and tells of a machine."""
 SPLITS = ("train", "valid", "test")
 
 
@@ -82,7 +85,7 @@ def export_head(
         model.save(directory)
         _halve(directory / WEIGHTS_FILE)
         _write(directory / CONFIG_FILE, _settings(finished))
-        kept = {"config": _settings(finished), "command": " ".join(map(portable, result.command.split()))}
+        kept = {"config": _settings(finished), "command": PLACE.sub("", result.command)}
         _write(directory / RESULT_FILE, result.model_copy(update={**kept, "outcomes": None}).model_dump(mode="json"))
         facts = {
             "format": 1,

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.text import Text
 
 from elmo_xlstm.errors import UserError, printable
+from elmo_xlstm.runs.files import to_json
 from elmo_xlstm.tasks.new_examples import ROW
 
 OutputFormat = Literal["jsonl", "csv", "conll", "view"]
@@ -48,13 +49,20 @@ def make_writer(form: OutputFormat, console: Console, begun: Path | None = None)
     """
     match form:
         case "jsonl":
-            return lambda row: json.dumps(row, ensure_ascii=False, default=str) + "\n"
+            return _json_line
         case "csv":
             return _CsvRows(begun)
         case "conll":
             return _conll
         case "view":
             return lambda row: _view(row, console)
+
+
+def _json_line(row: Mapping[str, Any]) -> str:
+    try:
+        return json.dumps(row, ensure_ascii=False, allow_nan=False, default=str) + "\n"
+    except ValueError:  # a table may hold numbers that are none
+        return to_json(json.loads(json.dumps(row, default=str))) + "\n"
 
 
 class _CsvRows:

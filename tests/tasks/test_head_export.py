@@ -35,7 +35,8 @@ def run(bundled, ner_experiment, tmp_path_factory) -> Path:
 def finished(values) -> Path:
     settings = validate(FinetuneSettings, values)
     with open_run(settings.directory, settings):
-        run_finetuning(settings, settings.directory, "python cli.py finetune /home/me/tiny.jsonnet")
+        command = "python cli.py finetune /home/me/tiny.jsonnet -o results=/home/me/x"
+        run_finetuning(settings, settings.directory, command)
     return settings.directory
 
 
@@ -70,6 +71,7 @@ def test_it_says_what_it_was_made_of_and_nothing_of_the_machine(run, head) -> No
     }
     assert facts["scores"]["test"] == FinishedRun(head).evaluate("test")["metrics"]
     card = (head / "README.md").read_text()
+    assert "`python cli.py finetune tiny.jsonnet -o results=x`" in card
     for said in ("a made-up set", "CC0", "seed 0", f"{100 * facts['scores']['test']['macro_f1']:.2f}", "| valid | 6 |"):
         assert said in card
     for path in head.glob("*.json"):

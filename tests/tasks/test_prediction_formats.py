@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import csv
+import datetime
 import io
 import json
+import math
 
 import pytest
 from rich.console import Console
@@ -34,6 +36,11 @@ def written(form: str, *rows, begun=None) -> str:
 
 def test_json_lines_hold_all(tmp_path) -> None:
     assert [json.loads(line) for line in written("jsonl", TAGGED, LABELLED).splitlines()] == [TAGGED, LABELLED]
+
+
+def test_what_json_has_no_word_for_is_text_or_nothing() -> None:
+    odd = {"row": 1, "day": datetime.date(2024, 5, 1), "value": math.nan}
+    assert json.loads(written("jsonl", odd)) == {"row": 1, "day": "2024-05-01", "value": None}
 
 
 def test_tables_have_a_column_for_each_probability_and_json_in_cells_of_lists() -> None:
