@@ -8,6 +8,7 @@ from typing import Any, Generic, overload
 
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.lm.model_files import is_on_the_hub
+from elmo_xlstm.machine import limit_primitive_cache
 from elmo_xlstm.pretrained import CARRIED_HEADS, carried_head
 from elmo_xlstm.tasks import predict
 from elmo_xlstm.tasks.answers import Answer
@@ -33,6 +34,7 @@ def load(name_or_path: str | Path) -> Annotator[Any]:
     Raises:
         UserError: there is no such model, it is damaged, or its language model is another than it was trained on.
     """
+    limit_primitive_cache()
     register_tasks()
     return Annotator(predict.FinishedRun(find_head(name_or_path)).task)
 
