@@ -9,6 +9,7 @@ from typing import Any
 from elmo_xlstm.config import ConfigError, validate
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.evaluation.results import RunResult, read_result
+from elmo_xlstm.machine import give_back_freed_memory
 from elmo_xlstm.progress import NullProgress, Progress
 from elmo_xlstm.runs.checksums import CHECKSUMS_FILE, find_damage
 from elmo_xlstm.runs.run_directory import CONFIG_FILE, read_config
@@ -126,7 +127,9 @@ def predict_rows(
 
 def predict_window(task: Task[ExampleT], window: Sequence[NewExample[ExampleT]]) -> list[Prediction]:
     """Predictions for examples that are read together, with all probabilities."""
-    return task.predictions([new.example for new in window], scores=True)
+    predictions = task.predictions([new.example for new in window], scores=True)
+    give_back_freed_memory()
+    return predictions
 
 
 def _beside(values: dict[str, Any], found: Mapping[str, Any]) -> dict[str, Any]:
