@@ -170,7 +170,7 @@ model = elmo_xlstm.load("{name}")
 - **Types that are scored:** {named}
 - **Data:** {facts["data"]["source"]}; {facts["data"]["examples"]["train"]:,} examples to train on
 - **Licence of the data:** {facts["data"]["licence"]}
-- **Chosen by:** `{result.main_metric}` on the validation split, epoch by epoch; the test split was scored once
+- **Chosen by:** `{result.main_metric}` on the validation split, epoch by epoch; by nothing of the test split
 - **Trained with:** `{result.command}`, seed {result.seed}, commit `{result.git_commit}`
 - **Settings, data checksums, versions, per-type scores:** `config.json`, `result.json`, `head.json`
 
