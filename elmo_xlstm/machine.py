@@ -105,6 +105,16 @@ def keep_freed_memory() -> bool:
     return set_malloc_options({M_MMAP_MAX: 0, M_TRIM_THRESHOLD: NEVER})
 
 
+def give_back_freed_memory() -> None:
+    """Give what the process has freed back to the system, for work in windows that goes on for long.
+
+    Blocks of all sizes in turn leave gaps in glibc's heap, which grows with them, though ever as much is in use.
+    """
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform.startswith("linux") else None
+    if trim is not None:
+        trim(0)
+
+
 def set_malloc_options(options: Mapping[int, int]) -> bool:
     """Call glibc's ``mallopt`` (man 3 mallopt) for each option.
 

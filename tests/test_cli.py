@@ -27,6 +27,7 @@ COMMANDS = [
     "suite",
     "evaluate",
     "predict",
+    "export-head",
     "evaluation-texts",
     "overlap",
     "perplexity",

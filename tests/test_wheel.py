@@ -84,6 +84,13 @@ def test_experiments_and_the_sample_are_found_by_name(site: Path, tmp_path: Path
     assert json.loads(done.stdout)["configuration"]["output"] == "here"
 
 
+def test_a_carried_head_answers_at_once(site: Path, tmp_path: Path) -> None:
+    (tmp_path / "in.txt").write_text("Makanannya enak sekali, pelayanannya ramah.\n")
+    done = run(site, tmp_path, "predict", "sentiment", "in.txt")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["label"] == "positive"
+
+
 def test_messages_name_the_installed_command(site: Path, tmp_path: Path) -> None:
     done = run(site, tmp_path, "finetune", "nerq")
     assert done.returncode == 1 and "nerq" in done.stderr

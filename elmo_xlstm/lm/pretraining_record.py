@@ -132,7 +132,7 @@ def portable(value: Any) -> Any:
         return {key: portable(entry) for key, entry in value.items()}
     if isinstance(value, list):
         return [portable(entry) for entry in value]
-    return Path(value).name if isinstance(value, str) and value.startswith(("/", "~")) else value
+    return Path(value).name or value if isinstance(value, str) and value.startswith(("/", "~")) else value
 
 
 def _model_directory(run: Path, step: int | None) -> Path:

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from elmo_xlstm.modules.crf import CRF, DISALLOWED
+from elmo_xlstm.modules.crf import CRF, DISALLOWED, TagProbabilities
 from elmo_xlstm.modules.tag_scheme import TagScheme
 
 SCHEMES = {
@@ -209,3 +209,35 @@ def test_wrong_input_is_refused() -> None:
         crf.loss(logits, tags, mask.flip(1))
     with pytest.raises(ValueError, match="no words"):
         crf.decode(logits, mask & torch.tensor([[True], [False]]))
+
+
+@pytest.mark.parametrize("name", SCHEMES)
+def test_runs_of_tags_are_as_probable_as_all_sequences_that_hold_them(name: str) -> None:
+    crf = make_crf(name, seed=4)
+    lengths = [5, 2, 4]
+    logits, mask = make_batch(crf, lengths, seed=5)
+    found = crf.probabilities(logits, mask)
+    for row, ids in enumerate(crf.decode(logits, mask)):
+        paths, scores = path_scores(crf, name, logits[row, : lengths[row]])
+        shares = scores.softmax(0).tolist()
+        assert found.of_tags(row, ids) == pytest.approx(
+            [
+                sum(share for path, share in zip(paths, shares, strict=True) if path[t] == tag)
+                for t, tag in enumerate(ids)
+            ]
+        )
+        for first, stop in itertools.combinations(range(len(ids) + 1), 2):
+            run = tuple(ids[first:stop])
+            holding = [(path, share) for path, share in zip(paths, shares, strict=True) if path[first:stop] == run]
+            assert found.of_run(row, first, run) == pytest.approx(sum(share for _, share in holding))
+            for but in range(len(crf.start)):
+                expected = sum(share for path, share in holding if path[stop : stop + 1] != (but,))
+                assert found.of_run(row, first, run, but) == pytest.approx(expected, abs=1e-12)
+
+
+def test_independent_tags_multiply() -> None:
+    words = torch.tensor([[[0.9, 0.1], [0.4, 0.6], [0.0, 0.0]]])
+    found = TagProbabilities(words)
+    assert found.of_run(0, 0, [0, 1]) == pytest.approx(0.54)
+    assert found.of_run(0, 0, [0], but=1) == pytest.approx(0.9 * 0.4)
+    assert found.of_run(0, 0, [0, 1], but=1) == pytest.approx(0.54)  # padding follows

@@ -88,11 +88,13 @@ def test_a_sentence_does_not_depend_on_its_batch(crf: bool) -> None:
     tagger, collate = make_tagger(sentences, crf=crf)
     tagger.eval()
     together = collate(sentences)
-    logits, probabilities, decoded = tagger(together), tagger.probabilities(together), tagger.decode(together)
+    logits, decoded = tagger(together), tagger.decode(together)
+    probabilities = tagger.probabilities(logits, together.mask).words
     for row, sentence in enumerate(sentences):
         batch, length = collate([sentence]), len(sentence.words)
         torch.testing.assert_close(tagger(batch)[0], logits[row, :length])
-        torch.testing.assert_close(tagger.probabilities(batch)[0], probabilities[row, :length])
+        alone = tagger.probabilities(tagger(batch), batch.mask).words
+        torch.testing.assert_close(alone[0], probabilities[row, :length])
         assert tagger.decode(batch) == [decoded[row]]
     torch.testing.assert_close(probabilities.sum(-1), together.mask.float())
 

@@ -12,7 +12,7 @@ import pytest
 
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.runs import directories
-from elmo_xlstm.runs.atomic import HOST, open_output, write_atomically
+from elmo_xlstm.runs.atomic import HOST, PARTIAL, open_output, open_partial, write_atomically
 from elmo_xlstm.runs.directories import clear_left_overs, exchange, replace_directory
 from elmo_xlstm.runs.files import DiskError
 
@@ -244,3 +244,30 @@ def test_no_directory_is_made(tmp_path: Path) -> None:
 def test_a_full_device_is_told(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="/dev/full: cannot be written: no space left"):
         write(Path("/dev/full"))
+
+
+def test_what_was_written_before_an_interruption_is_kept_and_gone_on_with(tmp_path: Path) -> None:
+    path, partial = tmp_path / "out.jsonl", tmp_path / f"out.jsonl{PARTIAL}"
+    path.write_text("lama\n")
+    with pytest.raises(KeyboardInterrupt), open_partial(path) as file:
+        file.write("satu\ndu")
+        raise KeyboardInterrupt
+    assert (path.read_text(), partial.read_text()) == ("lama\n", "satu\ndu")
+    with open_partial(path, whole=5) as file:
+        file.write("dua\n")
+        file.flush()
+        with pytest.raises(UserError, match="another process"), open_partial(path):
+            pass
+    assert path.read_text() == "satu\ndua\n" and names(tmp_path) == ["out.jsonl"]
+
+
+def test_without_going_on_nothing_stays_of_what_was_kept(tmp_path: Path) -> None:
+    path = tmp_path / "out"
+    Path(f"{path}{PARTIAL}").write_text("half")
+    with open_partial(path) as file:
+        file.write("baru\n")
+    assert path.read_text() == "baru\n" and names(tmp_path) == ["out"]
+    with pytest.raises(UserError, match="choose another name"), open_partial(path, [path]):
+        pass
+    with open_partial(Path("/dev/null")) as file:
+        file.write("baru\n")

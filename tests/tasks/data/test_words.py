@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from elmo_xlstm.tasks.data.words import ALL, split_words
+from elmo_xlstm.tasks.data.words import ALL, join_words, locate_words, split_words
 from elmo_xlstm.text.characters import clean_characters
 
 
@@ -85,3 +85,19 @@ def test_time_is_linear(piece, end):
     start = time.perf_counter()
     split_words(piece * 50_000 + end)
     assert time.perf_counter() - start < 20  # a second here; quadratic time would be hours
+
+
+@given(st.text(max_size=60))
+def test_words_are_where_they_are_said_to_be(text: str) -> None:
+    before = 0
+    for word, start, end in locate_words(text):
+        assert before <= start < end <= len(text)
+        assert " ".join(clean_characters(text[start:end]).split()) == word
+        before = end
+
+
+@given(st.lists(st.text(min_size=1, max_size=5).filter(str.strip)))
+def test_given_words_are_found_in_the_text_that_they_make(words: list[str]) -> None:
+    text, places = join_words(words)
+    assert text == " ".join(words)
+    assert [text[start:end] for start, end in places] == [word.strip() for word in words]

@@ -1,0 +1,2 @@
+// The head of elmo_xlstm.load('keyphrases').
+(import '../keps.jsonnet') { model: 'carried' }

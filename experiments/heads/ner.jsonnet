@@ -1,0 +1,2 @@
+// The head of elmo_xlstm.load('ner').
+(import '../nerp.jsonnet') { model: 'carried' }

@@ -1,0 +1,2 @@
+// The head of elmo_xlstm.load('pos').
+(import '../posp.jsonnet') { model: 'carried' }
