@@ -103,17 +103,7 @@ def family(model: str) -> str:
 def build_board(
     results: Sequence[RunResult], published: Sequence[PublishedScore] | None = None, against: str | None = None
 ) -> Board:
-    """Gather the leaderboard.
-
-    Args:
-        results: of all splits; those on test count.
-        published: scores of other systems; those that the package carries by default.
-        against: the row that others are tested against; ``no-bilm`` by default, if it was measured.
-
-    Raises:
-        UserError: nothing was measured by the name of ``against``, recorded outcomes are damaged, or seeds of a row
-            differ in more than the seed.
-    """
+    """Gather the leaderboard; UserError if ``against`` was not measured, or a row's seeds or outcomes do not fit."""
     tested = [result for result in results if result.split == "test"]
     if mixed := mixed_rows(tested):
         lines = "".join(f"  {line}\n" for line in mixed)
@@ -200,7 +190,6 @@ def _published(board: Board, column: Column) -> list[dict[str, Any]]:
 
 
 def _section(title: str, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The rows of a section in their order, with averages, and p-values corrected for all of its tests."""
     mine = [row for row in rows if row["section"] == title]
     tests = [row for row in mine if "p_value" in row]
     for row, corrected in zip(tests, holm([row["p_value"] for row in tests]), strict=True):

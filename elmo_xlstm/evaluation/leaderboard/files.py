@@ -75,7 +75,6 @@ def _abandoned(directory: Path, chosen: Collection[Path]) -> list[Path]:
 
 
 def _read(path: Path) -> str | None:
-    """The text of a file; ``None`` if there is none of ours."""
     try:
         return read_file(path).decode("utf-8", errors="replace")
     except (OSError, ValueError):

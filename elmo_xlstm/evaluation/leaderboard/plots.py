@@ -61,14 +61,7 @@ DARK = 0.45  # share of the colour scale below which text is white
 
 @dataclass(frozen=True)
 class Plot:
-    """One plot.
-
-    Attributes:
-        name: of its file, without ending.
-        title: what it shows.
-        column: the task that it is about; ``None`` for all of them.
-        content: draws it on an empty figure.
-    """
+    """What a plot shows, in which task (``None``: in all), its file's name, and what draws it on an empty figure."""
 
     name: str
     title: str
@@ -158,7 +151,6 @@ def _layer_weights(board: Board) -> partial[None] | None:
 
 
 def _is_trained(config: object) -> bool:
-    """Whether the mix was to be trained."""
     for key in ("task", "head", "mix"):
         config = config.get(key) if isinstance(config, dict) else None
     return not isinstance(config, dict) or config.get("trainable") is not False
@@ -300,7 +292,6 @@ def _draw_amounts(
 
 
 def _draw_cells(axes: Axes, values: np.ndarray, highest: float, pattern: str) -> None:
-    """A matrix of coloured cells, each with its number."""
     corners = [np.arange(size + 1) - 0.5 for size in reversed(values.shape)]
     axes.pcolormesh(*corners, values, cmap="cividis", vmin=0, vmax=highest or 1, edgecolor="white", linewidth=0.6)
     for (row, column), value in np.ndenumerate(values):

@@ -11,7 +11,7 @@ import pandas as pd
 
 from elmo_xlstm.evaluation.leaderboard.board import SPREAD, SYSTEM, Board, Column, Runs, average, frame, is_complete
 from elmo_xlstm.evaluation.results import RunResult
-from elmo_xlstm.evaluation.seeds import EXCHANGES, RESAMPLES, Spread, spread, summarise
+from elmo_xlstm.evaluation.seeds import EXCHANGES, RESAMPLES, Spread, spread, spread_text, summarise
 
 STAR = "★"
 LEVEL = 0.05
@@ -53,15 +53,7 @@ class Cell(NamedTuple):
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of text under a header; the first column names the row.
-
-    Attributes:
-        title: what it shows.
-        header: as many names as every row has cells.
-        rows: the cells of each row.
-        published: places of the rows that others published.
-        note: what a reader has to know beside it.
-    """
+    """Rows of text under a header, and which of them others published; the first column names the row."""
 
     title: str
     header: tuple[str, ...]
@@ -121,25 +113,10 @@ def count_title(parameters: float | None) -> str:
     return f"{parameters / 1e6:.1f} M" if parameters >= 50_000 else f"{parameters / 1e3:.1f} k"
 
 
-def spread_text(spread: Spread, digits: int = 2) -> str:
-    """A mean as printed, with its deviation where there is one."""
-    text = f"{spread.mean:.{digits}f}"
-    return text if spread.sd is None or pd.isna(spread.sd) else f"{text} ± {spread.sd:.{digits}f}"
-
-
 def _score_table(
     title: str, scores: pd.DataFrame, columns: Sequence[str], beside: Texts, last: Texts, note: str = ""
 ) -> Table:
-    """A table of scores in which the best of each column, as they are printed, stand out.
-
-    Args:
-        title: of the table.
-        scores: a row for each score, in the order of the table: its columns are ``ENTRY``.
-        columns: titles of the scores in their order.
-        beside: columns after the first score.
-        last: columns after the last one.
-        note: beside the table.
-    """
+    """A table of scores in which the best of each column, as printed, stand out; ``beside`` follows the first."""
     shown = scores["mean"].map(lambda mean: round(mean, 2))
     best = shown == shown.groupby(scores.column).transform("max")
     own = (shown == shown.mask(scores.published).groupby(scores.column).transform("max")) & ~scores.published
@@ -243,7 +220,6 @@ def _evidence(measured: pd.DataFrame, against: str | None) -> Texts:
 
 
 def _texts(measured: pd.DataFrame, pattern: str, needed: str) -> dict[System, str]:
-    """A text for each measured system that has what is needed for it."""
     return {(row.Index, False, ""): pattern.format(row=row) for row in measured.dropna(subset=needed).itertuples()}
 
 
