@@ -39,7 +39,7 @@ class Comparison:
 def bootstrap_interval(
     statistics: NDArray[np.int64], metric: Metric, resamples: int = 1000, level: float = 0.95, seed: int = 0
 ) -> Interval:
-    """Percentile bootstrap interval of a corpus-level score (Efron and Tibshirani 1993, section 13.3)."""
+    """Percentile bootstrap interval of a score of (S, K) counts (Efron and Tibshirani 1993, section 13.3)."""
     if len(statistics) == 0:
         raise ValueError("no sentences to draw from")
     if not 0 < level < 1:
@@ -60,7 +60,7 @@ def bootstrap_interval(
 def approximate_randomisation(
     first: NDArray[np.int64], second: NDArray[np.int64], metric: Metric, resamples: int = 10_000, seed: int = 0
 ) -> Comparison:
-    """Test whether two systems differ (Noreen 1989; for F1: Yeh 2000, "More accurate tests").
+    """Test whether two systems, by (S, K) counts each, differ (Noreen 1989; for F1: Yeh 2000, "More accurate tests").
 
     Under the null hypothesis the systems' outputs for a sentence could be exchanged, so they are, at
     random, and the difference in score is computed anew. The p-value is (n + 1) / (resamples + 1) for

@@ -54,12 +54,13 @@ class Corpus:
 
     def __init__(self, directory: Path, verify: bool = False) -> None:
         self.directory = Path(directory)
-        self.manifest: dict[str, Any] = _read_manifest(self.directory / MANIFEST_FILE)
+        self.manifest: dict[str, Any] = _read_manifest(self.directory / MANIFEST_FILE)  # sources, settings and counts
         parts = [self.manifest["train"], self.manifest["validation"]]
         for entry in [*(shard for part in parts for shard in part["shards"]), self.manifest["token_counts"]]:
             _check_file(self.directory / entry["name"], entry, verify)
         dtype = np.dtype(self.manifest["dtype"])
         self.train, self.validation = (TokenStream(self.directory, part, dtype) for part in parts)
+        # (vocab_size,) int64, how often each id occurs in the train part
         self.token_counts: np.ndarray = np.load(self.directory / TOKEN_COUNTS_FILE, allow_pickle=False)
 
 

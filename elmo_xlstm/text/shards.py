@@ -68,8 +68,8 @@ class TokenStream:
     """One part of a corpus, by its entry in the manifest, as a single sequence of token ids, memory-mapped."""
 
     def __init__(self, directory: Path, part: Mapping[str, Any], dtype: np.dtype) -> None:
-        self.characters: int = part["characters"]
-        self.documents: int = part["documents"]
+        self.characters: int = part["characters"]  # of the cleaned text
+        self.documents: int = part["documents"]  # each is stored as [CLS] pieces [SEP]
         self._paths = [directory / shard["name"] for shard in part["shards"]]
         self._dtype = dtype
         # Where each shard starts in the stream, and at the end the length of all.

@@ -35,13 +35,13 @@ BATCHES_IN_FLIGHT_PER_WORKER = 3
 class TokenizedBatch:
     """Documents of one source that cleaning kept, one after another; N documents of T tokens together."""
 
-    tokens: np.ndarray
-    lengths: np.ndarray
-    characters: np.ndarray
-    hashes: np.ndarray
-    bands: np.ndarray | None
+    tokens: np.ndarray  # (T,) ids; each document is [CLS] pieces [SEP]
+    lengths: np.ndarray  # (N,) int64, tokens of each document
+    characters: np.ndarray  # (N,) int64, characters of each cleaned text
+    hashes: np.ndarray  # (N,) uint64, of each document's tokens
+    bands: np.ndarray | None  # (N, bands) uint64, what near-duplicates share, if they are looked for
     report: CleaningReport
-    source: int = 0
+    source: int = 0  # its position among all sources
 
 
 def hash_tokens(ids: Sequence[int]) -> int:
@@ -84,7 +84,8 @@ def tokenize_documents(
 ) -> Iterator[TokenizedBatch]:
     """Clean and tokenise the documents of sources in batches, each of one source; in the sources' order.
 
-    Only a few batches are held at a time, so memory does not grow with the number of documents.
+    Only a few batches are held at a time, so memory does not grow with the number of documents. Those outside a
+    source's share are counted as dropped. One worker, and little text, stay in this process; the batches are the same.
 
     Raises:
         UserError: a source fails, or a worker process dies.
