@@ -79,7 +79,9 @@ class TerminalProgress(Progress):
             bar = bars.add_task(description, total=total, completed=done, shown="")
 
             def show(n: int, shown: dict[str, Any]) -> None:
-                values = {"shown": "  ".join(f"{key} {value}" for key, value in shown.items())} if shown else {}
+                values: dict[str, Any] = (
+                    {"shown": "  ".join(f"{key} {value}" for key, value in shown.items())} if shown else {}
+                )
                 bars.update(bar, advance=n, **values)
 
             yield Work(show)

@@ -50,8 +50,8 @@ def open_run(
     its configuration, which has to be valid for this kind.
 
     The lock is on the directory itself, which is made if missing; the system frees it when the process ends, however
-    it ends, for which another may ``wait`` so many seconds. A file system without locks (some network ones) leaves it to
-    the user that there is one process.
+    it ends, for which another may ``wait`` so many seconds. A file system without locks (some network ones) leaves it
+    to the user that there is one process.
 
     Yields:
         A file descriptor: a child process that inherits it keeps others out while it lives.
