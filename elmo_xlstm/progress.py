@@ -79,9 +79,8 @@ class TerminalProgress(Progress):
             bar = bars.add_task(description, total=total, completed=done, shown="")
 
             def show(n: int, shown: dict[str, Any]) -> None:
-                values: dict[str, Any] = (
-                    {"shown": "  ".join(f"{key} {value}" for key, value in shown.items())} if shown else {}
-                )
+                text = "  ".join(f"{key} {value}" for key, value in shown.items())
+                values: dict[str, Any] = {"shown": text} if shown else {}
                 bars.update(bar, advance=n, **values)
 
             yield Work(show)
