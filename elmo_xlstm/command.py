@@ -42,11 +42,7 @@ def run_command(app: Callable[[], object]) -> None:
 
 
 def refuse_several_processes(command: str) -> None:
-    """Refuse to run under a launcher of many processes, which would all write the same files.
-
-    Raises:
-        UserError: in the first process; the others end without a word.
-    """
+    """Refuse, with a UserError, to run under a launcher of processes that would all write the same files."""
     if "LOCAL_RANK" in os.environ and int(os.environ.get("WORLD_SIZE", "1")) > 1:
         if os.environ.get("RANK") != "0":
             sys.exit(1)
@@ -63,7 +59,6 @@ def _refuse_broken_text(arguments: Sequence[str]) -> None:
 
 
 def _say_how_to_go_on(end: Interrupted, arguments: Sequence[str]) -> None:
-    """Print the exact command, once for all processes."""
     if os.environ.get("RANK", "0") != "0":
         return
     if end.resumable:

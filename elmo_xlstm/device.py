@@ -50,9 +50,6 @@ def fast_matmul(device: torch.device | None = None) -> Iterator[None]:
     ``torch.get_float32_matmul_precision()`` raises RuntimeError, since the older interface has no word for it; so does
     torch.compile if it is to tune products ("max-autotune"). A precision of these products that someone has chosen is
     left alone.
-
-    Args:
-        device: where is computed; nothing is changed for another than a CPU.
     """
     if (device is not None and device.type != "cpu") or onednn_problem() is not None:
         yield
@@ -68,13 +65,6 @@ def matmul_by_parts(left: Tensor, right: Tensor) -> Tensor:
     """``left @ right``, on a CPU summed over parts of the inner dimension, which is faster where that is long.
 
     Autograd does not see through it. Types below float32 are multiplied whole: they would be rounded at every part.
-
-    Args:
-        left: (rows, inner).
-        right: (inner, columns), of the same type.
-
-    Returns:
-        (rows, columns).
     """
     whole = left.device.type != "cpu" or left.dtype.itemsize < torch.float32.itemsize
     if whole or torch.compiler.is_compiling():  # which would make hundreds of nodes of the loop
@@ -140,7 +130,6 @@ def _machine_problem() -> str | None:
 
 
 def _processor() -> dict[str, str] | None:
-    """Linux's description of the first processor; None elsewhere."""
     try:
         first = CPU_INFO.read_text(encoding="utf-8").split("\n\n")[0]
     except (OSError, UnicodeDecodeError):
@@ -180,11 +169,7 @@ def default_device() -> torch.device:
 
 
 def usable_device(device: str | torch.device | None) -> torch.device:
-    """The device of that name, or the default one for None.
-
-    Raises:
-        UserError: there is no such device, or torch cannot use it here.
-    """
+    """The device of that name, or the default one for None; UserError if torch cannot use it here."""
     if device is None:
         return default_device()
     try:

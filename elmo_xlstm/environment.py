@@ -23,22 +23,18 @@ class Hardware(Settings):
     device: str
     """The device of the tensors: "cpu", or the name of the accelerator."""
     threads: int | None = None
-    """With which torch computed: sums are taken in another order for another number. Null in files of earlier versions.
-    """
+    """With which torch computed: another number sums in another order. Null in files of earlier versions."""
 
 
 def installed_versions() -> dict[str, str]:
     """Versions of Python, of this package and of the libraries that scores depend on."""
-    versions = {"python": platform.python_version(), "elmo_xlstm": _version("elmo-xlstm")}
-    versions.update({name: _version(name) for name in PACKAGES})
+    versions = {"python": platform.python_version()}
+    for name in ("elmo_xlstm", *PACKAGES):
+        try:
+            versions[name] = version(name)
+        except PackageNotFoundError:
+            versions[name] = "not installed"
     return versions
-
-
-def _version(distribution: str) -> str:
-    try:
-        return version(distribution)
-    except PackageNotFoundError:
-        return "not installed"
 
 
 def git_commit() -> str | None:
@@ -61,23 +57,12 @@ def _git(*arguments: str, directory: Path) -> str | None:
 
 
 def hardware(device: str) -> Hardware:
-    """Describe this machine.
-
-    Args:
-        device: a torch device such as ``cpu`` or ``cuda:0``; an accelerator is given by its product name.
-    """
+    """Describe this machine; an accelerator (``cuda:0``) is given by its product name."""
     import torch
 
-    threads = torch.get_num_threads()
-    return Hardware(cpu=_cpu_name(), cores=usable_cores(), device=_device_name(device), threads=threads)
-
-
-def _device_name(device: str) -> str:
-    if not device.startswith("cuda"):
-        return device
-    import torch
-
-    return torch.cuda.get_device_name(torch.device(device)) if torch.cuda.is_available() else device
+    if device.startswith("cuda") and torch.cuda.is_available():
+        device = torch.cuda.get_device_name(torch.device(device))
+    return Hardware(cpu=_cpu_name(), cores=usable_cores(), device=device, threads=torch.get_num_threads())
 
 
 def _cpu_name() -> str:

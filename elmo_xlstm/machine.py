@@ -98,9 +98,6 @@ def keep_freed_memory() -> bool:
     The allocator of glibc gives every large block back to the system when it is freed and fetches the next one page by
     page, each page cleared first: millions of page faults in a training step of a large model. See
     docs/performance.md. The price is that the process never shrinks.
-
-    Returns:
-        Whether this is such a system; on others nothing is changed.
     """
     return set_malloc_options({M_MMAP_MAX: 0, M_TRIM_THRESHOLD: NEVER})
 
@@ -116,11 +113,7 @@ def give_back_freed_memory() -> None:
 
 
 def set_malloc_options(options: Mapping[int, int]) -> bool:
-    """Call glibc's ``mallopt`` (man 3 mallopt) for each option.
-
-    Returns:
-        Whether this is a system that has it and takes all of them; on others nothing is changed.
-    """
+    """Call glibc's ``mallopt`` (man 3 mallopt) for each option; False where a system does not have or take them."""
     if not sys.platform.startswith("linux"):
         return False
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -14,7 +14,6 @@ from rich.progress import (
     MofNCompleteColumn,
     ProgressColumn,
     Task,
-    TaskID,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
@@ -28,10 +27,15 @@ LOG_INTERVAL_SECONDS = 30.0
 
 
 class Work:
-    """One piece of work under way; this one shows nothing."""
+    """One piece of work under way, shown by a function of the units done and the values beside them, or by nothing."""
+
+    def __init__(self, show: Callable[[int, dict[str, Any]], None] | None = None) -> None:
+        self._show = show
 
     def advance(self, n: int = 1, **shown: Any) -> None:
         """Count ``n`` more units as done and show values such as ``loss="3.21"`` beside the count."""
+        if self._show is not None:
+            self._show(n, shown)
 
 
 class Progress:
@@ -46,19 +50,7 @@ class Progress:
 NullProgress = Progress
 
 
-class _Bar(Work):
-    def __init__(self, bars: RichProgress, identifier: TaskID) -> None:
-        self._bars, self._identifier = bars, identifier
-        self._shown = ""
-
-    def advance(self, n: int = 1, **shown: Any) -> None:
-        self._shown = "  ".join(f"{key} {value}" for key, value in shown.items()) or self._shown
-        self._bars.update(self._identifier, advance=n, shown=self._shown)
-
-
 class _Speed(ProgressColumn):
-    """Units a second."""
-
     def render(self, task: Task) -> Text:
         speed = task.finished_speed or task.speed
         return Text(f"{speed:.4g}/s" if speed else "")
@@ -84,26 +76,14 @@ class TerminalProgress(Progress):
             TextColumn("{task.fields[shown]}"),
         )
         with RichProgress(*columns, console=self._console) as bars:
-            yield _Bar(bars, bars.add_task(description, total=total, completed=done, shown=""))
+            bar = bars.add_task(description, total=total, completed=done, shown="")
 
+            def show(n: int, shown: dict[str, Any]) -> None:
+                text = "  ".join(f"{key} {value}" for key, value in shown.items())
+                values: dict[str, Any] = {"shown": text} if shown else {}
+                bars.update(bar, advance=n, **values)
 
-class _Lines(Work):
-    def __init__(self, description: str, total: int | None, done: int) -> None:
-        self._description, self._total, self._done, self._before = description, total, done, done
-        self._start = self._last = time.monotonic()
-
-    def advance(self, n: int = 1, **shown: Any) -> None:
-        self._done += n
-        now = time.monotonic()
-        if now - self._last < LOG_INTERVAL_SECONDS and self._done != self._total:
-            return
-        self._last = now
-        speed = (self._done - self._before) / max(now - self._start, 1e-9)
-        parts = [f"{self._description}: {self._done}" + (f"/{self._total}" if self._total else "")]
-        parts.append(f"{speed:.4g}/s")
-        if self._total:
-            parts.append(f"{(self._total - self._done) / max(speed, 1e-9):.0f} s left")
-        logger.info("  ".join(parts + [f"{key} {value}" for key, value in shown.items()]))
+            yield Work(show)
 
 
 class LogProgress(Progress):
@@ -112,7 +92,22 @@ class LogProgress(Progress):
     @contextmanager
     def task(self, description: str, total: int | None = None, done: int = 0) -> Iterator[Work]:
         """Log how far the work has come."""
-        yield _Lines(description, total, done)
+        before = done
+        start = last = time.monotonic()
+
+        def show(n: int, shown: dict[str, Any]) -> None:
+            nonlocal done, last
+            done += n
+            now = time.monotonic()
+            if now - last < LOG_INTERVAL_SECONDS and done != total:
+                return
+            last = now
+            speed = (done - before) / max(now - start, 1e-9)
+            parts = [f"{description}: {done}" + (f"/{total}" if total else ""), f"{speed:.4g}/s"]
+            parts += [f"{(total - done) / max(speed, 1e-9):.0f} s left"] if total else []
+            logger.info("  ".join(parts + [f"{key} {value}" for key, value in shown.items()]))
+
+        yield Work(show)
 
 
 def make_progress(console: Console) -> Progress:

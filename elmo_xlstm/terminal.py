@@ -22,8 +22,7 @@ console = Console()
 """For what was asked for: standard output."""
 messages = Console(stderr=True)
 """For what is said meanwhile: standard error."""
-LOG_WIDTH = 200
-"""Of tables in files, where no screen cuts them; COLUMNS goes before it."""
+LOG_WIDTH = 200  # of tables in files, where no screen cuts them; COLUMNS goes before it
 
 
 if not console.is_terminal and "COLUMNS" not in os.environ:
@@ -34,7 +33,7 @@ class PrintableFormatter(logging.Formatter):
     """Spells out control characters, which come from data."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """See :func:`~elmo_xlstm.errors.printable`."""
+        """The line without control characters."""
         return printable(super().format(record))
 
 
@@ -66,23 +65,13 @@ def terminal_progress() -> Progress:
     return make_progress(messages)
 
 
-EXIT_STATUS = 70
-"""Of ``sysexits.h``: an internal error of the program."""
+EXIT_STATUS = 70  # of ``sysexits.h``: an internal error of the program
 LONGEST = 300
 OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "cannot allocate memory")
 
 
 def report_crash(error: BaseException, arguments: Sequence[str], show: bool = False) -> str:
-    """Say what happened in one message.
-
-    Args:
-        error: that nothing has caught.
-        arguments: of the command, for the report.
-        show: put the traceback in front of the message, rather than into a file.
-
-    Returns:
-        The message: what went wrong, what to do, and which file holds the traceback.
-    """
+    """Say in one message what went wrong, what to do, and which file holds the traceback; ``show`` puts it in front."""
     reason = (str(error).strip().splitlines() or ["no reason given"])[0][:LONGEST]
     what = f"{type(error).__name__}: {reason}"
     report = "".join(traceback.format_exception(type(error), error, error.__traceback__))
@@ -97,7 +86,6 @@ def report_crash(error: BaseException, arguments: Sequence[str], show: bool = Fa
 
 
 def _advice(error: BaseException) -> str:
-    """Advice for the user."""
     if isinstance(error, MemoryError) or any(words in str(error).lower() for words in OUT_OF_MEMORY):
         return "There is too little memory; choose smaller sizes, such as a smaller batch_size or context_length."
     if isinstance(error, OSError):

@@ -15,8 +15,8 @@ from elmo_xlstm.lm.backbones.mlstm.kernels import LICENCE, kernel_problem
 from elmo_xlstm.lm.compilation import compiler_problem, cpp_compiler
 from elmo_xlstm.lm.model_directory import find_model, read_architecture
 from elmo_xlstm.lm.native import library_problem
-from elmo_xlstm.tasks.data.absa_e2e.load import REPOSITORY as ABSA
-from elmo_xlstm.tasks.data.indonlu.catalogue import REPOSITORY as INDONLU
+from elmo_xlstm.tasks.data.absa_e2e import REPOSITORY as ABSA
+from elmo_xlstm.tasks.data.indonlu import REPOSITORY as INDONLU
 from elmo_xlstm.tasks.data.repository import cache_directory
 from elmo_xlstm.text import Tokenizer
 
@@ -27,14 +27,7 @@ OPTIONAL = {
 
 
 def report(model: Path | None = None) -> dict[str, dict[str, str]]:
-    """Facts under headings.
-
-    Args:
-        model: a model directory to describe as well.
-
-    Raises:
-        UserError: there is no model at ``model``.
-    """
+    """Facts under headings, of the model in a directory as well if one is given."""
     machine = hardware("cpu")
     accelerators = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
     facts = {

@@ -14,8 +14,7 @@ from elmo_xlstm.progress import NullProgress, Progress
 from elmo_xlstm.runs.atomic import open_output
 from elmo_xlstm.tasks.data.absa_e2e import load_absa
 from elmo_xlstm.tasks.data.examples import Example, LabelledText
-from elmo_xlstm.tasks.data.indonlu import DATASETS, dataset, locate
-from elmo_xlstm.tasks.data.indonlu.load import read_file
+from elmo_xlstm.tasks.data.indonlu import DATASETS, dataset, locate, read_file
 from elmo_xlstm.tasks.data.repository import SPLITS, Split
 from elmo_xlstm.text import Cleaner, CorpusConfig
 from elmo_xlstm.text.overlap import PassageIndex
@@ -27,55 +26,38 @@ ABSA = "absa_e2e"
 
 @dataclass(frozen=True)
 class EvaluationText:
-    """A text of an example that a model is scored on.
-
-    Attributes:
-        task: name of the data set.
-        split: valid or test.
-        row: of the example, counted from 1; a pair's two texts share it.
-        text: without line ends.
-    """
+    """A text of an example that a model is scored on."""
 
     task: str
     split: Split
-    row: int
-    text: str
+    row: int  # of the example, counted from 1; a pair's two texts share it
+    text: str  # without line ends
 
 
 @dataclass
 class Overlap:
-    """Examples that share a passage with the sources of a corpus.
-
-    Attributes:
-        found: an example's (task, split, row) and, by source, the first passage shared with it.
-        left: those examples of them that share a passage with what the corpus takes from the sources.
-        documents: documents read of each source.
-        matching: those of them that share a passage with an example.
-        examples: number of examples of each (task, split).
-    """
+    """Examples (task, split, row) that share a passage with the sources of a corpus."""
 
     found: dict[tuple[str, Split, int], dict[str, str]] = field(default_factory=dict)
+    """By source, the first passage shared with the example."""
     left: set[tuple[str, Split, int]] = field(default_factory=set)
+    """Those of them that share a passage with what the corpus takes from the sources."""
     documents: Counter[str] = field(default_factory=Counter)
+    """Read of each source."""
     matching: Counter[str] = field(default_factory=Counter)
+    """Documents of each source that share a passage with an example."""
     examples: Counter[tuple[str, Split]] = field(default_factory=Counter)
 
 
 def evaluation_texts(
     splits: Iterable[str] = EVALUATION_SPLITS, tasks: Iterable[str] | None = None
 ) -> Iterator[EvaluationText]:
-    """The texts of tasks, found or fetched as the tasks themselves do.
-
-    Args:
-        splits: which parts.
-        tasks: by default IndoNLU's twelve and end-to-end ABSA.
-
-    Raises:
-        UserError: a task or split is unknown, or a file is missing or is not the benchmark's.
-    """
-    chosen = tuple(_split(name) for name in splits)
+    """The texts of tasks (by default IndoNLU's twelve and end-to-end ABSA), found or fetched as the tasks do."""
+    chosen = set(splits)
+    if unknown := chosen - set(SPLITS):
+        raise UserError(f"no split '{min(unknown)}'; there are: {', '.join(SPLITS)}")
     for task in tasks or (*DATASETS, ABSA):
-        for split in chosen:
+        for split in (split for split in SPLITS if split in chosen):
             for row, texts in enumerate(_examples(task, split), start=1):
                 for text in texts:
                     yield EvaluationText(task, split, row, " ".join(text.split()))
@@ -98,18 +80,7 @@ def measure_overlap(
     index: PassageIndex,
     progress: Progress | None = None,
 ) -> Overlap:
-    """Look for the passages of texts in sources, before and after the cleaning's exclusion.
-
-    Args:
-        sources: of a corpus; of each, its share is read.
-        cleaning: of the corpus.
-        texts: whose passages are looked for.
-        index: an empty one, which says what a passage is.
-        progress: counts documents.
-
-    Raises:
-        UserError: a source cannot be read.
-    """
+    """Look for the passages of texts in sources, before and after the cleaning's exclusion; ``index`` is empty."""
     overlap = Overlap()
     examples: list[tuple[str, Split, int]] = []
     for evaluation in texts:
@@ -143,9 +114,6 @@ def report_overlap(corpus: CorpusConfig, path: Path, progress: Progress | None =
     """Measure the overlap of a corpus's sources with all evaluation texts and write ``path``.json and ``path``.md.
 
     A passage is what the corpus's exclusion says; 13 words, or sentences of at least 8, without one.
-
-    Raises:
-        UserError: a source, or a file of a task, cannot be read.
     """
     excluded = corpus.cleaning.exclude
     index = PassageIndex(excluded.ngram, excluded.sentence_words) if excluded else PassageIndex()
@@ -159,13 +127,6 @@ def write_overlap_report(overlap: Overlap, index: PassageIndex, machine: TextIO,
     """Write JSON and Markdown."""
     machine.write(json.dumps(_as_json(overlap, index), indent=2, ensure_ascii=False) + "\n")
     people.write(_as_markdown(overlap, index))
-
-
-def _split(name: str) -> Split:
-    for split in SPLITS:
-        if split == name:
-            return split
-    raise UserError(f"no split '{name}'; there are: {', '.join(SPLITS)}")
 
 
 def _examples(task: str, split: Split) -> list[tuple[str, ...]]:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from elmo_xlstm.config import Settings, evaluate_jsonnet, validate
-from elmo_xlstm.evaluation.leaderboard.amounts import family
+from elmo_xlstm.evaluation.leaderboard.board import family
 from elmo_xlstm.lm.pretraining_settings import PretrainSettings
 from elmo_xlstm.lm.recipes.measuring import changes
 from elmo_xlstm.lm.recipes.series import SeriesSettings

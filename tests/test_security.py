@@ -172,8 +172,8 @@ class TestDownloads:
         assert self.REPOSITORY.locate(self.FILE).is_relative_to(tmp_path / "cache")
 
     def test_declared_files_cannot_leave_the_cache(self) -> None:
-        from elmo_xlstm.tasks.data.absa_e2e.load import FILES
-        from elmo_xlstm.tasks.data.indonlu.catalogue import DATASETS
+        from elmo_xlstm.tasks.data.absa_e2e import FILES
+        from elmo_xlstm.tasks.data.indonlu import DATASETS
 
         files = [file for chosen in DATASETS.values() for file in chosen.files.values()] + list(FILES.values())
         assert files and all(re.fullmatch(r"[0-9a-f]{64}", file.sha256) for file in files)

@@ -17,8 +17,7 @@ from numpy.typing import NDArray
 Metric = Callable[[NDArray[Any]], NDArray[np.float64]]
 """From totals (..., K) to scores (...)."""
 
-CHUNK = 256
-"""Resamples per matrix product: bounds the memory on large test sets."""
+CHUNK = 256  # resamples per matrix product: bounds the memory on large test sets
 
 
 @dataclass(frozen=True)
@@ -31,12 +30,7 @@ class Interval:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two systems on the same sentences.
-
-    Attributes:
-        difference: score of the first less score of the second.
-        p_value: how often chance alone gives a difference at least as large, either way.
-    """
+    """Score of a first system less that of a second, and how often chance alone gives as large a difference."""
 
     difference: float
     p_value: float
@@ -45,18 +39,7 @@ class Comparison:
 def bootstrap_interval(
     statistics: NDArray[np.int64], metric: Metric, resamples: int = 1000, level: float = 0.95, seed: int = 0
 ) -> Interval:
-    """Percentile bootstrap interval of a corpus-level score (Efron and Tibshirani 1993, section 13.3).
-
-    Args:
-        statistics: (S, K), a row for each sentence.
-        metric: the score of summed rows.
-        resamples: how many times S sentences are drawn with replacement.
-        level: the share of resampled scores inside the interval.
-        seed: of the drawing.
-
-    Raises:
-        ValueError: there are no sentences, or ``level`` is not between 0 and 1.
-    """
+    """Percentile bootstrap interval of a score of (S, K) counts (Efron and Tibshirani 1993, section 13.3)."""
     if len(statistics) == 0:
         raise ValueError("no sentences to draw from")
     if not 0 < level < 1:
@@ -77,18 +60,11 @@ def bootstrap_interval(
 def approximate_randomisation(
     first: NDArray[np.int64], second: NDArray[np.int64], metric: Metric, resamples: int = 10_000, seed: int = 0
 ) -> Comparison:
-    """Test whether two systems differ (Noreen 1989; for F1: Yeh 2000, "More accurate tests").
+    """Test whether two systems, by (S, K) counts each, differ (Noreen 1989; for F1: Yeh 2000, "More accurate tests").
 
     Under the null hypothesis the systems' outputs for a sentence could be exchanged, so they are, at
     random, and the difference in score is computed anew. The p-value is (n + 1) / (resamples + 1) for
     n differences at least as large as the one observed, so it is never 0.
-
-    Args:
-        first: (S, K), a row for each sentence.
-        second: (S, K), rows of the other system for the same sentences, same columns.
-        metric: the score of summed rows.
-        resamples: how many random exchanges.
-        seed: of the exchanging.
 
     Raises:
         ValueError: the shapes differ, or there are no sentences.

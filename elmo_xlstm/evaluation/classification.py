@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elmo_xlstm.evaluation.results import TypeScore
+from elmo_xlstm.evaluation.tagging import check_lengths
 
 LabelSequences = Sequence[Sequence[str]]
 """For each example its labels: just one, or one for each aspect."""
@@ -20,27 +21,16 @@ LabelSequences = Sequence[Sequence[str]]
 
 @dataclass(frozen=True)
 class ClassificationScores:
-    """All scores of one classification.
+    """All scores of one classification."""
 
-    Attributes:
-        macro_f1: unweighted mean of the labels' F1; labels in the gold or among the predictions count.
-        macro_precision: as ``macro_f1``.
-        macro_recall: as ``macro_f1``.
-        weighted_f1: mean weighted by how often a label stands in the gold.
-        micro_f1: over all decisions together; equal to accuracy, as each has one gold label and one predicted.
-        accuracy: share of decisions that are right.
-        exact_match: share of examples of which all decisions are right; equal to accuracy without aspects.
-        labels: per label that occurs, in alphabetical order.
-    """
-
-    macro_f1: float
+    macro_f1: float  # unweighted mean over the labels in the gold or among the predictions; so are the next two
     macro_precision: float
     macro_recall: float
-    weighted_f1: float
-    micro_f1: float
+    weighted_f1: float  # by how often a label stands in the gold
+    micro_f1: float  # equal to accuracy, as each decision has one gold label and one predicted
     accuracy: float
-    exact_match: float
-    labels: dict[str, TypeScore]
+    exact_match: float  # share of examples of which all decisions are right; equal to accuracy without aspects
+    labels: dict[str, TypeScore]  # those that occur, in alphabetical order
 
     def metrics(self) -> dict[str, float]:
         """The corpus-level scores by name, for a result file."""
@@ -49,13 +39,7 @@ class ClassificationScores:
 
 @dataclass(frozen=True)
 class LabelCounts:
-    """Gold and predicted labels of each example: all that label scores depend on.
-
-    Attributes:
-        labels: K labels, in the order that was asked for.
-        counts: (S, K, K) int64 for S examples: how often the gold label (row) was predicted to be (column); the sum
-            over the aspects of an example.
-    """
+    """K labels, and (S, K, K) counts: how often in S examples a gold label (row) was predicted to be (column)."""
 
     labels: tuple[str, ...]
     counts: NDArray[np.int64]
@@ -71,18 +55,10 @@ class LabelCounts:
 
 
 def score_labels(gold: LabelSequences, predicted: LabelSequences) -> ClassificationScores:
-    """Score predicted labels against the gold.
-
-    Args:
-        gold: labels of each example.
-        predicted: as many examples with as many labels.
-
-    Raises:
-        ValueError: there is nothing to score, or the lengths differ.
-    """
+    """Score predicted labels against the gold; ValueError if there is nothing to score, or lengths differ."""
     from sklearn.metrics import accuracy_score, precision_recall_fscore_support
 
-    _check_lengths(gold, predicted)
+    check_lengths(gold, predicted, "example", "label")
     true = [label for labels in gold for label in labels]
     guessed = [label for labels in predicted for label in labels]
     names = sorted({*true, *guessed})
@@ -111,17 +87,8 @@ def score_labels(gold: LabelSequences, predicted: LabelSequences) -> Classificat
 
 
 def count_labels(gold: LabelSequences, predicted: LabelSequences, labels: Sequence[str]) -> LabelCounts:
-    """Count gold and predicted labels example by example.
-
-    Args:
-        gold: as in :func:`score_labels`.
-        predicted: as in :func:`score_labels`.
-        labels: all that may occur, so that counts of two systems line up.
-
-    Raises:
-        ValueError: as in :func:`score_labels`; or a label is not among ``labels``.
-    """
-    _check_lengths(gold, predicted)
+    """Count gold and predicted labels example by example; all that may occur are ``labels``, else ValueError."""
+    check_lengths(gold, predicted, "example", "label")
     place = {label: index for index, label in enumerate(labels)}
     unknown = {label for rows in (gold, predicted) for row in rows for label in row} - place.keys()
     if unknown:
@@ -134,14 +101,7 @@ def count_labels(gold: LabelSequences, predicted: LabelSequences, labels: Sequen
 
 
 def label_macro_f1(totals: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Unweighted mean of F1 over the labels that occur, from summed counts.
-
-    Args:
-        totals: (..., K²), sums of :meth:`LabelCounts.statistics` over examples.
-
-    Returns:
-        (...): a label that is neither in the gold nor predicted does not count; 0 where none counts.
-    """
+    """Mean of F1 over the labels in the gold or among the predictions, from summed counts (..., K²) to scores (...)."""
     f1, gold, predicted = _f1(totals)
     present = gold + predicted > 0
     return (f1 * present).sum(axis=-1) / np.maximum(present.sum(axis=-1), 1)
@@ -161,7 +121,6 @@ def label_accuracy(totals: NDArray[np.int64]) -> NDArray[np.float64]:
 
 
 def _square(totals: NDArray[np.int64]) -> NDArray[np.float64]:
-    """(..., K²) → (..., K, K)."""
     size = round(totals.shape[-1] ** 0.5)
     return totals.astype(np.float64).reshape(*totals.shape[:-1], size, size)
 
@@ -172,13 +131,3 @@ def _f1(totals: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.floa
     right = np.diagonal(counts, axis1=-2, axis2=-1)
     gold, predicted = counts.sum(axis=-1), counts.sum(axis=-2)
     return 2 * right / np.maximum(gold + predicted, 1), gold, predicted
-
-
-def _check_lengths(gold: LabelSequences, predicted: LabelSequences) -> None:
-    if len(gold) != len(predicted):
-        raise ValueError(f"{len(gold)} gold examples but {len(predicted)} predicted ones")
-    if not any(len(labels) for labels in gold):
-        raise ValueError("nothing to score: the gold has no labels")
-    for number, (true, guessed) in enumerate(zip(gold, predicted, strict=True)):
-        if len(true) != len(guessed):
-            raise ValueError(f"example {number}: {len(true)} gold labels but {len(guessed)} predicted ones")

@@ -24,8 +24,7 @@ HEADER = struct.Struct("<BBII")
 VERSION = 1
 LARGEST = 1 << 24
 """Bytes that the counts may take uncompressed. Data that claim more are refused before they are unpacked."""
-MOST_EXAMPLES = 1 << 18
-"""Resampling draws each of them a thousand times, which takes half a minute for so many."""
+MOST_EXAMPLES = 1 << 18  # resampling draws each of them a thousand times, which takes half a minute for so many
 WIDTHS = {1: "<u1", 2: "<u2", 4: "<u4"}
 
 
@@ -39,15 +38,7 @@ class Outcomes(Settings):
 
 
 def encode_outcomes(kind: Kind, statistics: NDArray[Any]) -> Outcomes:
-    """Pack counts; those of a named entity test set of 840 sentences take about 2.5 kB.
-
-    Args:
-        kind: what was counted.
-        statistics: (S, K) whole numbers from 0 up, a row for each of S examples.
-
-    Raises:
-        ValueError: these are no such counts, they take more than 16 MiB unpacked, or are of more than 262,144 examples.
-    """
+    """Pack (S, K) counts, into 2.5 kB for a test set of 840 sentences; ValueError if they cannot be kept."""
     counts = np.asarray(statistics)
     if counts.ndim != 2 or 0 in counts.shape:
         raise ValueError(f"counts of shape {counts.shape}, expected (examples, counts), neither of them 0")
@@ -63,14 +54,7 @@ def encode_outcomes(kind: Kind, statistics: NDArray[Any]) -> Outcomes:
 
 
 def decode_outcomes(outcomes: Outcomes) -> NDArray[np.int64]:
-    """Undo :func:`encode_outcomes`; never unpacks more than the header says, nor more than 16 MiB.
-
-    Returns:
-        (S, K) counts.
-
-    Raises:
-        ValueError: the data are damaged or too large; the message says what is wrong with them.
-    """
+    """(S, K) counts; never unpacks more than 16 MiB. A ValueError says how the data are damaged."""
     try:
         data = base64.b64decode(outcomes.data, validate=True)
     except (binascii.Error, ValueError):

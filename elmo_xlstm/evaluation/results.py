@@ -28,31 +28,11 @@ Metric = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f-\x9f]+$", m
 DECIMALS = 6
 SHOWN = 20
 LONGEST = 2000
-MOST_BYTES = 2**24
-"""Of a result file; a benchmark's have some 20 kB."""
-MOST_CONFUSED = 50
-"""A table of confusions between more labels than this can be neither kept nor read."""
+MOST_BYTES = 2**24  # of a result file; a benchmark's have some 20 kB
+MOST_CONFUSED = 50  # a table of confusions between more labels than this can be neither kept nor read
 CHECKSUM = "sha256"
 PLACES = frozenset({"output", "results", "embedder.store"})
 """Dotted settings of a run that say where things lie, which does not change what is measured."""
-
-
-class ResultError(UserError):
-    """Result files that cannot be used; each is named.
-
-    Attributes:
-        problems: one entry for each file.
-    """
-
-    def __init__(self, directory: Path, problems: list[str]) -> None:
-        """Put all problems into one message."""
-        self.problems = problems
-        count = "1 broken result file" if len(problems) == 1 else f"{len(problems)} broken result files"
-        shown = [problem[:LONGEST] for problem in problems[:SHOWN]]
-        if len(problems) > SHOWN:
-            shown.append(f"... and {len(problems) - SHOWN} more")
-        lines = [f"{directory}: {count}", *shown, "Delete them, or measure them again."]
-        super().__init__("\n".join(lines))
 
 
 class TypeScore(Settings):
@@ -114,11 +94,7 @@ class ParameterCounts(Settings):
 
 
 class RunResult(Settings):
-    """The scores of one run, and all that is needed to judge and repeat it.
-
-    Scores are between 0 and 1. It is a ``Settings`` class for its strictness: immutable, unknown keys
-    refused, every problem of a file reported at once.
-    """
+    """The scores of one run, and all that is needed to judge and repeat it."""
 
     format: Literal[1] = 1
     """Version of this record."""
@@ -194,7 +170,6 @@ class RunResult(Settings):
 
 
 def _checksum(values: Mapping[str, Any]) -> str:
-    """Of a result's content, however it is laid out."""
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
 
@@ -212,22 +187,24 @@ def now() -> datetime:
 
 
 def load_results(directory: Path) -> list[RunResult]:
-    """Read all result files below a directory, in the order of their paths.
-
-    Raises:
-        ResultError: names every file that is no valid result, or lies where another belongs.
-        UserError: there is no such directory.
-    """
+    """Read all result files below a directory, in the order of their paths; one UserError names all that are none."""
     if not directory.is_dir():
         raise UserError(f"{directory}: no such directory; finetune writes results there")
     results, problems = [], []
     for path in sorted(directory.glob("*/*/seed-*.json")):
         try:
-            results.append(_load(path, directory))
+            result = read_result(path, directory)
+            if result.path(directory) != path:
+                raise ValueError(f"belongs at {result.path(directory)}")
+            results.append(result)
         except (ValueError, OSError, ConfigError) as error:
             problems.append(str(error) if isinstance(error, ConfigError) else f"{path}: {error}")
     if problems:
-        raise ResultError(directory, problems)
+        count = "1 broken result file" if len(problems) == 1 else f"{len(problems)} broken result files"
+        shown = [problem[:LONGEST] for problem in problems[:SHOWN]]
+        more = [f"... and {len(problems) - SHOWN} more"] if len(problems) > SHOWN else []
+        lines = [f"{directory}: {count}", *shown, *more, "Delete them, or measure them again."]
+        raise UserError("\n".join(lines))
     return results
 
 
@@ -250,11 +227,4 @@ def read_result(path: Path, within: Path | None = None) -> RunResult:
     result = validate(RunResult, values, origin=str(path))
     if expected is not None and _checksum(values) != expected:
         raise ValueError("its content is not what was written (SHA-256 differs)")
-    return result
-
-
-def _load(path: Path, directory: Path) -> RunResult:
-    result = read_result(path, directory)
-    if result.path(directory) != path:
-        raise ValueError(f"belongs at {result.path(directory)}")
     return result

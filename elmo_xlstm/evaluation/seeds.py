@@ -8,20 +8,13 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from elmo_xlstm.errors import UserError
-from elmo_xlstm.evaluation.bootstrap import (
-    Comparison,
-    Interval,
-    Metric,
-    approximate_randomisation,
-    bootstrap_interval,
-)
+from elmo_xlstm.evaluation.bootstrap import Comparison, Interval, Metric, approximate_randomisation, bootstrap_interval
 from elmo_xlstm.evaluation.classification import label_accuracy, label_macro_f1, label_weighted_f1
 from elmo_xlstm.evaluation.outcomes import Kind, decode_outcomes
 from elmo_xlstm.evaluation.results import PLACES, RunResult
@@ -38,8 +31,7 @@ METRICS: dict[tuple[str, str], Metric] = {
 """Scores that follow from counts, by what was counted and the metric's name in result files."""
 RESAMPLES = 1000
 EXCHANGES = 10_000
-TOLERANCE = 2e-6
-"""Scores in result files are rounded to six decimals."""
+TOLERANCE = 2e-6  # scores in result files are rounded to six decimals
 
 
 class Spread(NamedTuple):
@@ -58,6 +50,12 @@ def spread(values: Sequence[float]) -> Spread:
 def summarise(scores: Sequence[float]) -> Spread:
     """Mean and deviation, in percent, of scores between 0 and 1."""
     return spread([100 * score for score in scores])
+
+
+def spread_text(spread: Spread, digits: int = 2) -> str:
+    """A mean as printed, with its deviation where there is one."""
+    text = f"{spread.mean:.{digits}f}"
+    return text if spread.sd is None or math.isnan(spread.sd) else f"{text} ± {spread.sd:.{digits}f}"
 
 
 def mixed_rows(results: Iterable[RunResult]) -> list[str]:
@@ -86,44 +84,23 @@ def _different(one: Any, other: Any, path: str = "") -> list[str]:
     return [] if one == other else [path]
 
 
-@dataclass(frozen=True)
-class Counts:
-    """The unpacked outcomes of a run.
-
-    Attributes:
-        kind: what was counted.
-        metric: from summed counts to the main score.
-        types: names of the T types or labels, in their order; ``None`` if the file does not tell them.
-        counts: (S, 3 T) for spans of S examples: right, predicted and gold of each type; (S, T²) for labels: gold
-            rows, predicted columns.
-    """
+class Counts(NamedTuple):
+    """A run's counts, (S, 3 T) spans or (S, T²) labels, by which the score of S examples in a metric is known."""
 
     kind: Kind
     metric: Metric
-    types: tuple[str, ...] | None
-    counts: NDArray[np.int64]
+    values: NDArray[np.int64]
 
-    def over(self, types: Sequence[str]) -> NDArray[np.int64]:
-        """The counts with places for further types, which this run has none of."""
-        if self.types is None or list(types) == list(self.types):
-            return self.counts
-        places = [list(types).index(name) for name in self.types]
-        examples, known, size = len(self.counts), len(self.types), len(types)
+    def gold(self) -> NDArray[np.int64]:
+        """(S, T) how often each type is in the gold of each example."""
         if self.kind == "spans":
-            wide = np.zeros((examples, 3, size), dtype=np.int64)
-            wide[:, :, places] = self.counts.reshape(examples, 3, known)
-        else:
-            wide = np.zeros((examples, size, size), dtype=np.int64)
-            wide[:, np.array(places)[:, None], places] = self.counts.reshape(examples, known, known)
-        return wide.reshape(examples, -1)
+            return self.values.reshape(len(self.values), 3, -1)[:, 2]
+        size = math.isqrt(self.values.shape[1])
+        return self.values.reshape(len(self.values), size, size).sum(axis=2)
 
 
 def unpack(run: RunResult) -> Counts | None:
-    """The counts of a run; ``None`` if it recorded none, or its main metric does not follow from them.
-
-    Raises:
-        UserError: they are damaged, or are not those of the run's score.
-    """
+    """A run's counts, if they tell its main metric; UserError if they are damaged, or not those of its score."""
     if run.outcomes is None or (run.outcomes.kind, run.main_metric) not in METRICS:
         return None
     metric = METRICS[run.outcomes.kind, run.main_metric]
@@ -140,12 +117,7 @@ def unpack(run: RunResult) -> Counts | None:
         raise UserError(
             f"{name}: its outcomes give {run.main_metric} {score:.6f}, its score is {run.score:.6f}; measure it again"
         )
-    if run.outcomes.kind == "spans":
-        types = sorted(run.types) if 3 * len(run.types) == columns else None
-    else:
-        labels = run.confusion.labels if run.confusion is not None else []
-        types = labels if len(labels) ** 2 == columns else None
-    return Counts(run.outcomes.kind, metric, None if types is None else tuple(types), counts)
+    return Counts(run.outcomes.kind, metric, counts)
 
 
 def interval_over_seeds(runs: Sequence[RunResult]) -> Interval | None:
@@ -154,10 +126,9 @@ def interval_over_seeds(runs: Sequence[RunResult]) -> Interval | None:
     A drawn example brings its outcomes of all seeds; each resample is scored seed by seed and averaged.
     The interval of a single run is the one in its result file, if it recorded no outcomes.
     """
-    counts = [unpack(run) for run in runs]
-    together = _together([c for c in counts if c is not None]) if all(c is not None for c in counts) else None
-    if together is not None:
-        return bootstrap_interval(*together, resamples=RESAMPLES)
+    if together := _together(runs):
+        values = np.concatenate([counts.values for counts in together], axis=1)
+        return bootstrap_interval(values, _mean_over(together), resamples=RESAMPLES)
     if len(runs) == 1 and runs[0].main_metric in runs[0].intervals:
         return Interval(*runs[0].intervals[runs[0].main_metric])
     return None
@@ -171,56 +142,33 @@ def compare_over_seeds(runs: Sequence[RunResult], others: Sequence[RunResult]) -
     measured on the same examples.
     """
     partners = {run.seed: run for run in others}
-    pairs = [(run, partners[run.seed]) for run in runs if run.seed in partners]
-    unpacked = [unpack(run) for pair in pairs for run in pair]
-    counts = [c for c in unpacked if c is not None]
-    together = _together(counts) if len(counts) == len(unpacked) else None
-    if together is None:
+    mine = [run for run in runs if run.seed in partners]
+    together = _together([*mine, *(partners[run.seed] for run in mine)])
+    if not together:
         return None
-    stacked, metric = together
-    stacked = stacked.reshape(len(stacked), len(pairs), 2, -1)
-    first, second = (stacked[:, :, side].reshape(len(stacked), -1) for side in (0, 1))
-    seeds = len(pairs)
-    return approximate_randomisation(first, second, _mean_over(counts[0].metric, seeds), resamples=EXCHANGES)
+    sides = together[: len(mine)], together[len(mine) :]
+    first, second = (np.concatenate([counts.values for counts in side], axis=1) for side in sides)
+    return approximate_randomisation(first, second, _mean_over(sides[0]), resamples=EXCHANGES)
+
+
+def _together(runs: Sequence[RunResult]) -> list[Counts]:
+    """The counts of runs that were all measured on the same examples; else none."""
+    found = [counts for run in runs if (counts := unpack(run)) is not None]
+    if len(found) < len(runs) or len({(c.kind, c.metric, c.values.shape) for c in found}) > 1:
+        return []
+    return found if all(np.array_equal(found[0].gold(), counts.gold()) for counts in found[1:]) else []
+
+
+def _mean_over(runs: Sequence[Counts]) -> Metric:
+    """The mean score of N runs, from totals (..., N K)."""
+    return lambda totals: runs[0].metric(totals.reshape(*totals.shape[:-1], len(runs), -1)).mean(axis=-1)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Adjust p-values of several tests (Holm 1979, "A simple sequentially rejective multiple test procedure").
-
-    Returns:
-        In the order given: each may be compared with a level that then holds for all tests together.
-    """
+    """Adjust p-values of several tests (Holm 1979, "A simple sequentially rejective multiple test procedure")."""
     adjusted = [0.0] * len(p_values)
     highest = 0.0
     for rank, place in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
         highest = max(highest, min(1.0, (len(p_values) - rank) * p_values[place]))
         adjusted[place] = highest
     return adjusted
-
-
-def _together(counts: Sequence[Counts]) -> tuple[NDArray[np.int64], Metric] | None:
-    """Counts of several runs side by side, (S, N 3 T), if they are of the same examples; and their mean score."""
-    if not counts or len({(c.kind, c.metric, len(c.counts)) for c in counts}) > 1:
-        return None
-    named = all(c.types is not None for c in counts)
-    if not named and len({c.counts.shape[1] for c in counts}) > 1:
-        return None
-    types = sorted({name for c in counts for name in c.types or ()})
-    aligned = [c.over(types) if named else c.counts for c in counts]
-    gold = [_gold(values, counts[0].kind) for values in aligned]
-    if not all(np.array_equal(gold[0], other) for other in gold[1:]):
-        return None
-    return np.concatenate(aligned, axis=1), _mean_over(counts[0].metric, len(counts))
-
-
-def _gold(counts: NDArray[np.int64], kind: Kind) -> NDArray[np.int64]:
-    """(S, T) how often each type is in the gold of each example."""
-    if kind == "spans":
-        return counts.reshape(len(counts), 3, -1)[:, 2]
-    size = math.isqrt(counts.shape[1])
-    return counts.reshape(len(counts), size, size).sum(axis=2)
-
-
-def _mean_over(metric: Metric, seeds: int) -> Metric:
-    """The mean score of N runs, from totals (..., N K)."""
-    return lambda totals: metric(totals.reshape(*totals.shape[:-1], seeds, -1)).mean(axis=-1)

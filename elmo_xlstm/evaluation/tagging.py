@@ -21,28 +21,19 @@ from numpy.typing import NDArray
 from elmo_xlstm.evaluation.results import TypeScore
 
 SPAN_TAG = re.compile(r"[BIES](-.+)?\Z", re.DOTALL)
-UNTYPED = "_"
-"""The type of spans whose tags are a bare ``B`` and ``I``, in seqeval's words."""
 
 TagSequences = Sequence[Sequence[str]]
 
 
 @dataclass(frozen=True)
 class TaggingScores:
-    """All scores of one tagging.
+    """All scores of one tagging."""
 
-    Attributes:
-        macro_f1: unweighted mean of the types' F1; types of gold or predicted spans count; 0 if there are none.
-        micro: over all spans together.
-        types: per type, in alphabetical order.
-        token_accuracy: share of words with the right tag. (The benchmark's own ACC also counts a
-            right tag for each end of a sentence and is a little higher.)
-    """
-
-    macro_f1: float
-    micro: TypeScore
-    types: dict[str, TypeScore]
+    macro_f1: float  # unweighted mean over the types of gold or predicted spans; 0 if there are none
+    micro: TypeScore  # over all spans together
+    types: dict[str, TypeScore]  # in alphabetical order
     token_accuracy: float
+    """Share of words with the right tag; the benchmark's own ACC also counts an end of each sentence as right."""
 
     def metrics(self) -> dict[str, float]:
         """The corpus-level scores by name, for a result file."""
@@ -57,12 +48,7 @@ class TaggingScores:
 
 @dataclass(frozen=True)
 class SpanCounts:
-    """Spans per sentence and type: all that span scores depend on.
-
-    Attributes:
-        types: T span types, in alphabetical order.
-        counts: (S, 3, T) int64 for S sentences: spans that are right, predicted, and in the gold.
-    """
+    """T span types, in alphabetical order, and (S, 3, T) counts of right, predicted and gold spans in S sentences."""
 
     types: tuple[str, ...]
     counts: NDArray[np.int64]
@@ -97,7 +83,6 @@ def score_tagging(gold: TagSequences, predicted: TagSequences, plain: bool = Fal
 
 
 def _type_scores(totals: NDArray[np.int64]) -> list[TypeScore]:
-    """The scores of (3, T) counts, one for each of T types."""
     each = zip(*(values.tolist() for values in (*_precision_recall_f1(totals), totals[2])), strict=True)
     return [TypeScore(precision=precision, recall=recall, f1=f1, support=gold) for precision, recall, f1, gold in each]
 
@@ -105,20 +90,11 @@ def _type_scores(totals: NDArray[np.int64]) -> list[TypeScore]:
 def count_spans(
     gold: TagSequences, predicted: TagSequences, types: Collection[str] = (), plain: bool = False
 ) -> SpanCounts:
-    """Count spans sentence by sentence.
-
-    Args:
-        gold: as in :func:`score_tagging`.
-        predicted: as in :func:`score_tagging`.
-        types: types to count beside those that occur, so that counts of two systems line up.
-        plain: as in :func:`score_tagging`.
-
-    Raises:
-        ValueError: as in :func:`score_tagging`.
-    """
-    _check_lengths(gold, predicted)
-    if not plain:
-        _check_span_tags({tag for tags in (*gold, *predicted) for tag in tags})
+    """Count spans sentence by sentence; ``types`` are counted beside those that occur, so that two systems' line up."""
+    check_lengths(gold, predicted, "sentence", "tag")
+    occurring = {tag for tags in (*gold, *predicted) for tag in tags}
+    if others := [] if plain else sorted(tag for tag in occurring if tag != "O" and not SPAN_TAG.match(tag)):
+        raise ValueError(f"tag '{others[0]}' marks no span (O, or B, I, E or S, alone or with a type: B-PER)")
     found = [(_spans(g, plain), _spans(p, plain)) for g, p in zip(gold, predicted, strict=True)]
     names = sorted({name for pair in found for spans in pair for name, _, _ in spans} | set(types))
     column = {name: i for i, name in enumerate(names)}
@@ -131,14 +107,7 @@ def count_spans(
 
 
 def span_macro_f1(totals: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Unweighted mean over types of span F1, from summed counts.
-
-    Args:
-        totals: (..., 3 T), sums of :meth:`SpanCounts.statistics` over sentences.
-
-    Returns:
-        (...): a type with neither gold nor predicted spans does not count; 0 where no type counts.
-    """
+    """Unweighted mean of the F1 of types that are in the gold or predicted, from summed counts (..., 3 T) to (...)."""
     counts = totals.reshape(*totals.shape[:-1], 3, -1)
     _, _, f1 = _precision_recall_f1(counts)
     present = counts[..., 1, :] + counts[..., 2, :] > 0
@@ -146,43 +115,31 @@ def span_macro_f1(totals: NDArray[np.int64]) -> NDArray[np.float64]:
 
 
 def span_micro_f1(totals: NDArray[np.int64]) -> NDArray[np.float64]:
-    """F1 over all spans together, from summed counts.
-
-    Args:
-        totals: (..., 3 T), sums of :meth:`SpanCounts.statistics` over sentences.
-
-    Returns:
-        (...): 0 where there are no spans.
-    """
+    """F1 over all spans together, from summed counts (..., 3 T) to (...); 0 where there are none."""
     counts = totals.reshape(*totals.shape[:-1], 3, -1).sum(axis=-1, keepdims=True)
     return _precision_recall_f1(counts)[2][..., 0]
 
 
 def _precision_recall_f1(counts: NDArray[np.int64]) -> tuple[NDArray[np.float64], ...]:
-    """Scores of (..., 3, T) counts, each (..., T); what is undefined is 0."""
+    """Of (..., 3, T) counts, each (..., T); what is undefined is 0."""
     right, predicted, gold = (counts[..., place, :].astype(np.float64) for place in range(3))
     precision = right / np.maximum(predicted, 1)
     recall = right / np.maximum(gold, 1)
     return precision, recall, 2 * right / np.maximum(predicted + gold, 1)
 
 
-def _check_lengths(gold: TagSequences, predicted: TagSequences) -> None:
+def check_lengths(gold: TagSequences, predicted: TagSequences, example: str, label: str) -> None:
+    """Refuse, with a ValueError, gold and predictions that do not fit, by the names of their parts."""
     if len(gold) != len(predicted):
-        raise ValueError(f"{len(gold)} gold sentences but {len(predicted)} predicted ones")
-    if not any(len(tags) for tags in gold):
-        raise ValueError("nothing to score: the gold has no tags")
+        raise ValueError(f"{len(gold)} gold {example}s but {len(predicted)} predicted ones")
+    if not any(len(labels) for labels in gold):
+        raise ValueError(f"nothing to score: the gold has no {label}s")
     for number, (true, guessed) in enumerate(zip(gold, predicted, strict=True)):
         if len(true) != len(guessed):
-            raise ValueError(f"sentence {number}: {len(true)} gold tags but {len(guessed)} predicted ones")
-
-
-def _check_span_tags(tags: set[str]) -> None:
-    if others := sorted(tag for tag in tags if tag != "O" and not SPAN_TAG.match(tag)):
-        raise ValueError(f"tag '{others[0]}' marks no span (O, or B, I, E or S, alone or with a type: B-PER)")
+            raise ValueError(f"{example} {number}: {len(true)} gold {label}s but {len(guessed)} predicted ones")
 
 
 def _spans(tags: Sequence[str], plain: bool) -> set[tuple[str, int, int]]:
-    """Spans as (type, first word, last word)."""
     from seqeval.metrics.sequence_labeling import get_entities  # brings scikit-learn with it: a second to import
 
     if plain:

@@ -25,7 +25,7 @@ HOST = re.sub(r"[^A-Za-z0-9]", "", socket.gethostname())[:24] or "host"
 
 
 def lock_file(file: int | BinaryIO, wait: bool = False) -> None:
-    """Lock an open file or directory for this process and children that inherit it; the system frees it at their end.
+    """Lock an open file or directory for this process and children that inherit it.
 
     Raises:
         BlockingIOError: another process holds it.
@@ -40,10 +40,6 @@ def write_atomically(path: Path, data: bytes) -> None:
     """Write ``data`` under a temporary name beside ``path``, flush it to disk and rename it.
 
     Directories that are missing are made. What a process left that was killed here before is removed.
-
-    Raises:
-        DiskError: the disk is full or refuses; ``path`` is then as it was.
-        OSError: anything else; likewise.
     """
     with writing(path, len(data)):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -103,10 +99,6 @@ def open_output(path: Path, inputs: Iterable[Path] = ()) -> Iterator[TextIO]:
 
     Symbolic links are followed, and rights are kept. What is no regular file, such as a device or a pipe, is written
     into as it is, and so is the file that standard output goes to.
-
-    Args:
-        path: in a directory that is there.
-        inputs: files that are read to make it.
 
     Raises:
         UserError: it is one of the inputs, or its directory is not there.

@@ -29,9 +29,6 @@ class CheckpointFiles:
     ``latest.safetensors`` holds everything to go on from: tensors of model, optimizer and random generators, and in its
     header, as JSON, all plain values. One file means that it is replaced as one. ``best-N.safetensors`` holds the
     model of the best epoch N; it is written before the checkpoint that names it and removed after another is named.
-
-    Args:
-        directory: made when needed.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -41,15 +38,7 @@ class CheckpointFiles:
     def save(
         self, model: nn.Module, optimizer: torch.optim.Optimizer, values: Mapping[str, Any], best_epoch: int, new: bool
     ) -> None:
-        """Write a checkpoint.
-
-        Args:
-            model: all its parameters and buffers are kept.
-            optimizer: its state is kept.
-            values: anything else, as JSON values.
-            best_epoch: whose weights are the best, 0 for none yet.
-            new: whether they are the model's present weights.
-        """
+        """Write a checkpoint with JSON ``values``; ``best_epoch`` is 0 for none yet, and ``new`` if it is this one."""
         self.directory.mkdir(parents=True, exist_ok=True)
         # copies, since safetensors takes no tensors that share memory
         weights = {name: value.detach().to("cpu", copy=True).contiguous() for name, value in model.state_dict().items()}
@@ -76,31 +65,19 @@ class CheckpointFiles:
             path.unlink(missing_ok=True)
 
     def peek(self) -> dict[str, Any] | None:
-        """The ``values`` of the latest checkpoint, or None if there is no checkpoint.
-
-        Raises:
-            DamagedCheckpoint: the file is damaged.
-        """
+        """The ``values`` of the latest checkpoint, or None if there is no checkpoint; a damaged one is an error."""
         if not self.latest.is_file():
             return None
         values: dict[str, Any] = self._read()[0]["values"]
         return values
 
     def check_best(self, best_epoch: int) -> None:
-        """Make sure that the weights of the best epoch can be had at the end.
-
-        Raises:
-            DamagedCheckpoint: the file is missing or damaged.
-        """
+        """Make sure that the weights of the best epoch can be had at the end: DamagedCheckpoint if not."""
         if best_epoch:
             self._read_best(best_epoch)
 
     def restore(self, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
-        """Load the latest checkpoint into model, optimizer and random generators.
-
-        Raises:
-            UserError: the file is damaged or belongs to another model.
-        """
+        """Load the latest checkpoint into model, optimizer and random generators, if it is whole and that model's."""
         header, tensors = self._read()
         self._load(model, _below("model/", tensors))
         moments = {name.replace("/", ".", 1): tensor for name, tensor in _below("optimizer/", tensors).items()}
@@ -108,11 +85,7 @@ class CheckpointFiles:
         _restore_random_state(header["random"], tensors)
 
     def restore_best(self, model: nn.Module, best_epoch: int) -> None:
-        """Load the weights of the best epoch.
-
-        Raises:
-            UserError: the file is missing, damaged or belongs to another model.
-        """
+        """Load the weights of the best epoch, if they are whole and that model's."""
         self._load(model, self._read_best(best_epoch))
 
     def _read_best(self, best_epoch: int) -> dict[str, Tensor]:

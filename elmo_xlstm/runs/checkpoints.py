@@ -81,13 +81,7 @@ def fill_optimizer(
 
 
 def save_optimizer(optimizer: torch.optim.Optimizer, directory: Path, state: Mapping[str, Any] | None = None) -> None:
-    """Write an optimizer's state: tensors to ``optimizer.safetensors``, numbers to ``optimizer.json``.
-
-    Args:
-        optimizer: whose state it is.
-        directory: where the files go.
-        state: its ``state_dict()`` with :func:`whole_tensors`, if its own are sharded.
-    """
+    """Write an optimizer's state, or one with :func:`whole_tensors`, to ``optimizer.safetensors`` and ``.json``."""
     state = optimizer.state_dict() if state is None else state
     tensors, numbers = split_optimizer(state)
     save_file(tensors, directory / "optimizer.safetensors")
@@ -122,12 +116,7 @@ def load_random_state(path: Path) -> None:
 
 
 class CheckpointDirectory:
-    """The numbered checkpoints of one run, pruned to the newest few and the best.
-
-    Args:
-        directory: holds one ``step-...`` directory a checkpoint.
-        keep: newest ones that stay, beside the best.
-    """
+    """The numbered checkpoints of one run, ``step-...`` directories, pruned to the newest ``keep`` and the best."""
 
     def __init__(self, directory: Path, keep: int) -> None:
         self._directory = directory
@@ -145,11 +134,7 @@ class CheckpointDirectory:
         return sorted(int(name[1]) for name in names if name)
 
     def newest(self) -> Path | None:
-        """The newest whole checkpoint, or None if there is none at all; damaged ones are named in the log.
-
-        Raises:
-            UserError: there are checkpoints, but all are damaged.
-        """
+        """The newest whole checkpoint, if there is any; UserError if all are damaged. Such are named in the log."""
         damaged: list[str] = []
         for step in reversed(self.steps()):
             found = find_damage(self.path(step))
@@ -165,14 +150,8 @@ class CheckpointDirectory:
         return None
 
     def prune(self, best: int | None, passing: Callable[[Path], bool] = lambda path: False) -> None:
-        """Remove what is neither among the newest nor the best.
-
-        Args:
-            best: step of the best one.
-            passing: whether a checkpoint is of use only until the next one is there.
-        """
-        steps = self.steps()
-        for step in steps[:-1]:
+        """Remove what is neither among the newest nor the best; a ``passing`` one goes as soon as the next is there."""
+        for step in self.steps()[:-1]:
             if step != best and passing(self.path(step)):
                 self._remove(step)
         for step in self.steps()[: -self._keep]:

@@ -9,9 +9,6 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-import safetensors
-from safetensors import SafetensorError
-
 from elmo_xlstm.runs.atomic import write_text_atomically
 from elmo_xlstm.runs.files import check_file, read_json, reading
 
@@ -20,13 +17,7 @@ _CHUNK = 2**20
 
 
 def write_checksums(directory: Path, names: Collection[str] | None = None) -> None:
-    """List size and SHA-256 of files of a directory in its ``checksums.json``.
-
-    Args:
-        directory: whose files are complete.
-        names: of files directly in it; by default all below it. A directory inside with a list of its own is stood
-            for by that list.
-    """
+    """List size and SHA-256 of files of a directory in its ``checksums.json``."""
     paths = _files(directory) if names is None else [directory / name for name in sorted(names)]
     files = {
         path.relative_to(directory).as_posix(): {"bytes": path.stat().st_size, "sha256": _hash(path)} for path in paths
@@ -61,19 +52,14 @@ def written_files(directory: Path) -> list[Path]:
 
 
 def find_damage(directory: Path) -> list[str]:
-    """Damage to the files of a directory, a line for each; empty if there is none.
-
-    A directory without a list, written before lists were, has its JSON and safetensors files opened instead, which
-    finds those that were cut.
+    """Damage to the files of a directory, a line for each; none where there is no list, as of earlier versions.
 
     Raises:
         UnreadableError: a file cannot be read just now, so that nobody knows.
     """
     listed = directory / CHECKSUMS_FILE
     if not listed.is_file():
-        with reading(directory):
-            paths = _files(directory)
-        return [line for path in paths if (line := _unreadable(path))]
+        return []
     try:
         files: dict[str, dict[str, Any]] = read_json(listed)["files"]
         differences = {directory / name: _difference(directory, name, entry) for name, entry in files.items()}
@@ -100,19 +86,6 @@ def _difference(directory: Path, name: str, entry: Mapping[str, Any]) -> str:
     if size != entry["bytes"]:
         return f"{path}: has {size} bytes instead of {entry['bytes']}"
     return "" if _hash(path) == entry["sha256"] else f"{path}: its content is not what was written (SHA-256 differs)"
-
-
-def _unreadable(path: Path) -> str:
-    try:
-        if path.suffix == ".json":
-            read_json(path)
-        elif path.suffix == ".safetensors":
-            check_file(path)
-            with reading(path), safetensors.safe_open(path, framework="pt"):
-                pass
-    except (OSError, ValueError, SafetensorError) as error:
-        return f"{path}: cannot be read ({error})"
-    return ""
 
 
 def _hash(path: Path) -> str:

@@ -116,10 +116,6 @@ def clear_left_overs(directory: Path, pattern: str) -> None:
     """Remove what killed processes left beside files and directories that they were writing.
 
     Nobody else may be writing there. A directory that was being replaced gets its name back.
-
-    Args:
-        directory: that holds them; nothing else in it is touched.
-        pattern: names of what was being written, as ``glob`` takes them.
     """
     for path in directory.glob(f".{pattern}.*"):
         found = LEFT_OVER.fullmatch(path.name)

@@ -23,10 +23,8 @@ from safetensors import SafetensorError
 from elmo_xlstm.config.plain_values import find_problem
 from elmo_xlstm.errors import UserError
 
-LARGEST = 2**26
-"""Bytes of a file that is read whole."""
-LARGEST_LIST = 2**30
-"""Likewise of one that lists words or sentences, of which there may be millions."""
+LARGEST = 2**26  # bytes of a file that is read whole
+LARGEST_LIST = 2**30  # likewise of one that lists words or sentences, of which there may be millions
 # What the system says of a name; whatever else it says is about the moment.
 OF_THE_NAME = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG})
 
@@ -37,12 +35,7 @@ class UnreadableError(UserError):
 
 @contextmanager
 def reading(path: Path) -> Iterator[None]:
-    """Tell errors that pass from those that are about the file itself.
-
-    Raises:
-        UnreadableError: the system does not give the content just now.
-        OSError: there is no such file.
-    """
+    """Tell errors that pass (UnreadableError) from those about the file itself, such as a missing one (OSError)."""
     try:
         yield
     except OSError as error:
@@ -83,11 +76,7 @@ def check_file(path: Path, largest: int | None = None, within: Path | None = Non
 
 
 def check_directory(directory: Path) -> None:
-    """See that a model directory holds files of its own: libraries open some, and a run keeps a copy of all.
-
-    Raises:
-        UserError: one is none, see :func:`check_file`.
-    """
+    """See that a model directory holds files of its own: libraries open some, and a run keeps a copy of all."""
     for path in directory.iterdir():
         try:
             if path.exists() and not path.is_dir():
@@ -104,13 +93,7 @@ def read_file(path: Path, largest: int = LARGEST, within: Path | None = None) ->
 
 
 def read_json(path: Path, largest: int = LARGEST, within: Path | None = None) -> Any:
-    """The values of a JSON file, which may not be nested deeply nor hold giant numbers.
-
-    See :func:`check_file` for arguments and errors; besides:
-
-    Raises:
-        ValueError: it is no JSON in UTF-8, or holds what none of our files does.
-    """
+    """The values of a JSON file, see :func:`check_file`; ValueError if it is none, too deep, or holds giant numbers."""
     try:
         values = json.loads(read_file(path, largest, within).decode())
     except RecursionError:
@@ -134,17 +117,7 @@ class DiskError(UserError):
 
 @contextmanager
 def writing(path: Path, size: int | None = None) -> Iterator[None]:
-    """Tell what went wrong if the disk does not take what the block writes.
-
-    Args:
-        path: of what is written.
-        size: bytes that are to be written, if known.
-
-    Raises:
-        DiskError: the disk is full, over a quota, read-only or broken, its rights forbid it, or there can be no such
-            file.
-        OSError: anything else, as it was raised.
-    """
+    """Tell why the disk does not take what the block writes (DiskError): it is full, read-only, or no such place."""
     try:
         yield
     except (OSError, SafetensorError) as error:
@@ -160,7 +133,6 @@ def writing(path: Path, size: int | None = None) -> Iterator[None]:
 
 
 def _number(error: Exception) -> int:
-    """The system's number of an error; the safetensors library tells it in its message alone."""
     if isinstance(error, OSError):
         return error.errno or 0
     found = re.search(r"os error (\d+)", str(error))

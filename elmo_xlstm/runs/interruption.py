@@ -18,10 +18,6 @@ SAME_STOP_SECONDS = 1.0
 class Interrupted(SystemExit):
     """A signal has ended the work; as the end of a process, exit status 128 + signal.
 
-    Args:
-        number: of the signal.
-        saved: what was saved and where, in words; empty if there was nothing to save.
-
     Attributes:
         resumable: whether there is a run for ``--resume`` to go on with.
     """
@@ -54,9 +50,6 @@ def finishing_step() -> Iterator[None]:
     The block looks at the note between steps, saves what there is and raises :class:`Interrupted`; if it ends without
     having looked, that is raised here. Signals that are ignored stay so: a shell that starts a command in the
     background ignores Ctrl-C for it. In another thread than the main one, which alone gets signals, nothing changes.
-
-    Raises:
-        Interrupted: a signal came.
     """
     global _asked, _depth
     if _depth == 0:
@@ -82,11 +75,7 @@ def terminable() -> Iterator[None]:
 
 @contextmanager
 def resumable() -> Iterator[None]:
-    """Within the block an interruption leaves a run that ``--resume`` goes on with.
-
-    Raises:
-        Interrupted: in place of KeyboardInterrupt, too.
-    """
+    """Within the block an interruption, KeyboardInterrupt too, leaves a run that ``--resume`` goes on with."""
     try:
         yield
     except KeyboardInterrupt:

@@ -50,14 +50,8 @@ def open_run(
     its configuration, which has to be valid for this kind.
 
     The lock is on the directory itself, which is made if missing; the system frees it when the process ends, however
-    it ends. A file system without locks (some network ones) leaves it to the user that there is one process.
-
-    Args:
-        directory: of the run; made if missing.
-        settings: resolved, as they will be stored.
-        force: delete a run that is there.
-        resume: go on with the run that is there, which must have the same configuration.
-        wait: seconds to wait for the end of another process.
+    it ends, for which another may ``wait`` so many seconds. A file system without locks (some network ones) leaves it
+    to the user that there is one process.
 
     Yields:
         A file descriptor: a child process that inherits it keeps others out while it lives.
@@ -79,7 +73,8 @@ def open_run(
         else:
             _refuse_replacement(directory, settings, force)
         with writing(directory):
-            _clear_left_overs(directory, settings)
+            for name in (*settings.written, CONFIG_FILE, MARKER_FILE):
+                clear_left_overs((directory / name).parent, Path(name).name)
             if not resume:
                 _delete(directory, settings)
             write_text_atomically(directory / MARKER_FILE, _as_text({MARKER: settings.kind}))
@@ -90,11 +85,7 @@ def open_run(
 
 
 def read_config(directory: Path) -> dict[str, Any]:
-    """The configuration that a run was started with.
-
-    Raises:
-        UserError: it is missing or damaged.
-    """
+    """The configuration that a run was started with; a UserError if it is missing or damaged."""
     stored = directory / CONFIG_FILE
     try:
         values = read_json(stored)
@@ -125,7 +116,6 @@ def _lock(descriptor: int, directory: Path, wait: float) -> None:
 
 
 def _kind(directory: Path, settings: RunSettings) -> str | None:
-    """The kind of run that is there; ``None`` if there is none, or an old one that is not of the settings' kind."""
     try:
         marker = json.loads((directory / MARKER_FILE).read_text(encoding="utf-8"))
         if isinstance(marker, dict) and isinstance(kind := marker.get(MARKER), str):
@@ -179,11 +169,6 @@ def _refuse_replacement(directory: Path, settings: RunSettings, force: bool) -> 
             f"{directory}: there is a run already; continue it with --resume, replace it with --force, "
             "or choose another --output"
         )
-
-
-def _clear_left_overs(directory: Path, settings: RunSettings) -> None:
-    for name in (*settings.written, CONFIG_FILE, MARKER_FILE):
-        clear_left_overs((directory / name).parent, Path(name).name)
 
 
 def _delete(directory: Path, settings: RunSettings) -> None:

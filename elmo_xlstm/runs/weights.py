@@ -26,13 +26,7 @@ def seal(tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = Non
 
 
 def open_sealed(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Tensors and metadata of a file that :func:`seal` made; one without a checksum is older and believed.
-
-    Raises:
-        OSError: the file cannot be read.
-        SafetensorError: it is cut or no safetensors file.
-        ValueError: its content is not what was written.
-    """
+    """Tensors and metadata of a file of :func:`seal`, or of an older one without a checksum; ValueError if changed."""
     check_file(path)
     with reading(path), safetensors.safe_open(path, framework="pt") as file:
         metadata = dict(file.metadata() or {})
@@ -52,15 +46,7 @@ def _digest(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> str:
 
 
 def require_finite(tensors: Mapping[str, Tensor | np.ndarray], origin: object) -> None:
-    """Refuse weights of which some are infinite or not a number.
-
-    Args:
-        tensors: by name.
-        origin: what they were read from.
-
-    Raises:
-        UserError: names the first of those tensors.
-    """
+    """Refuse weights that are not finite: a UserError names the first of those tensors and their ``origin``."""
     wrong = [name for name, tensor in tensors.items() if not bool(torch.isfinite(torch.as_tensor(tensor)).all())]
     if wrong:
         raise UserError(

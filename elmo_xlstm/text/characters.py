@@ -21,15 +21,7 @@ _FTFY = ftfy.TextFixerConfig(unescape_html=False, uncurl_quotes=False, remove_te
 
 
 def clean_characters(text: str, fix_unicode: bool = True) -> str:
-    r"""A text, or a word, as a corpus has it; its lines are kept, each ended by ``\n``.
-
-    Invisible characters and marks without end go.
-
-    Args:
-        text: to be cleaned.
-        fix_unicode: also mend what was decoded with a wrong encoding, take ligatures and wide forms apart, and compose
-            characters (NFC).
-    """
+    r"""A text, or a word, as a corpus has it: lines end by ``\n``, what is invisible goes, ``fix_unicode`` mends."""
     text = limit_marks(text.replace("\r\n", "\n").replace("\r", "\n"))
     if fix_unicode and not text.isascii():
         text = _mend(text)
@@ -51,8 +43,7 @@ def _mend(text: str) -> str:
     )
 
 
-MOST_MARKS = 30
-"""On one letter; Unicode's stream-safe text format (UAX 15, section 13) allows as many. No language needs ten."""
+MOST_MARKS = 30  # on one letter: as many as Unicode's stream-safe text format allows (UAX 15, section 13)
 _RUN = re.compile(r"[^\s\w!-~]{100,}")  # marks are no letters
 
 

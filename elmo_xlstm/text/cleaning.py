@@ -13,38 +13,25 @@ from pydantic import Field, field_validator
 
 from elmo_xlstm.config import Configurable, Settings
 from elmo_xlstm.text.characters import clean_characters
-from elmo_xlstm.text.markup import strip_markup
+from elmo_xlstm.text.markup import strip_markup, strip_wikitext
 from elmo_xlstm.text.overlap import Exclusion
 from elmo_xlstm.text.sources.base import Document
-from elmo_xlstm.text.wikitext import strip_wikitext
 
 
 class DropReason(Enum):
     """A reason not to use a document."""
 
-    EMPTY = "empty"
-    """Nothing was left of it."""
-    SHORT = "short"
-    """It is shorter than ``min_characters``."""
-    DUPLICATE = "duplicate"
-    """The same tokens were there before."""
-    NEAR_DUPLICATE = "near duplicate"
-    """Most of it was there before."""
-    OVERLAP = "overlap"
-    """Nothing, or too little, is left of it without the lines that share passages with excluded texts."""
-    SHARE = "share"
-    """It is not in the share of its source that is used."""
+    EMPTY = "empty"  # nothing was left of it
+    SHORT = "short"  # shorter than ``min_characters``
+    DUPLICATE = "duplicate"  # the same tokens were there before
+    NEAR_DUPLICATE = "near duplicate"  # most of it was there before
+    OVERLAP = "overlap"  # nothing, or too little, is left without the lines that share passages with excluded texts
+    SHARE = "share"  # not in the share of its source that is used
 
 
 @dataclass
 class CleaningReport:
-    """Counts of documents kept and dropped.
-
-    Attributes:
-        kept: number of documents in use.
-        dropped: number of documents per reason.
-        excluded_lines: number of lines that share passages with excluded texts, of kept and of dropped documents.
-    """
+    """Counts of documents kept and dropped."""
 
     kept: int = 0
     dropped: Counter[DropReason] = field(default_factory=Counter)
@@ -67,21 +54,16 @@ class CleaningReport:
         self.dropped[reason] += count
 
     def to_dict(self) -> dict[str, Any]:
-        """Counts by name, for a manifest: ``{"read": …, "kept": …, "dropped": {"short": …}, …}``."""
+        """Counts by name, for a manifest."""
         dropped = {reason.value: self.dropped[reason] for reason in DropReason}
         return {"read": self.read, "kept": self.kept, "dropped": dropped, "excluded_lines": self.excluded_lines}
 
 
 class Cleaner(Configurable):
-    """Turns raw text into one line of running text, casing kept.
-
-    Characters are made those of every text that a model reads (:func:`elmo_xlstm.text.characters.clean_characters`),
-    markup remains are stripped (:func:`elmo_xlstm.text.markup.strip_markup`), boilerplate and excluded lines go, and
-    each run of white space, paragraph breaks included, becomes one space.
-    """
+    """Turns raw text into one line of running text, casing kept, without markup, boilerplate and excluded lines."""
 
     class Config(Settings):
-        """Settings of cleaning."""
+        """How texts are cleaned."""
 
         min_characters: int = Field(default=50, ge=0)
         """Documents with fewer characters after cleaning are dropped."""
@@ -139,10 +121,7 @@ class Cleaner(Configurable):
         return self.clean(strip_wikitext(document.text) if document.markup == "wikitext" else document.text, report)
 
     def clean_documents(self, documents: Iterable[Document], report: CleaningReport | None = None) -> Iterator[str]:
-        """The cleaned texts of the documents that are not dropped, counted in ``report``.
-
-        Duplicates stay; a training of a vocabulary does not mind them.
-        """
+        """The cleaned texts of the documents that are not dropped, counted in ``report``; duplicates stay."""
         report = report if report is not None else CleaningReport()
         for document in documents:
             cleaned = self.clean_document(document, report)

@@ -50,31 +50,17 @@ class CorruptCorpusError(UserError):
 
 
 class Corpus:
-    """The train and validation parts of a tokenised corpus.
-
-    Args:
-        directory: written by :func:`~elmo_xlstm.text.corpus_building.prepare_corpus`.
-        verify: compare every file's SHA-256 with the manifest; sizes always are.
-
-    Attributes:
-        directory: where it is.
-        manifest: sources, cleaning, tokenizer and counts.
-        train: the tokens to train on.
-        validation: the held-out tokens.
-        token_counts: (vocab_size,) int64, how often each id occurs in the train part.
-
-    Raises:
-        CorruptCorpusError: the manifest or a file is missing or is not what was written.
-    """
+    """The parts of a tokenised corpus, checked by size and, to ``verify``, by SHA-256 (CorruptCorpusError)."""
 
     def __init__(self, directory: Path, verify: bool = False) -> None:
         self.directory = Path(directory)
-        self.manifest: dict[str, Any] = _read_manifest(self.directory / MANIFEST_FILE)
+        self.manifest: dict[str, Any] = _read_manifest(self.directory / MANIFEST_FILE)  # sources, settings and counts
         parts = [self.manifest["train"], self.manifest["validation"]]
         for entry in [*(shard for part in parts for shard in part["shards"]), self.manifest["token_counts"]]:
             _check_file(self.directory / entry["name"], entry, verify)
         dtype = np.dtype(self.manifest["dtype"])
         self.train, self.validation = (TokenStream(self.directory, part, dtype) for part in parts)
+        # (vocab_size,) int64, how often each id occurs in the train part
         self.token_counts: np.ndarray = np.load(self.directory / TOKEN_COUNTS_FILE, allow_pickle=False)
 
 

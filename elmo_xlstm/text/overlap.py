@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pydantic import Field
 
 from elmo_xlstm.config import Settings
 from elmo_xlstm.text.characters import limit_marks
-from elmo_xlstm.text.sources.base import Document
 from elmo_xlstm.text.sources.files import find_files, fingerprint_files
 
 _WORD = re.compile(r"[^\W_]+")
@@ -24,13 +24,7 @@ _SENTENCE_END = re.compile(r"(?<=[.!?])[\"'”’)\]]*\s+|\n")
 
 @dataclass(frozen=True)
 class Match:
-    """A passage of a text that an indexed text has too.
-
-    Attributes:
-        start: its first word.
-        stop: the word after its last.
-        passage: its words in normal form, with spaces between.
-    """
+    """The words ``start`` to ``stop`` (exclusive) of a text, a passage that an indexed text has too, in normal form."""
 
     start: int
     stop: int
@@ -59,8 +53,8 @@ class PassageIndex:
     def __init__(self, ngram: int = 13, sentence_words: int = 8) -> None:
         self.ngram = ngram
         self.sentence_words = sentence_words
-        self._runs: dict[str, list[int]] = {}
-        self._sentences: dict[str, list[int]] = {}
+        self._runs: dict[str, set[int]] = defaultdict(set)
+        self._sentences: dict[str, set[int]] = defaultdict(set)
 
     def __len__(self) -> int:
         """Number of distinct passages."""
@@ -70,25 +64,37 @@ class PassageIndex:
         """Index a text; ``number`` is what :meth:`numbers` tells of its passages."""
         words = normal_words(text)
         for start in range(len(words) - self.ngram + 1):
-            _append(self._runs, " ".join(words[start : start + self.ngram]), number)
+            self._runs[" ".join(words[start : start + self.ngram])].add(number)
         for sentence in sentences(text):
             if self.sentence_words <= len(sentence) < self.ngram:
-                _append(self._sentences, " ".join(sentence), number)
+                self._sentences[" ".join(sentence)].add(number)
 
     def numbers(self, passage: str) -> set[int]:
         """The numbers of the indexed texts that have a passage."""
-        return {*self._runs.get(passage, ()), *self._sentences.get(passage, ())}
+        return self._runs.get(passage, set()) | self._sentences.get(passage, set())
 
     def find(self, text: str) -> list[Match]:
         """All passages of ``text`` that are indexed; positions count words in normal form, line by line."""
-        return list(self._find(text))
+        words = normal_words(text)
+        found = []
+        for start in range(len(words) - self.ngram + 1):
+            run = " ".join(words[start : start + self.ngram])
+            if run in self._runs:
+                found.append(Match(start, start + self.ngram, run))
+        if len(words) < self.sentence_words:
+            return found
+        # Sentences as the lines have them, and as they are once the lines are joined.
+        for whole in dict.fromkeys((text, " ".join(text.split()))):
+            start = 0
+            for sentence in sentences(whole):
+                passage = " ".join(sentence)
+                if self.sentence_words <= len(sentence) < self.ngram and passage in self._sentences:
+                    found.append(Match(start, start + len(sentence), passage))
+                start += len(sentence)
+        return found
 
     def drop_lines(self, text: str) -> tuple[str, int]:
-        """A text without the lines that share a passage; a run over a line's end takes all lines it is on.
-
-        Returns:
-            What is left, in which nothing is found any more, and the number of lines dropped.
-        """
+        """A text without the lines that share a passage; a run over a line's end takes all lines it is on."""
         lines = text.splitlines()
         count = len(lines)
         while lines and (matches := self.find("\n".join(lines))):
@@ -97,23 +103,6 @@ class PassageIndex:
             lines = [line for number, line in enumerate(lines) if number not in bad]
         dropped = count - len(lines)
         return ("\n".join(lines), dropped) if dropped else (text, 0)
-
-    def _find(self, text: str) -> Iterator[Match]:
-        words = normal_words(text)
-        runs, ngram = self._runs, self.ngram
-        for start in range(len(words) - ngram + 1):
-            run = " ".join(words[start : start + ngram])
-            if run in runs:
-                yield Match(start, start + ngram, run)
-        if len(words) < self.sentence_words:
-            return
-        # Sentences as the lines have them, and as they are once the lines are joined.
-        for whole in dict.fromkeys((text, " ".join(text.split()))):
-            start = 0
-            for sentence in sentences(whole):
-                if self.sentence_words <= len(sentence) < ngram and (passage := " ".join(sentence)) in self._sentences:
-                    yield Match(start, start + len(sentence), passage)
-                start += len(sentence)
 
 
 class Exclusion(Settings):
@@ -127,11 +116,7 @@ class Exclusion(Settings):
     """So are lines with a whole sentence of at least so many words that is a sentence of one of the texts."""
 
     def build(self) -> PassageIndex:
-        """Index the files.
-
-        Raises:
-            UserError: a path names no file, or a file cannot be read.
-        """
+        """Index the files."""
         index = PassageIndex(self.ngram, self.sentence_words)
         for text in self.texts():
             index.add(text)
@@ -141,15 +126,8 @@ class Exclusion(Settings):
         """The lines of the files."""
         from elmo_xlstm.text.sources.local import LocalSource
 
-        documents: Iterable[Document] = LocalSource.Config(paths=self.paths, documents="line").build()
-        return (document.text for document in documents)
+        return (document.text for document in LocalSource.Config(paths=self.paths, documents="line").build())
 
     def fingerprint(self) -> dict[str, object]:
         """The settings, and each file's name, size and hash."""
         return {**self.model_dump(exclude={"paths"}), "files": fingerprint_files(find_files(self.paths))}
-
-
-def _append(passages: dict[str, list[int]], passage: str, number: int) -> None:
-    numbers = passages.setdefault(passage, [])
-    if not numbers or numbers[-1] != number:
-        numbers.append(number)

@@ -18,14 +18,7 @@ def token_dtype(vocab_size: int) -> np.dtype:
 
 
 class ShardWriter:
-    """Writes one stream of tokens as ``name-00000.bin``, ``name-00001.bin`` and so on.
-
-    Args:
-        directory: where the shards go.
-        name: how their names begin.
-        shard_tokens: tokens a shard; only the last one has fewer.
-        dtype: how a token is stored.
-    """
+    """Writes a stream of tokens as ``name-00000.bin`` and so on, with ``shard_tokens`` in all but the last."""
 
     def __init__(self, directory: Path, name: str, shard_tokens: int, dtype: np.dtype) -> None:
         self._directory, self._name, self._shard_tokens, self._dtype = directory, name, shard_tokens, dtype
@@ -72,21 +65,11 @@ class ShardWriter:
 
 
 class TokenStream:
-    """One part of a corpus as a single sequence of token ids, memory-mapped.
-
-    Args:
-        directory: where the shards are.
-        part: the part's entry in the manifest.
-        dtype: how a token is stored.
-
-    Attributes:
-        characters: characters of the cleaned text.
-        documents: number of documents; each is stored as [CLS] pieces [SEP].
-    """
+    """One part of a corpus, by its entry in the manifest, as a single sequence of token ids, memory-mapped."""
 
     def __init__(self, directory: Path, part: Mapping[str, Any], dtype: np.dtype) -> None:
-        self.characters: int = part["characters"]
-        self.documents: int = part["documents"]
+        self.characters: int = part["characters"]  # of the cleaned text
+        self.documents: int = part["documents"]  # each is stored as [CLS] pieces [SEP]
         self._paths = [directory / shard["name"] for shard in part["shards"]]
         self._dtype = dtype
         # Where each shard starts in the stream, and at the end the length of all.

@@ -8,11 +8,11 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -33,40 +33,15 @@ BATCHES_IN_FLIGHT_PER_WORKER = 3
 
 @dataclass(frozen=True)
 class TokenizedBatch:
-    """Documents of one source that cleaning kept, one after another; N documents of T tokens together.
+    """Documents of one source that cleaning kept, one after another; N documents of T tokens together."""
 
-    Attributes:
-        tokens: (T,) ids; each document is [CLS] pieces [SEP].
-        lengths: (N,) int64, tokens of each document.
-        characters: (N,) int64, characters of each cleaned text.
-        hashes: (N,) uint64, a hash of each document's tokens.
-        bands: (N, bands) uint64, what near-duplicates share, if they are looked for.
-        report: what was kept and dropped.
-        source: position of their source among all sources.
-    """
-
-    tokens: np.ndarray
-    lengths: np.ndarray
-    characters: np.ndarray
-    hashes: np.ndarray
-    bands: np.ndarray | None
+    tokens: np.ndarray  # (T,) ids; each document is [CLS] pieces [SEP]
+    lengths: np.ndarray  # (N,) int64, tokens of each document
+    characters: np.ndarray  # (N,) int64, characters of each cleaned text
+    hashes: np.ndarray  # (N,) uint64, of each document's tokens
+    bands: np.ndarray | None  # (N, bands) uint64, what near-duplicates share, if they are looked for
     report: CleaningReport
-    source: int = 0
-
-
-@dataclass
-class _RawBatch:
-    """Documents to be cleaned.
-
-    Attributes:
-        source: position of their source among all sources.
-        documents: those in its share.
-        left_out: how many before or between them are not.
-    """
-
-    source: int
-    documents: list[Document] = field(default_factory=list)
-    left_out: int = 0
+    source: int = 0  # its position among all sources
 
 
 def hash_tokens(ids: Sequence[int]) -> int:
@@ -78,10 +53,15 @@ def hash_tokens(ids: Sequence[int]) -> int:
 
 
 def tokenize_batch(
-    documents: Sequence[Document], cleaner: Cleaner, tokenizer: Tokenizer, near_duplicates: NearDuplicates | None = None
+    documents: Sequence[Document],
+    cleaner: Cleaner,
+    tokenizer: Tokenizer,
+    near_duplicates: NearDuplicates | None = None,
+    source: int = 0,
+    left_out: int = 0,
 ) -> TokenizedBatch:
-    """Clean and tokenise documents."""
-    report = CleaningReport()
+    """Clean and tokenise documents of a source, before or between which some are not in its share."""
+    report = CleaningReport(dropped=Counter({DropReason.SHARE: left_out}))
     texts = list(cleaner.clean_documents(documents, report))
     ids = [[tokenizer.bos_id, *pieces, tokenizer.eos_id] for pieces in tokenizer.encode_texts(texts)]
     return TokenizedBatch(
@@ -91,6 +71,7 @@ def tokenize_batch(
         hashes=np.array([hash_tokens(document) for document in ids], dtype=np.uint64),
         bands=near_duplicates.bands_of(texts) if near_duplicates else None,
         report=report,
+        source=source,
     )
 
 
@@ -103,15 +84,8 @@ def tokenize_documents(
 ) -> Iterator[TokenizedBatch]:
     """Clean and tokenise the documents of sources in batches, each of one source; in the sources' order.
 
-    Only a few batches are held at a time, so memory does not grow with the number of documents.
-
-    Args:
-        sources: settings and raw documents of each; those outside a source's share are counted as dropped.
-        cleaning: how they are cleaned.
-        tokenizer: what splits them.
-        workers: number of processes; None for one a core. One worker, and little text, stay in this
-            process; the batches are the same.
-        near_duplicates: what they are told by, if they are looked for.
+    Only a few batches are held at a time, so memory does not grow with the number of documents. Those outside a
+    source's share are counted as dropped. One worker, and little text, stay in this process; the batches are the same.
 
     Raises:
         UserError: a source fails, or a worker process dies.
@@ -122,8 +96,8 @@ def tokenize_documents(
     batches = itertools.chain(first, batches)
     if workers == 1 or len(first) <= IN_PROCESS_BATCHES:
         cleaner = cleaning.build()
-        for batch in batches:
-            yield _tokenize(batch, cleaner, tokenizer, near_duplicates)
+        for source, documents, left_out in batches:
+            yield tokenize_batch(documents, cleaner, tokenizer, near_duplicates, source, left_out)
         return
     # Spawned rather than forked: the tokenizers library and torch have threads that a fork breaks.
     context = multiprocessing.get_context("spawn")
@@ -133,7 +107,7 @@ def tokenize_documents(
     pending: deque[Future[TokenizedBatch]] = deque()
     try:
         for batch in batches:
-            pending.append(pool.submit(_work, batch))
+            pending.append(pool.submit(_work, *batch))
             if len(pending) >= workers * BATCHES_IN_FLIGHT_PER_WORKER:
                 yield pending.popleft().result()
         while pending:
@@ -147,28 +121,22 @@ def tokenize_documents(
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _batched(sources: Iterable[tuple[SourceSettings, Iterable[Document]]]) -> Iterator[_RawBatch]:
+def _batched(sources: Iterable[tuple[SourceSettings, Iterable[Document]]]) -> Iterator[tuple[int, list[Document], int]]:
+    """Position of a source, some of its documents, and how many before or between them are not in its share."""
     for number, (settings, documents) in enumerate(sources):
-        batch, characters = _RawBatch(number), 0
+        batch: list[Document] = []
+        characters = left_out = 0
         for document in documents:
             if not settings.uses(document.text):
-                batch.left_out += 1
+                left_out += 1
                 continue
-            batch.documents.append(document)
+            batch.append(document)
             characters += len(document.text)
-            if characters >= BATCH_CHARACTERS or len(batch.documents) >= BATCH_DOCUMENTS:
-                yield batch
-                batch, characters = _RawBatch(number), 0
-        if batch.documents or batch.left_out:
-            yield batch
-
-
-def _tokenize(
-    batch: _RawBatch, cleaner: Cleaner, tokenizer: Tokenizer, near_duplicates: NearDuplicates | None
-) -> TokenizedBatch:
-    tokenized = tokenize_batch(batch.documents, cleaner, tokenizer, near_duplicates)
-    tokenized.report.dropped[DropReason.SHARE] += batch.left_out
-    return replace(tokenized, source=batch.source)
+            if characters >= BATCH_CHARACTERS or len(batch) >= BATCH_DOCUMENTS:
+                yield number, batch, left_out
+                batch, characters, left_out = [], 0, 0
+        if batch or left_out:
+            yield number, batch, left_out
 
 
 _worker_parts: tuple[Cleaner, Tokenizer, NearDuplicates | None]
@@ -190,5 +158,5 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _work(batch: _RawBatch) -> TokenizedBatch:
-    return _tokenize(batch, *_worker_parts)
+def _work(source: int, documents: list[Document], left_out: int) -> TokenizedBatch:
+    return tokenize_batch(documents, *_worker_parts, source, left_out)

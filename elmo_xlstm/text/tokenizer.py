@@ -34,13 +34,7 @@ SPECIAL_TOKENS = {
 
 @dataclass(frozen=True)
 class WordPieces:
-    """The pieces of one sentence's words, without special tokens.
-
-    Attributes:
-        input_ids: the ids of all pieces, in order.
-        first: for each word, the index in ``input_ids`` of its first piece.
-        last: for each word, the index in ``input_ids`` of its last piece (inclusive).
-    """
+    """The ids of the pieces of a sentence's words, without special tokens, and each word's first and last."""
 
     input_ids: list[int]
     first: list[int]
@@ -53,12 +47,6 @@ class Tokenizer:
     Nothing is ever truncated or padded, and special tokens that are spelt out in a text are read as
     ordinary text. Whether text is lower-cased is the ``lower_case`` setting alone, whatever the
     source says; BERT's normaliser never strips accents here.
-
-    Args:
-        definition: the content of a ``tokenizer.json``.
-        lower_case: whether text is lower-cased before it is split.
-        origin: what ``definition`` was read from, for messages.
-        fix_unicode: see the attribute.
 
     Attributes:
         vocab_size: number of ids, special tokens included.
@@ -86,12 +74,7 @@ class Tokenizer:
         """Lower-case all text before it is split; overrides what the tokenizer itself says."""
 
         def build(self) -> Tokenizer:
-            """Load the tokenizer.
-
-            Raises:
-                UserError: it cannot be found, reached or read, or lacks a special token; or it was saved by this
-                    package and has changed since.
-            """
+            """Load the tokenizer."""
             saved = Path(self.name).expanduser()
             if (saved / SETTINGS_FILE).is_file() and (saved / TOKENIZER_FILE).is_file():
                 Tokenizer.load(saved)  # compares it with its fingerprint
@@ -138,12 +121,7 @@ class Tokenizer:
         return Tokenizer, (json.loads(self._serialised), self.lower_case, "tokenizer", self.fix_unicode)
 
     def encode_texts(self, texts: Sequence[str]) -> list[list[int]]:
-        """The piece ids of each text, without special tokens.
-
-        Raises:
-            TypeError: see :func:`check_texts`.
-            UserError: the tokenizer is damaged in a way that shows in these texts alone.
-        """
+        """The piece ids of each text, without special tokens; UserError if the tokenizer turns out to be damaged."""
         check_texts(texts)
         with self._mistakes():
             return [encoding.ids for encoding in self._backend.encode_batch_fast(list(texts), add_special_tokens=False)]
@@ -208,11 +186,7 @@ class Tokenizer:
 
     @staticmethod
     def load(directory: str | Path) -> Tokenizer:
-        """Read what :meth:`save` wrote.
-
-        Raises:
-            UserError: a file is missing or unreadable, or is not what was saved.
-        """
+        """Read what :meth:`save` wrote; UserError if it is missing or unreadable, or is not what was saved."""
         directory = Path(directory)
         settings_path = directory / SETTINGS_FILE
         try:
@@ -234,21 +208,13 @@ class Tokenizer:
 
 
 def check_texts(texts: Iterable[str]) -> None:
-    """Refuse one text in place of several, whose letters would be read as texts.
-
-    Raises:
-        TypeError: ``texts`` is a text.
-    """
+    """Refuse one text in place of several, whose letters would be read as texts."""
     if isinstance(texts, str):
         raise TypeError(f"expected a list of texts, not the text {_shown(texts)}; put it into a list: [text]")
 
 
 def check_sentences(sentences: Sequence[Sequence[str]]) -> None:
-    """Refuse what is no list of sentences in words; a text would be read letter by letter.
-
-    Raises:
-        TypeError: a text stands where words are expected, or something else than a text for a word.
-    """
+    """Refuse what is no list of sentences in words; a text would be read letter by letter."""
     for sentence in sentences if isinstance(sentences, Sized) and not isinstance(sentences, str) else [sentences]:
         if isinstance(sentence, str) or not isinstance(sentence, Sized):  # a generator can be read once only
             raise TypeError(

@@ -16,16 +16,7 @@ from elmo_xlstm.runs.files import check_directory, read_file
 
 
 def read_definition(name: str, revision: str | None = None) -> dict[str, Any]:
-    """The content of a ``tokenizer.json``, wherever it comes from.
-
-    Args:
-        name: a directory (with ``tokenizer.json``, ``vocab.txt`` or other Hugging Face tokenizer
-            files), a ``.json`` or ``.txt`` file, or a name on the Hugging Face hub.
-        revision: commit, tag or branch on the hub.
-
-    Raises:
-        UserError: nothing usable is there.
-    """
+    """The content of a ``tokenizer.json`` from a directory, a file or the hub; UserError if nothing usable is there."""
     path = Path(name).expanduser()
     if path.is_file():
         return _read_file(path)
@@ -121,46 +112,32 @@ def _read_with_transformers(name: str, revision: str | None) -> dict[str, Any]:
     return json.loads(backend.to_str())
 
 
-LOWERCASE = {"type": "Lowercase"}
-
-
 def set_lower_case(definition: dict[str, Any], lower_case: bool) -> tuple[dict[str, Any], bool | None]:
-    """A copy of a ``tokenizer.json`` whose normaliser lower-cases if and only if ``lower_case``.
+    """A copy of a ``tokenizer.json`` that lower-cases if and only if ``lower_case``, and what it said of casing before.
 
     BERT's normaliser has its own switch, and its ``strip_accents`` is set to false: left unset it
     would follow the casing. Of other normalisers, ``Lowercase`` steps are removed, and one is put in
     front if wanted. Byte-level pre-tokenizers get their prefix space, so that a word on its own has
     the pieces it has inside a text.
-
-    Returns:
-        the new definition, and what the old one said about casing (None: its casing is no own step).
     """
     changed = copy.deepcopy(definition)
-    normalizer, said = _without_lower_case(changed.get("normalizer"), lower_case)
-    if lower_case and not _has_bert(normalizer):
-        normalizer = LOWERCASE if normalizer is None else _sequence([dict(LOWERCASE), *steps(normalizer)])
-    changed["normalizer"] = normalizer
-    for step in steps(changed.get("pre_tokenizer"), "pretokenizers"):
-        if step.get("type") == "ByteLevel":
-            step["add_prefix_space"] = True
-    return changed, said
-
-
-def _without_lower_case(normalizer: Any, lower_case: bool) -> tuple[Any, bool | None]:
-    """The normaliser with ``Lowercase`` steps removed and BERT's switches set; what it said before."""
-    if normalizer is None:
-        return None, None
-    said: bool | None = None
-    kept = []
-    for step in steps(normalizer):
+    said: bool | None = None  # casing that is no own step
+    kept, has_bert = [], False
+    for step in steps(changed.get("normalizer")):
         if step.get("type") == "Lowercase":
             said = True
             continue
         if step.get("type") == "BertNormalizer":
-            said = step.get("lowercase") if said is None else said
-            step = {**step, "lowercase": lower_case, "strip_accents": False}
+            said, has_bert = step.get("lowercase") if said is None else said, True
+            step |= {"lowercase": lower_case, "strip_accents": False}
         kept.append(step)
-    return _sequence(kept), said
+    if lower_case and not has_bert:
+        kept.insert(0, {"type": "Lowercase"})
+    changed["normalizer"] = {"type": "Sequence", "normalizers": kept} if len(kept) > 1 else next(iter(kept), None)
+    for step in steps(changed.get("pre_tokenizer"), "pretokenizers"):
+        if step.get("type") == "ByteLevel":
+            step["add_prefix_space"] = True
+    return changed, said
 
 
 def steps(part: Any, key: str = "normalizers") -> list[dict[str, Any]]:
@@ -172,16 +149,6 @@ def steps(part: Any, key: str = "normalizers") -> list[dict[str, Any]]:
     return [part]
 
 
-def _sequence(steps: list[dict[str, Any]]) -> dict[str, Any] | None:
-    if len(steps) < 2:
-        return steps[0] if steps else None
-    return {"type": "Sequence", "normalizers": steps}
-
-
-def _has_bert(normalizer: Any) -> bool:
-    return any(step.get("type") == "BertNormalizer" for step in steps(normalizer))
-
-
 NORMALIZERS = frozenset(
     "BertNormalizer ByteLevel Lowercase NFC NFD NFKC NFKD Nmt Precompiled Prepend Replace Strip StripAccents".split()
 )
@@ -191,27 +158,15 @@ PRE_TOKENIZERS = frozenset(
 )
 REPEATABLE = frozenset({"Replace", "Split"})
 """Steps that may come more than once; some of the others make a text longer each time."""
-RUN_OF_SPACES = " {2,}"
-"""The one regular expression of SentencePiece's normalisers; others can take for ever."""
+RUN_OF_SPACES = " {2,}"  # the one regular expression of SentencePiece's normalisers; others can take for ever
 MOST_STEPS = 32
-LONGEST_PREFIX = 16
-"""Characters that may be put before a word."""
-LONGEST_REPLACEMENT = 100
-"""Bytes that a table of characters may give for one; Unicode's longest have 33."""
-LONGEST_WORD = 1000
-"""Characters of a word that WordPiece splits, in time that grows with their cube."""
+LONGEST_PREFIX = 16  # characters that may be put before a word
+LONGEST_REPLACEMENT = 100  # bytes that a table of characters may give for one; Unicode's longest have 33
+LONGEST_WORD = 1000  # characters of a word that WordPiece splits, in time that grows with their cube
 
 
 def check_components(definition: dict[str, Any]) -> None:
-    """Refuse a tokenizer that could take more time or memory than its text is worth.
-
-    Args:
-        definition: the content of a ``tokenizer.json``.
-
-    Raises:
-        ValueError: names the step.
-        AttributeError, KeyError, TypeError, RecursionError: it is not laid out as a ``tokenizer.json``.
-    """
+    """Refuse, with a ValueError, a tokenizer that could take more time or memory than its text is worth."""
     for part, key, allowed in (
         ("normalizer", "normalizers", NORMALIZERS),
         ("pre_tokenizer", "pretokenizers", PRE_TOKENIZERS),

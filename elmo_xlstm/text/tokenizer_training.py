@@ -46,16 +46,13 @@ def train_wordpiece(config: WordPieceConfig, texts: Iterable[str]) -> Tokenizer:
     any order, and the same settings give the same vocabulary. Ids 0 to 4 are [PAD], [UNK], [CLS],
     [SEP] and [MASK].
 
-    Args:
-        config: size and casing.
-        texts: cleaned documents.
-
     Raises:
         TypeError: ``texts`` is one text.
         UserError: the texts hold no word, or ``vocab_size`` has no room for their characters.
     """
     check_texts(texts)
-    splitter = _splitter(config.lower_case)
+    untrained = json.loads(bert_tokenizer(models.WordPiece({}, unk_token="[UNK]")).to_str())
+    splitter = tokenizers.Tokenizer.from_str(json.dumps(set_lower_case(untrained, config.lower_case)[0]))
     words = _count_words(splitter, texts)
     if not words:
         raise UserError("no word piece was learnt: the texts are empty; check the sources and their cleaning settings")
@@ -88,12 +85,6 @@ def train_wordpiece(config: WordPieceConfig, texts: Iterable[str]) -> Tokenizer:
     return Tokenizer(definition, config.lower_case, origin="trained WordPiece tokenizer")
 
 
-def _splitter(lower_case: bool) -> tokenizers.Tokenizer:
-    untrained = bert_tokenizer(models.WordPiece({}, unk_token="[UNK]"))
-    definition, _ = set_lower_case(json.loads(untrained.to_str()), lower_case)
-    return tokenizers.Tokenizer.from_str(json.dumps(definition))
-
-
 def _count_words(splitter: tokenizers.Tokenizer, texts: Iterable[str]) -> dict[str, int]:
     """The count of each word, after normalisation and splitting at punctuation; sorted."""
     chunks: Counter[str] = Counter()
@@ -107,7 +98,6 @@ def _count_words(splitter: tokenizers.Tokenizer, texts: Iterable[str]) -> dict[s
 
 
 def _alphabet(words: Mapping[str, int], limit: int) -> list[str]:
-    """The ``limit`` most frequent characters, in code point order."""
     counts: Counter[str] = Counter()
     for word, count in words.items():
         for character in word:
@@ -137,16 +127,7 @@ class TokenizerSettings(RunSettings):
 
 
 def run_tokenizer_training(settings: TokenizerSettings, directory: Path, progress: Progress | None = None) -> Tokenizer:
-    """Train a vocabulary and save it.
-
-    Args:
-        settings: of the experiment.
-        directory: of the run, opened with :func:`~elmo_xlstm.runs.run_directory.open_run`.
-        progress: counts documents.
-
-    Raises:
-        UserError: a source cannot be read or holds no text.
-    """
+    """Train a vocabulary and save it in the directory of an open run."""
     sources = [source.build() for source in settings.sources]
     cleaner = settings.cleaning.build()
 

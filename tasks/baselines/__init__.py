@@ -3,8 +3,8 @@
 They are trained at once, read no language model, and are the same for every seed.
 """
 
-from elmo_xlstm.tasks.baselines.linear_window import LinearWindowAnswers, LinearWindowTags
-from elmo_xlstm.tasks.baselines.majority import MajorityLabels, MajorityTags
-from elmo_xlstm.tasks.baselines.tfidf import TfidfLabels
+from elmo_xlstm.tasks.baselines.baseline import MajorityLabels, MajorityTags
+from elmo_xlstm.tasks.baselines.linear import TfidfLabels
+from elmo_xlstm.tasks.baselines.linear_window import LinearWindow
 
-__all__ = ["LinearWindowAnswers", "LinearWindowTags", "MajorityLabels", "MajorityTags", "TfidfLabels"]
+__all__ = ["LinearWindow", "MajorityLabels", "MajorityTags", "TfidfLabels"]

@@ -23,14 +23,7 @@ TERMINATED = 128 + signal.SIGTERM
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Go on with the run whose directory has been opened; what is shown goes to its log.
-
-    Args:
-        arguments: directory of the run, the command for its result file, modules that register components.
-
-    Returns:
-        Exit status.
-    """
+    """Go on with the run whose directory has been opened; what is shown goes to its log. Returns the exit status."""
     from elmo_xlstm.tasks.finetuning import FinetuneSettings, run_finetuning
 
     directory, command, *modules = arguments

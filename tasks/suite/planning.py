@@ -1,10 +1,11 @@
-"""The plan of a suite: its runs, and which of them are done."""
+"""The plan of a suite: its runs, which of them are done, and how long the others will take."""
 
 from __future__ import annotations
 
 import logging
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+import statistics
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import cache
@@ -21,13 +22,11 @@ from elmo_xlstm.tasks.data.repository import SPLITS
 from elmo_xlstm.tasks.data.user_data.files import checksums
 from elmo_xlstm.tasks.finetuning import FinetuneSettings, changed_settings
 from elmo_xlstm.tasks.run_contents import DATA_FILE, EMBEDDER_DIRECTORY, read_checksums
-from elmo_xlstm.tasks.suite.estimates import estimate_seconds
 from elmo_xlstm.tasks.suite.settings import Suite
 
 logger = logging.getLogger(__name__)
 
-SHIPPED_RESULTS = Path(__file__).resolve().parents[2] / "results"
-"""Results of a source tree: they tell how long runs take that are not yet measured here."""
+SHIPPED_RESULTS = Path(__file__).resolve().parents[2] / "results"  # tell how long runs take that are new here
 
 RunKey = tuple[str, str, int]
 """Task, model, seed."""
@@ -44,25 +43,15 @@ class State(Enum):
 
 @dataclass(frozen=True)
 class PlannedRun:
-    """One run of a suite.
+    """One run of a suite."""
 
-    Attributes:
-        settings: of the run, its seed and place included.
-        command: repeats this run.
-        state: how far it is.
-        reason: why it is stale, empty otherwise.
-        seconds: how long it will take, by earlier runs; None if nothing is known.
-        replace: start afresh over what is there.
-        missing: files and models that it needs and that are not there.
-    """
-
-    settings: FinetuneSettings
-    command: str
+    settings: FinetuneSettings  # its seed and place included
+    command: str  # repeats this run
     state: State
-    reason: str = ""
-    seconds: float | None = None
-    replace: bool = False
-    missing: tuple[str, ...] = ()
+    reason: str = ""  # why it is stale
+    seconds: float | None = None  # how long it will take, if anything is known
+    replace: bool = False  # start afresh over what is there
+    missing: tuple[str, ...] = ()  # files and models that it needs and that are not there
 
     @property
     def key(self) -> RunKey:
@@ -79,14 +68,7 @@ class PlannedRun:
 def plan_suite(
     suite: Suite, command: Sequence[str], force: bool = False, replace_stale: bool = False
 ) -> list[PlannedRun]:
-    """Find out what there is to do; seeds one after another, so that every experiment has its first result early.
-
-    Args:
-        suite: the chosen experiments.
-        command: starts the suite; a run's result file says what is to be added to repeat that run alone.
-        force: run again what is done.
-        replace_stale: run again what was made with other settings, another language model or other data.
-    """
+    """Find out what there is to do; seeds one after another, so that every experiment has its first result early."""
     results = {
         directory: _read_results(directory) for directory in {Path(e.settings.results) for e in suite.experiments}
     }
@@ -229,3 +211,41 @@ def _read_results(directory: Path) -> dict[RunKey, RunResult]:
         if result.path(directory) == path and result.split == "test":
             results[result.task, result.model, result.seed] = result
     return results
+
+
+def estimate_seconds(settings: FinetuneSettings, earlier: Iterable[RunResult]) -> float | None:
+    """Seconds that a run will take, by earlier ones on its task; ``None`` if too little is known.
+
+    The mean of those of the same model, else the median of those with the same type of head and kind of language model:
+    frozen, fine-tuned or none; scaled to this one's number of epochs and share of the training data.
+    """
+    values = settings.model_dump(mode="json")
+    work = _work(values)
+    same, alike = [], []
+    for result in earlier:
+        if result.task == settings.task.name:
+            seconds = result.seconds * work / (_work(result.config) or work)
+            same += [seconds] if result.model == settings.model else []
+            alike += [seconds] if _kind(result.config) == _kind(values) else []
+    return statistics.fmean(same) if same else statistics.median(alike) if alike else None
+
+
+def _work(config: Mapping[str, Any]) -> float:
+    """Epochs times the share of the training data, which time is proportional to; 0 if not known."""
+    epochs: float = config.get("trainer", {}).get("epochs") or 0
+    share: float = config.get("task", {}).get("train_fraction", 1.0)
+    return epochs * share
+
+
+def _kind(config: Mapping[str, Any]) -> tuple[Any, bool, bool]:
+    """The type of head, whether there is a language model, and whether it learns with the head."""
+    head, embedder = config.get("task", {}).get("head") or {}, config.get("embedder")
+    return head.get("type"), embedder is not None, bool(embedder and embedder.get("fine_tune"))
+
+
+def in_words(seconds: float) -> str:
+    """As ``45 s``, ``12 min`` or ``3 h 05 min``."""
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"

@@ -11,7 +11,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 from elmo_xlstm.device import default_device
 from elmo_xlstm.errors import UserError
@@ -21,8 +20,7 @@ from elmo_xlstm.runs.files import writing
 from elmo_xlstm.runs.interruption import Interrupted, finishing_step, stop_requested
 from elmo_xlstm.runs.run_directory import open_run
 from elmo_xlstm.tasks.finetuning import LOG_FILE, RESULT_FILE
-from elmo_xlstm.tasks.suite.estimates import in_words
-from elmo_xlstm.tasks.suite.planning import PlannedRun, State
+from elmo_xlstm.tasks.suite.planning import PlannedRun, State, in_words
 
 logger = logging.getLogger(__name__)
 
@@ -43,13 +41,7 @@ run()
 
 @dataclass(frozen=True)
 class Failure:
-    """A run that did not end well.
-
-    Attributes:
-        run: which.
-        reason: one line.
-        log: the last lines of its log, if it came so far.
-    """
+    """A run that did not end well, why, and the last lines of its log if it came so far."""
 
     run: PlannedRun
     reason: str
@@ -75,12 +67,6 @@ def run_suite(
     A run that would compute the same word vectors as one that is just computing them waits until those are stored.
     On interruption (Ctrl-C, SIGTERM) the runs under way are stopped.
 
-    Args:
-        plan: all runs, those that are done included.
-        jobs: how many at once; each has its share of the cores.
-        modules: register components that the experiments name.
-        progress: shows how many runs are done.
-
     Returns:
         Those that failed.
 
@@ -90,37 +76,20 @@ def run_suite(
     """
     stale = [f"  {run.label}: {run.reason}" for run in plan if run.state is State.STALE]
     if stale:
-        raise UserError(
-            "\n".join(
-                [
-                    f"{len(stale)} of {len(plan)} runs were made with other settings or data:",
-                    *stale,
-                    "Measure them again with --replace-stale, or keep them and choose other places: "
-                    "--output DIRECTORY -o results=DIRECTORY",
-                ]
-            )
+        heading = f"{len(stale)} of {len(plan)} runs were made with other settings or data:"
+        remedy = (
+            "Measure them again with --replace-stale, or keep them and choose other places: "
+            "--output DIRECTORY -o results=DIRECTORY"
         )
+        raise UserError("\n".join([heading, *stale, remedy]))
     todo = [run for run in plan if run.state is not State.DONE]
-    environment = {
-        **os.environ,
-        "OMP_NUM_THREADS": threads_of_each(jobs),
-        "PYTHONUNBUFFERED": "1",
-    }
-    shown = NullProgress() if progress is None else progress
-    with finishing_step(), shown.task("runs", len(plan), done=len(plan) - len(todo)) as work:
+    environment = {**os.environ, "OMP_NUM_THREADS": threads_of_each(jobs), "PYTHONUNBUFFERED": "1"}
+    with finishing_step(), (progress or NullProgress()).task("runs", len(plan), done=len(plan) - len(todo)) as work:
         return _run_all(todo, jobs, modules, environment, work)
 
 
 def refuse_failures(failures: Sequence[Failure], runs: int) -> None:
-    """Say what failed, if anything did.
-
-    Args:
-        failures: of a suite.
-        runs: how many it has.
-
-    Raises:
-        UserError: says for each run why, with the end of its log.
-    """
+    """Say what failed, if anything did, as a UserError: for each run why, with the end of its log."""
     if failures:
         heading = f"{len(failures)} of {runs} runs failed; the same command tries them again, and nothing else:"
         raise UserError("\n".join([heading, *map(str, failures)]))
@@ -185,7 +154,7 @@ class _Child:
         going_on = run.state is State.UNFINISHED
         # The run of a suite that was killed takes a moment to end.
         opened = open_run(self._directory, run.settings, force=run.replace, resume=going_on, wait=LOCK_SECONDS)
-        with opened as lock, self._open_log() as log:
+        with opened as lock, writing(self._log), open(self._log, "ab") as log:
             (self._directory / RESULT_FILE).unlink(missing_ok=True)
             self._process = subprocess.Popen(
                 [sys.executable, "-c", START, str(PACKAGE_ROOT), str(self._directory), run.command, *modules],
@@ -196,10 +165,6 @@ class _Child:
                 start_new_session=True,  # Ctrl-C is for this process to handle
                 pass_fds=(lock,),
             )
-
-    def _open_log(self) -> IO[bytes]:
-        with writing(self._log):
-            return open(self._log, "ab")
 
     @property
     def seconds(self) -> float:
@@ -242,8 +207,6 @@ class _Child:
 def _vectors(run: PlannedRun) -> tuple[str, str] | None:
     """The key of the run's word vectors in the feature store; a model that learns has none there."""
     embedder = run.settings.embedder
-    return (
-        None
-        if embedder is None or embedder.fine_tune is not None
-        else (embedder.model_dump_json(), run.settings.task.name)
-    )
+    if embedder is None or embedder.fine_tune is not None:
+        return None
+    return embedder.model_dump_json(), run.settings.task.name

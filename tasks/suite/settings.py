@@ -50,15 +50,7 @@ class SuiteSettings(Settings):
 
 @dataclass(frozen=True)
 class Selection:
-    """The selected part of a suite.
-
-    Attributes:
-        tasks: names of tasks; all if empty.
-        models: names of models; all if empty.
-        seeds: instead of the suite's.
-        output: instead of the suite's.
-        overrides: applied to every chosen experiment that has the section they are about.
-    """
+    """The selected part of a suite: names of tasks and models (all if empty), and what goes before the suite's own."""
 
     tasks: Sequence[str] = ()
     models: Sequence[str] = ()
@@ -69,14 +61,7 @@ class Selection:
 
 @dataclass(frozen=True)
 class Experiment:
-    """One experiment of a suite.
-
-    Attributes:
-        task: its name in the suite's file.
-        model: its name in the suite's file.
-        overrides: those that are about a section it has.
-        settings: overridden and validated.
-    """
+    """One experiment of a suite by its names there, the overrides about a section that it has, and its settings."""
 
     task: str
     model: str
@@ -92,13 +77,7 @@ class Experiment:
 
 @dataclass(frozen=True)
 class Suite:
-    """The chosen part of a suite.
-
-    Attributes:
-        experiments: in the order of the file.
-        seeds: how many, from 0.
-        output: directory of all runs.
-    """
+    """The chosen part of a suite."""
 
     experiments: Sequence[Experiment]
     seeds: int
@@ -106,17 +85,7 @@ class Suite:
 
 
 def read_suite(values: dict[str, Any], selection: Selection, origin: str = "suite") -> Suite:
-    """Validate a suite with all its experiments and choose a part.
-
-    Args:
-        values: plain ones, as jsonnet gives them.
-        selection: what to choose, and changes to it.
-        origin: what the values came from, named in errors.
-
-    Raises:
-        ConfigError: lists every problem of every experiment with its path; or overrides that apply to none.
-        UserError: there is no such task or model, or nothing is chosen.
-    """
+    """Validate a suite with all its experiments (ConfigError: every problem) and choose a part (UserError: no such)."""
     values = dict(values)
     if selection.seeds is not None:
         values["seeds"] = selection.seeds
@@ -133,7 +102,9 @@ def read_suite(values: dict[str, Any], selection: Selection, origin: str = "suit
         for index, (task, model) in names.items()
         if (not selection.tasks or task in selection.tasks) and (not selection.models or model in selection.models)
     }
-    _refuse_idle_overrides(selection.overrides, list(overrides.values()))
+    used = {override for some in overrides.values() for override in some}
+    if idle := [override for override in selection.overrides if overrides and override not in used]:
+        raise ConfigError("overrides", [f"-o {override}: no chosen experiment has that section" for override in idle])
     if isinstance(given, list):
         changed = {i: apply_overrides(OPTIONAL_SECTIONS | entries[i], some) for i, some in overrides.items()}
         values["experiments"] = [changed.get(index, entry) for index, entry in enumerate(given)]
@@ -153,18 +124,11 @@ def _names(entry: dict[str, Any]) -> tuple[str, str]:
 
 
 def _refuse_unknown(kind: str, asked: Sequence[str], known: Collection[str]) -> None:
-    unknown = [name for name in asked if name not in known]
-    if unknown:
-        choice = sorted(known)
-        raise UserError(
-            "\n".join(f"--{kind}s {name}: no such {kind} in the suite; {suggestion(name, choice)}" for name in unknown)
+    if unknown := [name for name in asked if name not in known]:
+        lines = (
+            f"--{kind}s {name}: no such {kind} in the suite; {suggestion(name, sorted(known))}" for name in unknown
         )
-
-
-def _refuse_idle_overrides(overrides: Sequence[str], applied: Sequence[Sequence[str]]) -> None:
-    idle = [override for override in overrides if applied and not any(override in some for some in applied)]
-    if idle:
-        raise ConfigError("overrides", [f"-o {override}: no chosen experiment has that section" for override in idle])
+        raise UserError("\n".join(lines))
 
 
 def _reaches(entry: dict[str, Any], override: str) -> bool:

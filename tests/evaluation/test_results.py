@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from elmo_xlstm.errors import UserError
-from elmo_xlstm.evaluation.results import Confusion, EpochScore, ResultError, load_results, now
+from elmo_xlstm.evaluation.results import Confusion, EpochScore, load_results, now
 from elmo_xlstm.runs import atomic
 
 
@@ -34,7 +34,7 @@ def test_skipped_rows_are_kept_and_no_others_are_written(result, tmp_path):
     written = result(skipped={"my/train.csv": 4}).write(tmp_path)
     assert load_results(tmp_path)[0].skipped == {"my/train.csv": 4}
     written.write_text(written.read_text().replace('"my/train.csv": 4', '"my/train.csv": 0'))
-    with pytest.raises(ResultError, match="SHA-256 differs"):
+    with pytest.raises(UserError, match="SHA-256 differs"):
         load_results(tmp_path)
 
 
@@ -90,7 +90,7 @@ def test_every_broken_file_is_named_with_all_that_is_wrong(result, tmp_path):
         (tmp_path / "nerp" / name / "seed-0.json").write_text(text)
     (tmp_path / "nerp" / "bytes").mkdir()
     (tmp_path / "nerp" / "bytes" / "seed-0.json").write_bytes(b"\xff\xfe")
-    with pytest.raises(ResultError) as caught:
+    with pytest.raises(UserError) as caught:
         load_results(tmp_path)
     message = str(caught.value)
     assert message.startswith(f"{tmp_path}: 5 broken result files")
@@ -115,7 +115,7 @@ def test_every_broken_file_is_named_with_all_that_is_wrong(result, tmp_path):
 def test_what_would_stall_a_leaderboard_is_refused(result, tmp_path, changes, said):
     path = result().write(tmp_path)
     path.write_text(json.dumps(json.loads(path.read_text()) | changes))
-    with pytest.raises(ResultError, match=said):
+    with pytest.raises(UserError, match=said):
         load_results(tmp_path)
 
 
@@ -136,7 +136,7 @@ def test_results_are_plain_files_of_the_directory(result, tmp_path, kind):
             path.parent.symlink_to(other.parent)
     if kind == "linked directory" and not list((tmp_path / "results").glob("*/*/seed-*.json")):
         return  # some versions of Python do not look there
-    with pytest.raises(ResultError, match="is no regular file" if kind in ("fifo", "device") else "leads out of"):
+    with pytest.raises(UserError, match="is no regular file" if kind in ("fifo", "device") else "leads out of"):
         load_results(tmp_path / "results")
 
 

@@ -20,9 +20,9 @@ from elmo_xlstm.errors import UserError
 from elmo_xlstm.tasks.data.readers.problems import read_lines
 from elmo_xlstm.text.characters import limit_marks
 from elmo_xlstm.text.cleaning import Cleaner
+from elmo_xlstm.text.markup import strip_wikitext
 from elmo_xlstm.text.sources import HuggingFaceSource, LocalSource, MediaWikiSource, files, mediawiki
 from elmo_xlstm.text.tokenizer import Tokenizer
-from elmo_xlstm.text.wikitext import strip_wikitext
 
 TEXT = (
     "Siti tiba di <b>Bogor</b> pada pagi hari.\nIa makan nasi 2 kali.\n\n== Judul ==\n[[Jakarta|kota]] dan {{lain}}\n"

@@ -16,7 +16,7 @@ import pytest
 import torch
 
 from elmo_xlstm.config import validate
-from elmo_xlstm.tasks.data.indonlu import catalogue
+from elmo_xlstm.tasks.data import indonlu
 from elmo_xlstm.tasks.data.repository import DataFile
 from elmo_xlstm.tasks.finetuning import FinetuneSettings, run_finetuning
 from elmo_xlstm.tasks.predict import FinishedRun
@@ -49,8 +49,8 @@ def facqa(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         (directory / "facqa").mkdir(exist_ok=True)
         (directory / files[split].path).write_bytes(content)
     with pytest.MonkeyPatch.context() as patch:
-        declared = dataclasses.replace(catalogue.DATASETS["facqa"], files=files)
-        patch.setitem(catalogue.DATASETS, "facqa", declared)
+        declared = dataclasses.replace(indonlu.DATASETS["facqa"], files=files)
+        patch.setitem(indonlu.DATASETS, "facqa", declared)
         yield directory
 
 

@@ -24,7 +24,7 @@ from elmo_xlstm.evaluation.leaderboard import build_board, check_leaderboard, le
 from elmo_xlstm.evaluation.leaderboard.board import Board
 from elmo_xlstm.evaluation.leaderboard.formats import render_csv, render_pages
 from elmo_xlstm.evaluation.outcomes import encode_outcomes
-from elmo_xlstm.evaluation.published import HERE, PublishedScore, read_published
+from elmo_xlstm.evaluation.published import PublishedScore
 from elmo_xlstm.evaluation.results import (
     Confusion,
     EpochScore,
@@ -133,13 +133,6 @@ def mutate(values: Any, chance: random.Random) -> None:
             case _:
                 here[key] = chance.choice(ODD)
         return
-
-
-@pytest.mark.parametrize("name", ["indonlu_table5.csv", "other.csv"])
-def test_published_scores(fuzz, tmp_path: Path, name: str) -> None:
-    for path in HERE.glob("*.csv"):
-        (tmp_path / path.name).write_bytes(path.read_bytes())
-    fuzz(lambda _: read_published(tmp_path), tmp_path / name, (HERE / name).read_bytes())
 
 
 HOSTILE = [

@@ -38,7 +38,7 @@ MODULES = (
     "elmo_xlstm.tasks.registry",
     "elmo_xlstm.tasks.suite.running",
     "elmo_xlstm.tasks.suite.child",
-    "elmo_xlstm.evaluation.leaderboard.drawing",
+    "elmo_xlstm.evaluation.leaderboard.plots",
 )
 
 

@@ -48,19 +48,6 @@ def test_damage_is_named(directory: Path, name: str, damage: str) -> None:
         assert len(found) >= 1 and any(str(path) in line or name == CHECKSUMS_FILE for line in found)
 
 
-def test_without_a_list_what_was_cut_is_found(tmp_path: Path) -> None:
-    (tmp_path / "a.json").write_text("{}")
-    (tmp_path / "b.safetensors").write_bytes(seal({"x": torch.zeros(9)}))
-    assert find_damage(tmp_path) == []
-    (tmp_path / "a.json").write_text("{")
-    data = (tmp_path / "b.safetensors").read_bytes()
-    (tmp_path / "b.safetensors").write_bytes(data[:-4])
-    assert [line.split(":")[0] for line in find_damage(tmp_path)] == [
-        str(tmp_path / "a.json"),
-        str(tmp_path / "b.safetensors"),
-    ]
-
-
 def test_lists_that_lead_in_a_circle_or_out_end(tmp_path: Path) -> None:
     """However deep and wide: a list that lists itself, links to its own directory, files elsewhere."""
     (tmp_path / "secret").write_text("x")

@@ -12,8 +12,7 @@ from elmo_xlstm.config import validate
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.tasks import overlap as overlap_module
 from elmo_xlstm.tasks.data import indonlu
-from elmo_xlstm.tasks.data.indonlu import catalogue
-from elmo_xlstm.tasks.data.indonlu.catalogue import Dataset
+from elmo_xlstm.tasks.data.indonlu import Dataset
 from elmo_xlstm.tasks.data.repository import DataFile
 from elmo_xlstm.tasks.overlap import (
     EvaluationText,
@@ -59,9 +58,9 @@ def benchmark(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         path.parent.mkdir(exist_ok=True)
         path.write_text(content, encoding="utf-8")
         file = DataFile(path.name, rows, hashlib.sha256(content.encode()).hexdigest())
-        files = {split: file for split in catalogue.SPLITS}
-        table[name] = Dataset(name=name, title=name, kind=KINDS[name], files=files, **values)
-    for module in (catalogue, overlap_module):
+        files = {split: file for split in indonlu.SPLITS}
+        table[name] = Dataset(name=name, kind=KINDS[name], files=files, **values)
+    for module in (indonlu, overlap_module):
         monkeypatch.setattr(module, "DATASETS", table)
     monkeypatch.setattr(overlap_module, "ABSA", "nerp")
     monkeypatch.setattr(overlap_module, "load_absa", lambda: indonlu.load("nerp"))

@@ -10,7 +10,7 @@ from elmo_xlstm.config import ConfigError, validate
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.evaluation.results import load_results
 from elmo_xlstm.runs.run_directory import open_run
-from elmo_xlstm.tasks.data.indonlu import catalogue
+from elmo_xlstm.tasks.data import indonlu
 from elmo_xlstm.tasks.data.repository import DataFile
 from elmo_xlstm.tasks.finetuning import FinetuneSettings, describe_finetuning, run_finetuning
 from elmo_xlstm.tasks.predict import FinishedRun
@@ -37,9 +37,9 @@ def data(make_rows, tmp_path_factory):
         write_csv(path, make_rows(count, seed=number))
         files[split] = DataFile(f"facqa/{split}.csv", count, hashlib.sha256(path.read_bytes()).hexdigest())
     with pytest.MonkeyPatch.context() as patch:
-        facqa = catalogue.DATASETS["facqa"]
-        declared = catalogue.Dataset(facqa.name, facqa.title, facqa.kind, facqa.labels, files)
-        patch.setitem(catalogue.DATASETS, "facqa", declared)
+        facqa = indonlu.DATASETS["facqa"]
+        declared = indonlu.Dataset(facqa.name, facqa.kind, facqa.labels, files)
+        patch.setitem(indonlu.DATASETS, "facqa", declared)
         yield directory
 
 
@@ -147,7 +147,7 @@ def test_settings_are_checked(experiment, tmp_path) -> None:
 
 def test_masked_labels_and_short_files_are_refused(data, experiment, tmp_path, make_rows, monkeypatch) -> None:
     settings = validate(FinetuneSettings, experiment(tmp_path))
-    declared = catalogue.DATASETS["facqa"]
+    declared = indonlu.DATASETS["facqa"]
 
     def declare(rows, count) -> None:
         path = tmp_path / "facqa/test.csv"
@@ -156,8 +156,8 @@ def test_masked_labels_and_short_files_are_refused(data, experiment, tmp_path, m
             (path.parent / f"{split}.csv").write_bytes((data / f"facqa/{split}.csv").read_bytes())
         file = DataFile("facqa/test.csv", count, hashlib.sha256(path.read_bytes()).hexdigest())
         files = {**declared.files, "test": file}
-        changed = catalogue.Dataset("facqa", "FacQA", "question", declared.labels, files)
-        monkeypatch.setitem(catalogue.DATASETS, "facqa", changed)
+        changed = indonlu.Dataset("facqa", "question", declared.labels, files)
+        monkeypatch.setitem(indonlu.DATASETS, "facqa", changed)
 
     location = settings.task.dataset.location.model_copy(update={"data_dir": tmp_path})
     dataset = settings.task.dataset.model_copy(update={"location": location})

@@ -292,7 +292,7 @@ BUILD_SLOWLY = """
 import sys, time
 from pathlib import Path
 from elmo_xlstm.config import validate
-from elmo_xlstm.text import corpus_writing
+from elmo_xlstm.text import corpus_building
 from elmo_xlstm.text.corpus import CorpusConfig
 from elmo_xlstm.text.corpus_building import prepare_corpus
 from elmo_xlstm.text.tokenizer import Tokenizer
@@ -301,7 +301,7 @@ def hang(manifest):
     print("built", flush=True)
     time.sleep(60)
 
-corpus_writing._refuse_empty_parts = hang
+corpus_building._refuse_empty_parts = hang
 config = validate(CorpusConfig, {
     "sources": [{"type": "local", "paths": [sys.argv[1]], "documents": "line"}],
     "cleaning": {"min_characters": 10}, "validation_fraction": 0.2, "workers": 1,

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from elmo_xlstm.text.wikitext import strip_wikitext
+from elmo_xlstm.text.markup import strip_wikitext
 
 PAGE = """{{Infobox kota
 | nama = Bandung {{flag|ID}}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import statistics
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -11,20 +12,21 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from elmo_xlstm.errors import UserError
-from elmo_xlstm.evaluation.leaderboard.amounts import train_fraction
 from elmo_xlstm.evaluation.published import GROUPS, PublishedScore, read_published
 from elmo_xlstm.evaluation.results import RunResult
-from elmo_xlstm.evaluation.seeds import compare_over_seeds, holm, interval_over_seeds, mixed_rows, summarise
+from elmo_xlstm.evaluation.seeds import Spread, compare_over_seeds, holm, interval_over_seeds, mixed_rows, summarise
 
 GROUP_METRIC = "macro_f1"
 OTHER_TASKS = "other tasks"
-BASELINE = "no-bilm"
-"""The row that others are tested against unless another is named."""
-SYSTEM = ["model", "published", "source"]
-"""The key of a row: a published system may have the name of a measured one."""
+BASELINE = "no-bilm"  # the row that others are tested against unless another is named
+SYSTEM = ["model", "published", "source"]  # the key of a row: a published system may have a measured one's name
 SPREAD = ["mean", "sd", "seeds"]
 TEST = ["interval_low", "interval_high", "against", "difference", "p_value", "p_holm"]
 SCORES = ["section", *SYSTEM, "task", "metric", *SPREAD, *TEST, "parameters", "least", "most"]
+SUFFIX = re.compile(r"-[0-9.]+pct$")  # ends the model's name of runs on a share of the training data
+
+Runs = Mapping[str, Sequence[RunResult]]
+"""The runs of a column by model."""
 
 
 class Column(NamedTuple):
@@ -67,9 +69,17 @@ class Board:
                 runs[result.model].append(result)
         return dict(runs)
 
-    def all_runs(self, column: Column) -> list[RunResult]:
-        """The measured results of a column, those on a share of the training data among them."""
-        return [r for r in (*self.results, *self.partial) if Column(r.task, r.main_metric) == column]
+    def amounts(self, column: Column) -> dict[str, dict[float, Spread]]:
+        """Scores by share of the training data in percent, smallest first, of models that were trained on several."""
+        scores: dict[str, dict[float, list[float]]] = defaultdict(lambda: defaultdict(list))
+        for result in (*self.results, *self.partial):
+            if Column(result.task, result.main_metric) == column:
+                scores[family(result.model)][100 * train_fraction(result)].append(result.score)
+        return {
+            model: {share: summarise(found) for share, found in sorted(by_share.items())}
+            for model, by_share in sorted(scores.items())
+            if len(by_share) > 1
+        }
 
     def measured(self, column: Column) -> pd.DataFrame:
         """The rows of ``scores`` that were measured here for a column, by model, best first."""
@@ -78,31 +88,29 @@ class Board:
         return mine.set_index("model").sort_index().sort_values("mean", ascending=False, kind="stable")
 
 
+def train_fraction(result: RunResult) -> float:
+    """The share of the training data that a run was given, between 0 and 1; 1 where it does not say."""
+    task = result.config.get("task")
+    fraction = task.get("train_fraction", 1.0) if isinstance(task, dict) else 1.0
+    return float(fraction) if isinstance(fraction, int | float) and 0 < fraction < 1 else 1.0
+
+
+def family(model: str) -> str:
+    """The name that runs of one model have in common, whatever their share of the data."""
+    return SUFFIX.sub("", model)
+
+
 def build_board(
     results: Sequence[RunResult], published: Sequence[PublishedScore] | None = None, against: str | None = None
 ) -> Board:
-    """Gather the leaderboard.
-
-    Args:
-        results: of all splits; those on test count.
-        published: scores of other systems; those that the package carries by default.
-        against: the row that others are tested against; ``no-bilm`` by default, if it was measured.
-
-    Raises:
-        UserError: nothing was measured by the name of ``against``, recorded outcomes are damaged, or seeds of a row
-            differ in more than the seed.
-    """
+    """Gather the leaderboard; UserError if ``against`` was not measured, or a row's seeds or outcomes do not fit."""
     tested = [result for result in results if result.split == "test"]
     if mixed := mixed_rows(tested):
+        lines = "".join(f"  {line}\n" for line in mixed)
         raise UserError(
-            "\n".join(
-                [
-                    "these rows are of several configurations, and a mean over their seeds would be a score of none:",
-                    *(f"  {line}" for line in mixed),
-                    "Measure them again with one configuration, or give each a name (-o model=NAME) or a directory "
-                    "(-o results=DIRECTORY) of its own",
-                ]
-            )
+            "these rows are of several configurations, and a mean over their seeds would be a score of none:\n"
+            f"{lines}Measure them again with one configuration, or give each a name (-o model=NAME) or a directory "
+            "(-o results=DIRECTORY) of its own"
         )
     whole = tuple(result for result in tested if train_fraction(result) == 1)
     partial = tuple(result for result in tested if train_fraction(result) < 1)
@@ -182,7 +190,6 @@ def _published(board: Board, column: Column) -> list[dict[str, Any]]:
 
 
 def _section(title: str, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The rows of a section in their order, with averages, and p-values corrected for all of its tests."""
     mine = [row for row in rows if row["section"] == title]
     tests = [row for row in mine if "p_value" in row]
     for row, corrected in zip(tests, holm([row["p_value"] for row in tests]), strict=True):

@@ -2,32 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import zip_longest
 from os.path import commonprefix
 from pathlib import Path
 
 from elmo_xlstm.evaluation.leaderboard.board import Board
-from elmo_xlstm.evaluation.leaderboard.drawing import MADE_BY, Plot, creator, draw
 from elmo_xlstm.evaluation.leaderboard.formats import render_csv, render_pages
-from elmo_xlstm.evaluation.leaderboard.plots import plots
+from elmo_xlstm.evaluation.leaderboard.plots import MADE_BY, Plot, creator, plots
 from elmo_xlstm.runs.atomic import write_text_atomically
 from elmo_xlstm.runs.files import read_file
 
 
 def write_leaderboard(board: Board, directory: Path) -> list[Path]:
-    """Generate the leaderboard's files in the directory of the results.
+    """Generate plots, Markdown, CSV and HTML in the directory of the results; returns their paths.
 
     Plots of earlier leaderboards that are no longer of anything are deleted.
-
-    Returns:
-        The plots, then Markdown, CSV, HTML.
     """
-    chosen = plots(board)
-    files = {_plot_path(directory, plot): draw(plot) for plot in chosen}
+    chosen = _plots(board, directory)
+    files = {path: plot.draw() for path, plot in chosen.items()}
     for path in _abandoned(directory, chosen):
         path.unlink()
-    files |= _tables(board, chosen, directory)
+    files |= _tables(board, list(chosen.values()), directory)
     for path, text in files.items():
         write_text_atomically(path, text)
     return list(files)
@@ -42,19 +38,18 @@ def check_leaderboard(board: Board, directory: Path) -> list[str]:
         A line for each file that is missing, differs (with its first difference) or is of earlier
         results; empty if all is well.
     """
-    chosen = plots(board)
+    chosen = _plots(board, directory)
     differences = []
-    for plot in chosen:
-        path = _plot_path(directory, plot)
+    for path, plot in chosen.items():
         found = _read(path)
         if found is None:
             differences.append(f"{path}: missing")
         elif MADE_BY not in found:
             differences.append(f"{path}: was drawn by something else")
-        elif f"{creator()}<" in found and found != draw(plot):
+        elif f"{creator()}<" in found and found != plot.draw():
             differences.append(f"{path}: is not what the results give")
     differences += [f"{path}: is of results that are no longer there" for path in _abandoned(directory, chosen)]
-    for path, expected in _tables(board, chosen, directory).items():
+    for path, expected in _tables(board, list(chosen.values()), directory).items():
         found = _read(path)
         if found is None:
             differences.append(f"{path}: missing")
@@ -63,8 +58,8 @@ def check_leaderboard(board: Board, directory: Path) -> list[str]:
     return differences
 
 
-def _plot_path(directory: Path, plot: Plot) -> Path:
-    return directory / "plots" / f"{plot.name}.svg"
+def _plots(board: Board, directory: Path) -> dict[Path, Plot]:
+    return {directory / "plots" / f"{plot.name}.svg": plot for plot in plots(board)}
 
 
 def _tables(board: Board, chosen: Sequence[Plot], directory: Path) -> dict[Path, str]:
@@ -73,15 +68,13 @@ def _tables(board: Board, chosen: Sequence[Plot], directory: Path) -> dict[Path,
     return {directory / name: text for name, text in pages.items()}
 
 
-def _abandoned(directory: Path, chosen: Sequence[Plot]) -> list[Path]:
+def _abandoned(directory: Path, chosen: Collection[Path]) -> list[Path]:
     """Plots of an earlier leaderboard; files that others put there are left alone."""
-    names = {plot.name for plot in chosen}
     found = sorted((directory / "plots").glob("*.svg"))
-    return [path for path in found if path.stem not in names and MADE_BY in (_read(path) or "")]
+    return [path for path in found if path not in chosen and MADE_BY in (_read(path) or "")]
 
 
 def _read(path: Path) -> str | None:
-    """The text of a file; ``None`` if there is none of ours."""
     try:
         return read_file(path).decode("utf-8", errors="replace")
     except (OSError, ValueError):

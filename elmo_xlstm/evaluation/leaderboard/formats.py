@@ -15,9 +15,8 @@ from rich.table import Table as RichTable
 from rich.text import Text as RichText
 
 from elmo_xlstm.evaluation.leaderboard.board import Board
-from elmo_xlstm.evaluation.leaderboard.details import detail_tables
-from elmo_xlstm.evaluation.leaderboard.drawing import Plot
-from elmo_xlstm.evaluation.leaderboard.tables import Cell, Table, column_title, legend, main_table
+from elmo_xlstm.evaluation.leaderboard.plots import Plot
+from elmo_xlstm.evaluation.leaderboard.tables import Cell, Table, column_title, detail_tables, legend, main_table
 
 PAGES = ("leaderboard.md", "leaderboard.html")
 CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f]")
@@ -25,15 +24,9 @@ MARKDOWN_MARKS = {"": "", "best": "**", "best measured": "*"}
 TERMINAL_STYLES = {"": "", "best": "bold", "best measured": "italic"}
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 CSV_NUMBERS = {
-    "mean": "{:.2f}",
-    "sd": "{:.2f}",
-    "seeds": "{:.0f}",
-    "interval_low": "{:.2f}",
-    "interval_high": "{:.2f}",
-    "difference": "{:.2f}",
-    "p_value": "{:.4f}",
-    "p_holm": "{:.4f}",
-    "parameters": "{:.0f}",
+    **dict.fromkeys(("mean", "sd", "interval_low", "interval_high", "difference"), "{:.2f}"),
+    **dict.fromkeys(("p_value", "p_holm"), "{:.4f}"),
+    **dict.fromkeys(("seeds", "parameters"), "{:.0f}"),
 }
 CSV_COLUMNS = [
     *("model", "task", "metric", "mean", "sd", "seeds", "interval_low", "interval_high"),
@@ -42,13 +35,10 @@ CSV_COLUMNS = [
 
 
 def render_pages(board: Board, plots: Sequence[Plot]) -> dict[str, str]:
-    """The whole leaderboard as Markdown and as an HTML page, by the names of their files.
-
-    Both show the plots from the files of their names in ``plots/``.
-    """
+    """The whole leaderboard as Markdown and as HTML, with plots from ``plots/``, by the names of their files."""
     content = {
         "legend": legend(board),
-        "main": main_tables(board),
+        "main": _main_tables(board),
         "overview": [plot for plot in plots if plot.column is None],
         "tasks": [
             (column_title(column, board), detail_tables(board, column), [p for p in plots if p.column == column])
@@ -62,7 +52,7 @@ def render_pages(board: Board, plots: Sequence[Plot]) -> dict[str, str]:
 
 @functools.cache
 def _templates() -> jinja2.Environment:
-    """Those beside this file: HTML escapes whatever it shows, Markdown what goes through its filters."""
+    # HTML escapes whatever it shows, Markdown what goes through its filters.
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
         autoescape=lambda name: name is not None and name.endswith(".html.jinja"),
@@ -79,17 +69,15 @@ def render_csv(board: Board) -> str:
     scores.loc[scores.seeds == 0, "seeds"] = None
     for name in CSV_COLUMNS:
         scores[name] = [_csv_cell(value, CSV_NUMBERS.get(name)) for value in scores[name]]
-    text: str = scores.to_csv(index=False, lineterminator="\n")
-    return text
+    return str(scores.to_csv(index=False, lineterminator="\n"))
 
 
 def leaderboard_tables(board: Board) -> Group:
     """The main tables, less their sources, and how they are read, to print with rich."""
-    return Group(*map(_terminal_table, main_tables(board)), RichText(legend(board), style="dim"))
+    return Group(*map(_terminal_table, _main_tables(board)), RichText(legend(board), style="dim"))
 
 
-def main_tables(board: Board) -> list[Table]:
-    """One for each section."""
+def _main_tables(board: Board) -> list[Table]:
     return [main_table(board, section) for section in board.scores.section.unique()]
 
 
@@ -118,7 +106,7 @@ def _terminal_table(table: Table) -> RichTable:
     for place, name in enumerate(table.header[:-1]):
         # A narrow screen folds numbers: an ellipsis would take digits away.
         shown.add_column(RichText(name), justify="left" if place == 0 else "right", no_wrap=place == 0, overflow="fold")
-    for cells, published in zip(table.rows, table.published, strict=True):
+    for place, cells in enumerate(table.rows):
         texts = (RichText(cell.text, style=TERMINAL_STYLES[cell.emphasis]) for cell in cells[:-1])
-        shown.add_row(*texts, style="dim" if published else "")
+        shown.add_row(*texts, style="dim" if place in table.published else "")
     return shown

@@ -1,15 +1,17 @@
-"""From scores to tables of text, which every format then only dresses: the main tables and their legend."""
+"""From scores to tables of text, which every format then only dresses: main tables, legend, and details of a task."""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 import pandas as pd
 
-from elmo_xlstm.evaluation.leaderboard.board import SYSTEM, Board, Column, average, is_complete
-from elmo_xlstm.evaluation.seeds import EXCHANGES, RESAMPLES, Spread
+from elmo_xlstm.evaluation.leaderboard.board import SPREAD, SYSTEM, Board, Column, Runs, average, frame, is_complete
+from elmo_xlstm.evaluation.results import RunResult
+from elmo_xlstm.evaluation.seeds import EXCHANGES, RESAMPLES, Spread, spread, spread_text, summarise
 
 STAR = "★"
 LEVEL = 0.05
@@ -30,6 +32,11 @@ TESTS = (
     "random exchanges; runs are paired by seed, and an example's outcomes are exchanged for all seeds at once), "
     "p-values corrected by Holm's method for all tests of the table."
 )
+INTERVAL = "95 % interval"
+DIFFERENT_DATA = "These results were not all measured on the same data files."
+NO_OUTCOMES = "Rows without an interval have results that did not record their outcomes."
+LAYERS = "Layer 0 is the token embedding; weights sum to 1."
+ENTRY = [*SYSTEM, "column", *SPREAD, "p_holm"]
 
 System = tuple[Any, ...]
 """The values of ``SYSTEM``: model, whether it was published by others, source."""
@@ -46,20 +53,12 @@ class Cell(NamedTuple):
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of text under a header; the first column names the row.
-
-    Attributes:
-        title: what it shows.
-        header: as many names as every row has cells.
-        rows: the cells of each row.
-        published: for each row whether others published it.
-        note: what a reader has to know beside it.
-    """
+    """Rows of text under a header, and which of them others published; the first column names the row."""
 
     title: str
     header: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
-    published: tuple[bool, ...]
+    published: frozenset[int] = frozenset()
     note: str = ""
 
 
@@ -77,7 +76,7 @@ def main_table(board: Board, section: str) -> Table:
         "parameters": {system: _size(least, most) for system, least, most in sizes.itertuples()},
         "source": {system: system[2] or "measured here" for system in sizes.index},
     }
-    return score_table(section.capitalize(), scores, shown, {}, last)
+    return _score_table(section.capitalize(), scores, shown, {}, last)
 
 
 def legend(board: Board) -> str:
@@ -114,31 +113,10 @@ def count_title(parameters: float | None) -> str:
     return f"{parameters / 1e6:.1f} M" if parameters >= 50_000 else f"{parameters / 1e3:.1f} k"
 
 
-def spread_text(spread: Spread, digits: int = 2) -> str:
-    """A mean as printed, with its deviation where there is one."""
-    text = f"{spread.mean:.{digits}f}"
-    return text if spread.sd is None or pd.isna(spread.sd) else f"{text} ± {spread.sd:.{digits}f}"
-
-
-def score_table(
-    title: str,
-    scores: pd.DataFrame,
-    columns: Sequence[str],
-    beside: Texts,
-    last: Texts,
-    note: str = "",
+def _score_table(
+    title: str, scores: pd.DataFrame, columns: Sequence[str], beside: Texts, last: Texts, note: str = ""
 ) -> Table:
-    """A table of scores in which the best of each column, as they are printed, stand out.
-
-    Args:
-        title: of the table.
-        scores: a row for each score: ``SYSTEM``, ``column`` (its title), ``SPREAD`` and ``p_holm``; systems come in the
-            order of the table.
-        columns: titles of the scores in their order.
-        beside: columns after the first score.
-        last: columns after the last one.
-        note: beside the table.
-    """
+    """A table of scores in which the best of each column, as printed, stand out; ``beside`` follows the first."""
     shown = scores["mean"].map(lambda mean: round(mean, 2))
     best = shown == shown.groupby(scores.column).transform("max")
     own = (shown == shown.mask(scores.published).groupby(scores.column).transform("max")) & ~scores.published
@@ -153,13 +131,13 @@ def score_table(
         number = f"{seeds[0]}–{seeds[-1]}" if len(seeds) > 1 else "".join(map(str, seeds))
         rows.append((Cell(name), Cell(number), first, *between, *others, *after))
     header = ("model", "seeds", columns[0], *beside, *columns[1:], *last)
-    return Table(title, header, tuple(rows), tuple(bool(system[1]) for system, _ in by_system), note)
+    published = frozenset(place for place, (system, _) in enumerate(by_system) if system[1])
+    return Table(title, header, tuple(rows), published, note)
 
 
 def _score_cell(score: Any, seeds: int) -> Cell:
-    """A score as printed; its number of seeds is said where it is less than the row's."""
     text = spread_text(Spread(score.mean, score.sd, score.seeds))
-    if 0 < score.seeds < seeds:
+    if 0 < score.seeds < seeds:  # the row's
         text += f" ({score.seeds})"
     if score.p_holm < LEVEL:
         text += f" {STAR}"
@@ -171,3 +149,117 @@ def _size(least: float, most: float) -> str:
     if low == high:
         return low
     return f"{low.removesuffix(' M')}–{high}" if low.endswith(" M") else f"{low}–{high}"
+
+
+def detail_tables(board: Board, column: Column) -> list[Table]:
+    """The tables of one task: scores, F1 of each type, layer weights, amounts of data; those that there are."""
+    runs = board.runs(column)
+    tables = [_metrics_table(board, column, runs), _types_table(runs), _mix_table(runs), _amounts_table(board, column)]
+    return [table for table in tables if table.rows]
+
+
+def type_f1(runs: Sequence[RunResult], name: str) -> Spread | None:
+    """F1 of a type over the seeds that have it."""
+    values = [run.types[name].f1 for run in runs if name in run.types]
+    return summarise(values) if values else None
+
+
+def _metrics_table(board: Board, column: Column, runs: Runs) -> Table:
+    measured = board.measured(column)
+    published = [score for score in board.published if score.task == column.task]
+    named = [metric for group in runs.values() for run in group for metric in run.metrics]
+    metrics = list(dict.fromkeys([column.metric, *named, *(score.metric for score in published)]))
+    entries: list[dict[str, Any]] = []
+    for model, group in runs.items():
+        for metric in metrics:
+            if all(metric in run.metrics for run in group):
+                test = {"p_holm": measured.p_holm[model]} if metric == column.metric else {}
+                entry = _entry(model, metric_title(metric), summarise([run.metrics[metric] for run in group]))
+                entries.append(entry | test)
+    for score in published:
+        entry = _entry(score.model, metric_title(score.metric), Spread(score.value, None, 0))
+        entries.append(entry | {"published": True, "source": score.source})
+    main = metric_title(column.metric)
+    scores = frame(entries, ENTRY)
+    first = scores["mean"].where(scores.column == main).groupby([scores[key] for key in SYSTEM]).transform("max")
+    # Rows without the main metric come last, by whichever of theirs stands first.
+    other = scores.groupby(SYSTEM)["mean"].transform("first")
+    scores = scores.assign(lacks=first.isna(), place=-first.fillna(other))
+    scores = scores.sort_values(["lacks", "place", "model"], kind="stable")
+    beside = _evidence(measured, board.against)
+    sizes = {model: {run.parameters.trainable for run in group} for model, group in runs.items()}
+    last = {
+        "trainable parameters": {
+            (m, False, ""): count_title(size.pop()) for m, size in sizes.items() if len(size) == 1
+        },
+        "source": {key: key[2] or "measured here" for key, _ in scores.groupby(SYSTEM)},
+    }
+    data = {tuple(sorted(run.data.items())) for group in runs.values() for run in group}
+    notes = [DIFFERENT_DATA] if len(data) > 1 else []
+    if INTERVAL in beside and measured.interval_low.isna().any():
+        notes.append(NO_OUTCOMES)
+    titles = list(dict.fromkeys(map(metric_title, metrics)))
+    return _score_table("Scores", scores, titles, beside, last, " ".join(notes))
+
+
+def _entry(model: str, column: str, score: Spread) -> dict[str, Any]:
+    return {"model": model, "published": False, "source": "", "column": column, **score._asdict()}
+
+
+def _evidence(measured: pd.DataFrame, against: str | None) -> Texts:
+    """Intervals, and tests against the chosen row, of the systems that have them."""
+    columns = {}
+    if measured.interval_low.notna().any():
+        columns[INTERVAL] = _texts(measured, "{row.interval_low:.2f} to {row.interval_high:.2f}", "interval_low")
+    if measured.p_value.notna().any():
+        differences = _texts(measured, "{row.difference:+.2f}", "p_value")
+        columns[f"against {against}"] = {system: text.replace("-", "−") for system, text in differences.items()}
+        columns["p"] = _texts(measured, "{row.p_value:.4f}", "p_value")
+        columns["p (Holm)"] = _texts(measured, "{row.p_holm:.4f}", "p_value")
+    return columns
+
+
+def _texts(measured: pd.DataFrame, pattern: str, needed: str) -> dict[System, str]:
+    return {(row.Index, False, ""): pattern.format(row=row) for row in measured.dropna(subset=needed).itertuples()}
+
+
+def _types_table(runs: Runs) -> Table:
+    supports = defaultdict[str, set[int]](set)
+    for run in (run for group in runs.values() for run in group):
+        for name, score in run.types.items():
+            supports[name].add(score.support)
+    rows = []
+    for name in sorted(supports):
+        found = [type_f1(group, name) for group in runs.values()]
+        best = max(round(s.mean, 2) for s in found if s is not None)
+        cells = [
+            Cell(spread_text(s), "best" if round(s.mean, 2) == best else "") if s is not None else Cell("")
+            for s in found
+        ]
+        support = str(*supports[name]) if len(supports[name]) == 1 else "differs"
+        rows.append((Cell(name), Cell(support), *cells))
+    return Table("F1 of each type", ("type", "in the gold", *runs), tuple(rows))
+
+
+def _mix_table(runs: Runs) -> Table:
+    mixes = defaultdict[tuple[str, str, int], list[Sequence[float]]](list)
+    for model, group in runs.items():
+        for name, mix in ((name, mix) for run in group for name, mix in run.mix.items()):
+            mixes[model, name, len(mix.weights)].append([*mix.weights, mix.gamma])
+    layers = max((count for _, _, count in mixes), default=0)
+    rows = []
+    for (model, name, count), values in mixes.items():
+        *weights, gamma = (spread_text(spread(numbers), 3) for numbers in zip(*values, strict=True))
+        texts = (model, name, str(len(values)), *weights, *[""] * (layers - count), gamma)
+        rows.append(tuple(map(Cell, texts)))
+    header = ("model", "mix", "seeds", *(f"layer {layer}" for layer in range(layers)), "γ")
+    return Table("Learned layer weights", header, tuple(rows), note=LAYERS)
+
+
+def _amounts_table(board: Board, column: Column) -> Table:
+    curves = board.amounts(column)
+    entries = [_entry(model, f"{share:g} %", found) for model in curves for share, found in curves[model].items()]
+    if not entries:
+        return Table("", (), ())
+    titles = [f"{share:g} %" for share in sorted({share for curve in curves.values() for share in curve})]
+    return _score_table("Score by share of the training data", frame(entries, ENTRY), titles, {}, {})

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-
-from elmo_xlstm.errors import UserError
 
 GROUPS: dict[str, tuple[str, ...]] = {
     "classification": ("emot", "smsa", "casa", "hoasa", "wrete"),
@@ -23,81 +19,33 @@ METRICS = {
 }
 """Metrics of ``other.csv`` that result files also have, by their name there."""
 
-HERE = Path(__file__).parent
-
 
 @dataclass(frozen=True)
 class PublishedScore:
-    """One published figure.
-
-    Attributes:
-        task: as in result files.
-        metric: as in result files, or in the source's own words where those have no such metric.
-        model: the system, with its setting if the source tells several.
-        value: as published; F1 in percent.
-        source: where it was published.
-        parameters: how many the system has, where the source says so.
-    """
+    """One published figure."""
 
     task: str
-    metric: str
-    model: str
-    value: float
+    metric: str  # as in result files, or in the source's own words where those have no such metric
+    model: str  # with its setting if the source tells several
+    value: float  # F1 in percent
     source: str
-    parameters: int | None = None
+    parameters: int | None = None  # where the source says how many
 
 
-def read_published(directory: Path = HERE) -> list[PublishedScore]:
-    """All published scores that the package carries, in the order of their files.
-
-    Args:
-        directory: of the two tables.
-
-    Raises:
-        UserError: a table is missing or damaged; names file and line.
-    """
-    everything = [task for group in GROUPS.values() for task in group]
-    return [
-        *_read(directory / "indonlu_table5.csv", partial(_of_benchmark, tasks=everything)),
-        *_read(directory / "nusabert.csv", partial(_of_benchmark, tasks=GROUPS["classification"])),
-        *_read(directory / "other.csv", _of_other),
-    ]
-
-
-def _of_benchmark(row: dict[str, str], tasks: Sequence[str]) -> list[PublishedScore]:
-    parameters = round(_number(row["params_million"]) * 1e6) if row["params_million"] else None
-    return [
-        PublishedScore(task, MACRO_F1, row["model"], _number(row[task]), row["source"], parameters) for task in tasks
-    ]
-
-
-def _of_other(row: dict[str, str]) -> list[PublishedScore]:
-    model = f"{row['model']} ({row['setting']})" if row["setting"] else row["model"]
-    metric = METRICS.get(row["metric"], row["metric"])
-    return [PublishedScore(row["task"], metric, model, _number(row["value"]), row["source"])]
-
-
-def _number(text: str) -> float:
-    number = float(text)
-    if not 0 <= number < 1e12:
-        raise ValueError(f"{text[:40]!r} is no score or size")
-    return number
-
-
-def _read(path: Path, parse: Callable[[dict[str, str]], list[PublishedScore]]) -> list[PublishedScore]:
-    """The scores of each row."""
-    scores: list[PublishedScore] = []
-    line = 1
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = csv.DictReader(file, restval="", strict=True)
-            for row in rows:
-                line = rows.line_num
-                if None in row:
-                    raise ValueError("more columns than the header has")
-                scores += parse(row)
-    except KeyError as error:
-        raise UserError(f"{path}:{line}: no column {error}; restore the file") from None
-    except (OSError, ValueError, csv.Error) as error:
-        raise UserError(f"{path}:{line}: cannot be read ({str(error)[:200]}); restore the file") from None
+def read_published() -> list[PublishedScore]:
+    """All published scores that the package carries, in the order of their files."""
+    scores = []
+    for row in (*_rows("indonlu_table5.csv"), *_rows("nusabert.csv")):
+        parameters = round(float(row["params_million"]) * 1e6) if row["params_million"] else None
+        for task in (task for group in GROUPS.values() for task in group if task in row):
+            scores.append(PublishedScore(task, MACRO_F1, row["model"], float(row[task]), row["source"], parameters))
+    for row in _rows("other.csv"):
+        model = f"{row['model']} ({row['setting']})" if row["setting"] else row["model"]
+        metric = METRICS.get(row["metric"], row["metric"])
+        scores.append(PublishedScore(row["task"], metric, model, float(row["value"]), row["source"]))
     return scores
+
+
+def _rows(name: str) -> list[dict[str, str]]:
+    with (Path(__file__).parent / name).open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))

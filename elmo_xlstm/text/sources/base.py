@@ -49,14 +49,7 @@ def file_label(path: str) -> str:
 
 @dataclass(frozen=True)
 class Document:
-    """A text as its source gives it.
-
-    Attributes:
-        text: the raw text, markup and all.
-        origin: where it comes from, for messages: ``file:line``, a title or a row number.
-        markup: ``wikitext`` has to be parsed before it is cleaned; the parser is slow, so that is
-            left to the worker processes.
-    """
+    """A text as its source gives it."""
 
     text: str
     origin: str
@@ -70,11 +63,7 @@ class TextSource(Protocol):
     """A collection of documents that can be read any number of times, in the same order."""
 
     def __iter__(self) -> Iterator[Document]:
-        """The documents.
-
-        Raises:
-            UserError: something cannot be read; says where.
-        """
+        """The documents. UserError says where something cannot be read."""
 
     def fingerprint(self) -> dict[str, Any]:
         """JSON values that change when the documents would."""

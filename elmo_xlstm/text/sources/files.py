@@ -10,7 +10,7 @@ import io
 import lzma
 import os
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -18,21 +18,27 @@ from typing import IO, Any
 from elmo_xlstm.errors import UserError
 
 HASHED_BYTES = 10**9
-SUFFIXES = (".gz", ".bz2", ".xz", ".zst")
 BUFFER_BYTES = 2**17
 UNPACKED_BYTES = 2**26
-RATIO = 200
-"""A file that unpacks to more than 64 MiB and 200 times its size is no text: text packs 3 to 20 times."""
-LINE_BYTES = 2**26
-"""A line is held in memory whole."""
+RATIO = (
+    200  # a file that unpacks to more than UNPACKED_BYTES and so many times its size is no text, which packs 3 to 20
+)
+LINE_BYTES = 2**26  # of a line, which is held in memory whole
+
+
+def _open_zstd(path: Path, mode: str) -> IO[bytes]:
+    """By Arrow's reader; that of the zstandard package takes a file that was cut off for a whole one."""
+    import pyarrow  # slow to import
+
+    return io.BufferedReader(pyarrow.input_stream(str(path), compression="zstd"), BUFFER_BYTES)
+
+
+OPENERS: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open, ".zst": _open_zstd}
+SUFFIXES = tuple(OPENERS)
 
 
 def find_files(patterns: Sequence[str]) -> list[Path]:
-    """The files that paths and globs (``*``, ``?``, ``**``) name, each once; a glob's are sorted.
-
-    Raises:
-        UserError: a path does not exist or is a directory, or a glob matches no file.
-    """
+    """The files that paths and globs (``*``, ``**``) name, each once, a glob's sorted; UserError if one names none."""
     found: dict[Path, None] = {}
     for pattern in patterns:
         path = Path(pattern).expanduser()
@@ -63,11 +69,7 @@ def fingerprint_files(paths: Iterable[Path]) -> list[dict[str, Any]]:
 
 
 def hash_file(path: Path) -> str:
-    """The SHA-256 of a file, in hex.
-
-    Raises:
-        UserError: it cannot be read.
-    """
+    """The SHA-256 of a file, in hex."""
     digest = hashlib.sha256()
     try:
         with open(path, "rb") as file:
@@ -85,13 +87,9 @@ def format_suffix(path: Path) -> str:
 
 @contextmanager
 def open_binary(path: Path) -> Iterator[IO[bytes]]:
-    """Open a file for reading, decompressed by its suffix (.gz, .bz2, .xz, .zst).
-
-    Raises:
-        UserError: the file cannot be opened, or (while it is read) is damaged or cut off.
-    """
+    """A file for reading, decompressed by its suffix (.gz, .bz2, .xz, .zst); UserError if it is damaged or cut off."""
     try:
-        with _open(path) as file:
+        with OPENERS.get(path.suffix, open)(path, "rb") as file:
             yield file
     except (EOFError, lzma.LZMAError, zlib.error, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:
@@ -99,28 +97,8 @@ def open_binary(path: Path) -> Iterator[IO[bytes]]:
         raise UserError(f"{path}: is damaged or cut off ({error}); fetch or compress it again") from None
 
 
-def _open(path: Path) -> IO[bytes]:
-    match path.suffix:
-        case ".gz":
-            return gzip.open(path, "rb")  # type: ignore[return-value]
-        case ".bz2":
-            return bz2.open(path, "rb")
-        case ".xz":
-            return lzma.open(path, "rb")
-        case ".zst":  # by Arrow's reader; that of the zstandard package takes a file that was cut off for a whole one
-            import pyarrow  # slow to import
-
-            return io.BufferedReader(pyarrow.input_stream(str(path), compression="zstd"), BUFFER_BYTES)
-        case _:
-            return open(path, "rb")
-
-
 def read_lines_of(file: IO[bytes], path: Path) -> Iterator[tuple[int, bytes]]:
-    r"""Numbered lines without their ends, which are ``\n``, ``\r\n`` or a lone ``\r``.
-
-    Raises:
-        UserError: one is longer than 64 MiB.
-    """
+    r"""Numbered lines without their ends, ``\n``, ``\r\n`` or a lone ``\r``; UserError for one of over 64 MiB."""
     number = 0
     while block := file.readline(LINE_BYTES + 1):
         if len(block) > LINE_BYTES:

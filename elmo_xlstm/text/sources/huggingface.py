@@ -42,11 +42,7 @@ class HuggingFaceSource(Configurable):
         self.config = config
 
     def __iter__(self) -> Iterator[Document]:
-        """The rows in order.
-
-        Raises:
-            UserError: the dataset cannot be reached or loaded, or a row has no text.
-        """
+        """The rows in order; UserError if the dataset cannot be reached or loaded, or a row has no text."""
         config = self.config
         shown = "/".join(filter(None, (config.name, config.config_name, config.split)))
         row_number, field = 0, config.text_field

@@ -25,11 +25,7 @@ _MARKED = re.compile(rb'(?:\xef\xbb\xbf)?\s*(?:(\[?\s*\{\s*")|<(?:!doctype|html|
 
 
 class LocalSource(Configurable):
-    """Documents of UTF-8 text files or JSON-lines files, plain or compressed (.gz, .bz2, .xz, .zst).
-
-    Raises:
-        UserError: a path or glob names no file, or a file of unknown format.
-    """
+    """Documents of UTF-8 text files or JSON-lines files, plain or compressed (.gz, .bz2, .xz, .zst)."""
 
     @sources.register("local")
     class Config(SourceSettings):
@@ -58,30 +54,18 @@ class LocalSource(Configurable):
         self._formats = {path: config.format or _format_of(path) for path in self.paths}
 
     def __iter__(self) -> Iterator[Document]:
-        """The documents of all files in order.
-
-        Raises:
-            UserError: a file is damaged, is not UTF-8 or has a bad JSON line; names file and line.
-        """
+        """The documents of all files in order; UserError names file and line of what is damaged."""
         for path in self.paths:
             if self._formats[path] == "jsonl":
                 yield from self._read_jsonl(path)
+            elif self.config.documents == "line":
+                yield from (Document(line, f"{path}:{number}") for number, line in _lines(path) if line.strip())
             else:
-                yield from self._read_text(path)
+                yield from self._join(path, _lines(path), at_blank_lines=self.config.documents == "blank_line")
 
     def fingerprint(self) -> dict[str, Any]:
         """The settings, and each file's name, size and hash."""
         return {**self.config.model_dump(exclude={"paths"}), "files": fingerprint_files(self.paths)}
-
-    def _read_text(self, path: Path) -> Iterator[Document]:
-        numbered: Iterable[tuple[int, str]] = _lines(path)
-        if self.config.documents == "line":
-            for number, line in numbered:
-                if line.strip():
-                    yield Document(line, f"{path}:{number}")
-            return
-        at_blank_lines = self.config.documents == "blank_line"
-        yield from self._join(path, numbered, at_blank_lines)
 
     def _join(self, path: Path, numbered: Iterable[tuple[int, str]], at_blank_lines: bool) -> Iterator[Document]:
         """Documents of joined lines: up to a blank line (if that ends one) or ``max_characters``."""
@@ -129,11 +113,6 @@ class LocalSource(Configurable):
 
 
 def _format_of(path: Path) -> Literal["text", "jsonl"]:
-    """The format that a file's ending and beginning tell.
-
-    Raises:
-        UserError: it is no running text.
-    """
     ending = format_suffix(path)
     if ending in JSON_LINES:
         return "jsonl"
@@ -154,7 +133,6 @@ def _format_of(path: Path) -> Literal["text", "jsonl"]:
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Numbered lines without their ends."""
     with open_binary(path) as file:
         for number, raw in read_lines_of(file, path):
             try:

@@ -13,16 +13,12 @@ from elmo_xlstm.errors import UserError
 from elmo_xlstm.text.sources.base import Document, SourceSettings, file_label, sources
 from elmo_xlstm.text.sources.files import find_files, fingerprint_files, open_binary
 
-PAGE_BYTES = 2**28
-"""The largest pages of wikis have 2 MiB; a dump of all revisions, which is none of articles, has larger ones."""
+PAGE_BYTES = 2**28  # the largest pages of wikis have 2 MiB; a dump of all revisions has larger ones
 _REDIRECT = re.compile(r"\s*#\s*(?:redirect|alih)\b", re.IGNORECASE)
 
 
 class MediaWikiSource(Configurable):
-    """The articles of a ``pages-articles`` dump: namespace 0, without redirects.
-
-    The texts are wiki text; :meth:`elmo_xlstm.text.cleaning.Cleaner.clean_document` parses it.
-    """
+    """The articles of a ``pages-articles`` dump, in wiki text: namespace 0, without redirects."""
 
     @sources.register("mediawiki")
     class Config(SourceSettings):
@@ -38,14 +34,13 @@ class MediaWikiSource(Configurable):
 
     def __init__(self, config: Config) -> None:
         self.config = config
-        (self.path,) = _single(find_files([config.path]), config.path)
+        paths = find_files([config.path])
+        if len(paths) != 1:
+            raise UserError(f"{config.path}: matches {len(paths)} files; give one dump a source")
+        self.path = paths[0]
 
     def __iter__(self) -> Iterator[Document]:
-        """The articles in order; memory does not grow with the dump.
-
-        Raises:
-            UserError: the file is damaged, is no well-formed XML or is no MediaWiki dump; names the line.
-        """
+        """The articles in order; memory does not grow with the dump. UserError names the line of what is damaged."""
         pages = 0
         with open_binary(self.path) as file:
             bounded = _PageReader(file, self.path)
@@ -96,12 +91,7 @@ class MediaWikiSource(Configurable):
 
 
 class _PageReader:
-    """Reads a dump as long as pages end: memory holds one page.
-
-    Args:
-        file: decompressed.
-        path: for messages.
-    """
+    """Reads a dump as long as pages end: memory holds one page."""
 
     def __init__(self, file: IO[bytes], path: Path) -> None:
         self.since_page = 0
@@ -117,12 +107,6 @@ class _PageReader:
                 "idwiki-…-pages-articles.xml.bz2"
             )
         return chunk
-
-
-def _single(paths: list[Path], pattern: str) -> list[Path]:
-    if len(paths) != 1:
-        raise UserError(f"{pattern}: matches {len(paths)} files; give one dump a source")
-    return paths
 
 
 def _local_name(element: ElementTree.Element) -> str:

@@ -2,12 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from elmo_xlstm.evaluation.leaderboard.amounts import amounts, family, train_fraction
-from elmo_xlstm.evaluation.leaderboard.board import Column, build_board
-from elmo_xlstm.evaluation.leaderboard.details import detail_tables
-from elmo_xlstm.evaluation.leaderboard.drawing import draw
+from elmo_xlstm.evaluation.leaderboard.board import Column, build_board, family, train_fraction
 from elmo_xlstm.evaluation.leaderboard.formats import render_pages
 from elmo_xlstm.evaluation.leaderboard.plots import plots
+from elmo_xlstm.evaluation.leaderboard.tables import detail_tables
 
 NERP = Column("nerp", "macro_f1")
 
@@ -35,7 +33,7 @@ def test_a_run_that_does_not_say_had_all_data(result, config):
 
 
 def test_shares_of_one_model_are_one_curve(runs):
-    curves = amounts(runs)
+    curves = build_board(runs, []).amounts(NERP)
     assert list(curves) == ["bilm", "no-bilm"]  # a model on one amount has no curve
     assert curves["bilm"] == {
         25.0: (pytest.approx(40.0), pytest.approx(14.142, abs=1e-3), 2),
@@ -61,7 +59,7 @@ def test_they_have_a_table_and_a_plot(runs):
     assert table.header == ("model", "seeds", "25 %", "100 %")
     assert [cell.text for cell in table.rows[0]] == ["bilm", "2", "40.00 ± 14.14", "75.00 ± 7.07"]
     [plot] = [plot for plot in plots(board) if plot.name == "nerp-amounts"]
-    svg = draw(plot)
+    svg = plot.draw()
     assert all(text in svg for text in ("bilm", "no-bilm", "25", "100", "share of the training data"))
     assert ">alone<" not in svg
     assert "plots/nerp-amounts.svg" in render_pages(board, [plot])["leaderboard.md"]

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from elmo_xlstm.evaluation.leaderboard.board import Column, build_board
-from elmo_xlstm.evaluation.leaderboard.details import NO_OUTCOMES, detail_tables
+from elmo_xlstm.evaluation.leaderboard.tables import NO_OUTCOMES, detail_tables
 from elmo_xlstm.evaluation.published import PublishedScore
 
 NERP = Column("nerp", "macro_f1")

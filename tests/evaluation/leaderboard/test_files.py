@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from elmo_xlstm.evaluation.leaderboard import build_board, check_leaderboard, drawing, write_leaderboard
+from elmo_xlstm.evaluation.leaderboard import build_board, check_leaderboard, plots, write_leaderboard
 from elmo_xlstm.evaluation.results import load_results
 
 FILES = ["layer-weights.svg", "nerp-types.svg", "leaderboard.md", "leaderboard.csv", "leaderboard.html"]
@@ -102,7 +102,7 @@ def test_a_changed_or_foreign_plot_is_found_and_drawn_anew(directory, change, pr
 
 
 def test_another_matplotlib_draws_otherwise_and_passes(directory, monkeypatch):
-    monkeypatch.setitem(drawing.SETTINGS, "font.size", 7)
+    monkeypatch.setitem(plots.SETTINGS, "font.size", 7)
     assert len(check(directory)) == 2
     monkeypatch.setattr("matplotlib.__version__", "0.1")
     assert check(directory) == []

@@ -1,8 +1,7 @@
 from __future__ import annotations
 
 from elmo_xlstm.evaluation.leaderboard.board import Column, build_board
-from elmo_xlstm.evaluation.leaderboard.details import detail_tables
-from elmo_xlstm.evaluation.leaderboard.tables import count_title, legend, main_table
+from elmo_xlstm.evaluation.leaderboard.tables import count_title, detail_tables, legend, main_table
 from elmo_xlstm.evaluation.published import PublishedScore
 
 NERP = Column("nerp", "macro_f1")
@@ -28,7 +27,7 @@ def test_the_main_table(result):
     board = build_board([result(0.5), result(0.52, seed=1)], [published(60.0)])
     table = main(board)
     assert table.title == "Sequence labelling"
-    assert table.published == (True, False)
+    assert table.published == {0}
     assert table.header == ("model", "seeds", "nerp", "parameters", "source")
     assert texts(table) == [
         ("other †", "", "60.00", "17.7 M", "a paper"),

@@ -9,17 +9,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from elmo_xlstm.config import validate
-from elmo_xlstm.tasks.baselines import LinearWindowAnswers, LinearWindowTags
+from elmo_xlstm.tasks.baselines import LinearWindow
 from elmo_xlstm.tasks.predictor import LabelSpace
 
 BIO = ("O", "B-PER", "I-PER", "B-LOC", "I-LOC")
 BIOES = ("O", *(f"{mark}-LOC" for mark in "BIES"))
 
 
-def tagger(**values) -> LinearWindowTags:
-    config = validate(LinearWindowTags.Config, values)
+def tagger(**values) -> LinearWindow:
+    config = validate(LinearWindow.Config, values)
     labels = {"bioes": BIOES, "bio": BIO, "none": ("NN", "VB")}[config.scheme]
-    return LinearWindowTags.for_training(config, LabelSpace(labels), [], None, False)
+    return LinearWindow.for_training(config, LabelSpace(labels), [], None, False)
 
 
 @pytest.mark.parametrize("classifier", ["logistic_regression", "linear_svm", "sgd_svm"])
@@ -32,7 +32,7 @@ def test_words_and_their_neighbours_are_learned(classifier, train) -> None:
     ]
     texts = [(list(words),) for words in sentences] * 2
     tags = [["O", "B-LOC", "O", "O"], ["O", "B-PER", "O"], ["O", "B-LOC", "O"], ["O", "B-PER", "O"]] * 2
-    predictor = train(validate(LinearWindowTags.Config, {"classifier": classifier, "c": [100.0]}), BIO, texts, tags)
+    predictor = train(validate(LinearWindow.Config, {"classifier": classifier, "c": [100.0]}), BIO, texts, tags)
     new = [(["di", "Solo", "ramai"],), (["Pak", "Solo", "diam"],)]  # known by the words beside it
     found = [list(prediction.labels) for prediction in predictor.predict_texts(new)]
     assert found == [["O", "B-LOC", "O"], ["O", "B-PER", "O"]]
@@ -53,7 +53,7 @@ def test_of_the_permitted_paths_the_best(seed, length, scheme) -> None:
 
 def test_tags_that_training_lacks_are_never_given(train) -> None:
     texts, tags = [(["a", "b"],)] * 3, [["O", "B-PER"]] * 3
-    predictor = train(LinearWindowTags.Config(), BIO, texts, tags)
+    predictor = train(LinearWindow.Config(), BIO, texts, tags)
     words = [random.Random(0).choice("abcxyz") for _ in range(50)]
     assert {tag for p in predictor.predict_texts([(words,)]) for tag in p.labels} <= {"O", "B-PER"}
 
@@ -75,7 +75,7 @@ def questions() -> tuple[list, list]:
 
 def test_the_question_decides(train) -> None:
     texts, tags = questions()
-    predictor = train(validate(LinearWindowAnswers.Config, {"c": [1.0]}), LABELS, texts, tags)
+    predictor = train(validate(LinearWindow.AnswersConfig, {"c": [1.0]}), LABELS, texts, tags)
     assert [list(prediction.labels) for prediction in predictor.predict_texts(texts)] == tags
     assert predictor.vocabulary["asked"] == ["?", "ke", "mana", "siapa"]
     features = set(predictor.vocabulary["features"])
@@ -85,13 +85,13 @@ def test_the_question_decides(train) -> None:
 def test_there_is_an_answer_if_there_is_to_be_one_always(train) -> None:
     texts, tags = questions()
     for always in (True, False):
-        config = validate(LinearWindowAnswers.Config, {"c": [1.0], "always_answer": always})
+        config = validate(LinearWindow.AnswersConfig, {"c": [1.0], "always_answer": always})
         predictor = train(config, LABELS, texts, tags)
         (prediction,) = predictor.predict_texts([(["berapa", "?"], ["tidak", "ada", "di", "sini"])])
         assert (list(prediction.labels).count("B") == 1) == always
         assert list(prediction.labels).count("O") >= 3 or always
     certain = torch.tensor([[9.0, 0, 0], [9, 4, 0], [9, -1, 5]])
     assert predictor.path(certain) == [0, 0, 0]
-    predictor.config = validate(LinearWindowAnswers.Config, {})
+    predictor.config = validate(LinearWindow.AnswersConfig, {})
     assert predictor.path(certain) == [0, 1, 0]
     assert predictor.path(torch.tensor([[9.0, 0, 0], [0, 4, 0], [0, 0, 5]])) == [0, 1, 2]

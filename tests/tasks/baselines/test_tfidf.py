@@ -6,7 +6,7 @@ import pytest
 from elmo_xlstm.config import validate
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.tasks.baselines import TfidfLabels
-from elmo_xlstm.tasks.baselines.tfidf import OVERLAPS, overlaps
+from elmo_xlstm.tasks.baselines.linear import OVERLAPS, overlaps
 
 SAID = {"pos": "enak sekali", "neg": "buruk benar", "none": "biasa saja"}
 TEXTS = [(f"makanan nomor {number} {said}".split(),) for number in range(8) for said in SAID.values()]

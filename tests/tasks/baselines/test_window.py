@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from elmo_xlstm.tasks.baselines.window import KeyFeatures, describe, shape, window_keys
+from elmo_xlstm.tasks.baselines.linear_window import KeyFeatures, describe, shape, window_keys
 
 
 @pytest.mark.parametrize(
@@ -58,13 +58,13 @@ def test_features_of_keys() -> None:
 def test_the_matrix_has_a_one_for_each_frequent_feature(sentences, min_count) -> None:
     rows = [row for words in sentences for row in window_keys(words)]
     named = [[name for key in row for name in describe(key)] for row in rows]
-    features = KeyFeatures.collect(rows, min_count, describe)
+    features = KeyFeatures.collect(rows, min_count)
     frequent = {name for row in named for name in row if sum(r.count(name) for r in named) >= min_count}
     assert set(features.names) == frequent and len(features.names) == len(frequent)
     matrix = features(rows)
     assert matrix.shape == (len(rows), len(frequent))
     expected = [[row.count(name) for name in features.names] for row in named]
     assert (matrix.toarray() == np.array(expected).reshape(matrix.shape)).all()
-    again = KeyFeatures(features.names, describe)
+    again = KeyFeatures(features.names)
     assert (again(rows) != matrix).nnz == 0
     assert again([[("0", "never-seen")]]).shape == (1, len(frequent))

@@ -8,7 +8,7 @@ import pytest
 from elmo_xlstm.config import ConfigError, Settings, validate
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.tasks.data import aspect_datasets, classification_datasets, pair_datasets, tagging_datasets
-from elmo_xlstm.tasks.data.indonlu.load import IndoNLUTagging
+from elmo_xlstm.tasks.data.indonlu import IndoNLUTagging
 
 
 class Holder(Settings):

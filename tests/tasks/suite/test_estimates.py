@@ -5,7 +5,7 @@ from typing import Any, cast
 
 import pytest
 
-from elmo_xlstm.tasks.suite.estimates import estimate_seconds, in_words, total_seconds
+from elmo_xlstm.tasks.suite.planning import estimate_seconds, in_words
 
 
 def config_of(epochs: int | None, head: str, embedder: bool, share: float) -> dict[str, Any]:
@@ -46,11 +46,6 @@ def test_epochs() -> None:
     assert estimate_seconds(run("a", "x"), [result("a", "x", 10, epochs=None)]) == 10
 
 
-def test_other_models_on_the_task() -> None:
-    earlier = [result("a", "y", 10), result("b", "y", 100), result("b", "x", 300)]
-    assert estimate_seconds(run("a", "x"), earlier) == pytest.approx(30)  # x takes three times y's time
-
-
 def test_a_model_that_was_never_run_takes_as_long_as_its_like() -> None:
     like = [result("a", name, seconds) for name, seconds in (("w", 10), ("x", 20), ("y", 90))]
     others = [result("a", "m", 1, head="majority"), result("a", "n", 2, embedder=False), result("b", "z", 500)]
@@ -64,22 +59,9 @@ def test_a_model_that_was_never_run_takes_as_long_as_its_like() -> None:
     assert estimate_seconds(run("a", "z"), [result("a", "x", 6, share=0.5)]) == 12
 
 
-def test_a_kind_that_was_never_run_on_the_task() -> None:
-    """It takes three times as long as the kind without a language model, as it did elsewhere."""
-    earlier = [result("a", "w", 10, embedder=False), result("b", "x", 100, embedder=False), result("b", "y", 300)]
-    assert estimate_seconds(run("a", "z"), earlier) == pytest.approx(30)
-    assert estimate_seconds(run("c", "z"), earlier) is None
-
-
 def test_unknown() -> None:
     assert estimate_seconds(run("c", "x"), [result("a", "x", 10)]) is None
     assert estimate_seconds(run("c", "x"), []) is None
-
-
-def test_total() -> None:
-    assert total_seconds([10, 10, None, 20], jobs=2) == 20
-    assert total_seconds([30, 1], jobs=2) == 30
-    assert total_seconds([None], jobs=2) == 0
 
 
 @pytest.mark.parametrize(

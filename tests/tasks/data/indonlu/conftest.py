@@ -6,8 +6,8 @@ import hashlib
 
 import pytest
 
-from elmo_xlstm.tasks.data.indonlu import catalogue
-from elmo_xlstm.tasks.data.indonlu.catalogue import Dataset
+from elmo_xlstm.tasks.data import indonlu
+from elmo_xlstm.tasks.data.indonlu import Dataset
 from elmo_xlstm.tasks.data.repository import DataFile
 
 CONTENT = {
@@ -28,7 +28,7 @@ def declare(monkeypatch):
             for split, text in content.items()
         }
         values = {"kind": "tagging", "labels": ("O", "B-PPL", "I-PPL")} | values
-        monkeypatch.setitem(catalogue.DATASETS, "tiny", Dataset(name="tiny", title="Tiny", files=files, **values))
+        monkeypatch.setitem(indonlu.DATASETS, "tiny", Dataset(name="tiny", files=files, **values))
 
     return declare
 

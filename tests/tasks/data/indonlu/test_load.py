@@ -7,8 +7,7 @@ import pytest
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.modules import repair_bio
 from elmo_xlstm.tasks.data import indonlu
-from elmo_xlstm.tasks.data.indonlu.catalogue import DATASETS, DIRECTORY_VARIABLE, REPOSITORY, dataset
-from elmo_xlstm.tasks.data.indonlu.load import DataLocation, locate, read_file, reader_of
+from elmo_xlstm.tasks.data.indonlu import DATASETS, REPOSITORY, DataLocation, dataset, locate, read_file, reader_of
 
 
 def test_the_commit_is_pinned_in_full() -> None:
@@ -23,11 +22,11 @@ def test_the_commit_is_pinned_in_full() -> None:
 def test_the_setting_goes_before_the_environment(declare, put, monkeypatch, tmp_path) -> None:
     declare()
     directory = put()
-    monkeypatch.setenv(DIRECTORY_VARIABLE, str(directory))
+    monkeypatch.setenv(REPOSITORY.variable, str(directory))
     assert locate("tiny", "train") == directory / "tiny/train.txt"
     with pytest.raises(UserError, match=r"elsewhere/tiny/train.txt: no such file; data_dir should"):
         locate("tiny", "train", DataLocation(data_dir=tmp_path / "elsewhere"))
-    monkeypatch.setenv(DIRECTORY_VARIABLE, str(tmp_path / "nowhere"))
+    monkeypatch.setenv(REPOSITORY.variable, str(tmp_path / "nowhere"))
     with pytest.raises(UserError, match=r"nowhere/tiny/train.txt: no such file; \$ELMO_XLSTM_INDONLU should"):
         locate("tiny", "train", DataLocation())
 

@@ -4,7 +4,7 @@ import pytest
 
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.evaluation.published import GROUPS
-from elmo_xlstm.tasks.data.indonlu.catalogue import DATASETS, SPLITS, dataset
+from elmo_xlstm.tasks.data.indonlu import DATASETS, SPLITS, dataset
 
 PAPER = {  # labels, train / valid / test
     "emot": (5, 3521, 440, 440),

@@ -6,7 +6,8 @@ import logging
 import pytest
 
 from elmo_xlstm.errors import UserError
-from elmo_xlstm.tasks.data.absa_e2e import LABELS, AspectTripletReader, load, load_absa
+from elmo_xlstm.tasks.data import absa_e2e
+from elmo_xlstm.tasks.data.absa_e2e import FILES, LABELS, REPOSITORY, AspectTripletReader, load_absa
 from elmo_xlstm.tasks.data.readers.problems import DataError
 from elmo_xlstm.tasks.data.repository import DataFile
 
@@ -28,7 +29,7 @@ def put(tmp_path, monkeypatch):
             path.write_bytes(text.encode())
             count = (rows or {}).get(split, text.count("\n"))
             files[split] = DataFile(path.name, count, hashlib.sha256(text.encode()).hexdigest())
-        monkeypatch.setattr(load, "FILES", files)
+        monkeypatch.setattr(absa_e2e, "FILES", files)
         return tmp_path
 
     return put
@@ -63,15 +64,15 @@ def test_a_test_file_without_labels_is_refused(put) -> None:
 
 
 def test_the_declared_files() -> None:
-    assert [(file.path, file.rows) for file in load.FILES.values()] == [
+    assert [(file.path, file.rows) for file in FILES.values()] == [
         ("train.txt", 3000),
         ("dev.txt", 1000),
         ("test.txt", 1000),
     ]
-    for file in load.FILES.values():
+    for file in FILES.values():
         assert len(file.sha256) == 64
-        assert load.REPOSITORY.url(file).startswith("https://raw.githubusercontent.com/rdyzakya/IndoLEGO-ABSA/")
-        assert len(file.commit or load.REPOSITORY.commit) == 40
+        assert REPOSITORY.url(file).startswith("https://raw.githubusercontent.com/rdyzakya/IndoLEGO-ABSA/")
+        assert len(file.commit or REPOSITORY.commit) == 40
 
 
 LINES = "kamar bersih .####[([0], [1], 'POS')]\n\nnyaman .####[([-1], [0], 'POS')]\n"

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from elmo_xlstm.tasks.data.absa_e2e.triplets import Triplet, parse_line
+from elmo_xlstm.tasks.data.absa_e2e import Triplet, parse_line
 
 
 def test_words_and_triplets() -> None:
