@@ -19,7 +19,7 @@ from elmo_xlstm.evaluation.classification import (
 )
 from elmo_xlstm.evaluation.outcomes import Kind
 from elmo_xlstm.evaluation.results import MOST_CONFUSED, Confusion, TypeScore
-from elmo_xlstm.evaluation.tagging import count_spans, score_tagging, span_macro_f1, span_micro_f1
+from elmo_xlstm.evaluation.tagging import count_spans, find_spans, score_tagging, span_macro_f1, span_micro_f1
 from tasks.predictor import Prediction
 
 Labels = Sequence[str]
@@ -130,9 +130,7 @@ def _comparison(
 
 def list_spans(words: Sequence[str], tags: Labels) -> list[dict[str, Any]]:
     """The spans that tags mark, as JSON values: type, first word, the word after the last, and the text."""
-    from seqeval.metrics.sequence_labeling import get_entities
-
     return [
         {"type": kind, "start": start, "end": stop + 1, "text": " ".join(words[start : stop + 1])}
-        for kind, start, stop in get_entities(list(tags))
+        for kind, start, stop in find_spans(tags)
     ]

@@ -111,7 +111,7 @@ class ElmoEmbedder(nn.Module):
             else:
                 with torch.random.fork_rng(devices=[]):
                     torch.manual_seed(random_seed)
-                    model = BiXLSTM(read_architecture(directory, BiXLSTM))
+                    model = BiXLSTM(read_architecture(directory, BiXLSTM.empty))
         except (OSError, SafetensorError) as error:
             raise UserError(f"{directory}: the model cannot be read ({error}); restore its files") from None
         embedder = cls(model, Tokenizer.load(directory), pooling, precision).to(device)

@@ -119,7 +119,7 @@ def count_spans(
     _check_lengths(gold, predicted)
     if not plain:
         _check_span_tags({tag for tags in (*gold, *predicted) for tag in tags})
-    found = [(_spans(g, plain), _spans(p, plain)) for g, p in zip(gold, predicted, strict=True)]
+    found = [(set(find_spans(g, plain)), set(find_spans(p, plain))) for g, p in zip(gold, predicted, strict=True)]
     names = sorted({name for pair in found for spans in pair for name, _, _ in spans} | set(types))
     column = {name: i for i, name in enumerate(names)}
     counts = np.zeros((len(gold), 3, len(names)), dtype=np.int64)
@@ -181,10 +181,22 @@ def _check_span_tags(tags: set[str]) -> None:
         raise ValueError(f"tag '{others[0]}' marks no span (O, or B, I, E or S, alone or with a type: B-PER)")
 
 
-def _spans(tags: Sequence[str], plain: bool) -> set[tuple[str, int, int]]:
-    """Spans as (type, first word, last word)."""
-    from seqeval.metrics.sequence_labeling import get_entities  # brings scikit-learn with it: a second to import
+def find_spans(tags: Sequence[str], plain: bool = False) -> list[tuple[str, int, int]]:
+    """The spans that the tags of a sentence mark, as (type, first word, last word), in their order.
 
+    Args:
+        tags: of each word.
+        plain: as in :func:`score_tagging`.
+    """
     if plain:
-        return {(tag, place, place) for place, tag in enumerate(tags)}
-    return set(get_entities(list(tags))) if tags else set()
+        return [(tag, place, place) for place, tag in enumerate(tags)]
+    spans: list[tuple[str, int, int]] = []
+    before, kind_before = "O", UNTYPED
+    for place, tag in enumerate(tags):
+        prefix, kind = tag[0], tag[2:] or UNTYPED
+        if prefix in "BS" or (prefix in "IE" and (before in "OES" or kind != kind_before)):
+            spans.append((kind, place, place))
+        elif prefix in "IE":
+            spans[-1] = (kind, spans[-1][1], place)
+        before, kind_before = prefix, kind
+    return spans

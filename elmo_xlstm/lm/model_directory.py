@@ -102,7 +102,7 @@ def read_architecture(directory: Path, build: Callable[[BiXLSTMConfig], nn.Modul
 
     Args:
         directory: of the model.
-        build: makes a model.
+        build: makes a model that takes no memory.
 
     Raises:
         UserError: a file is missing or unreadable, or says what cannot be.
@@ -131,8 +131,7 @@ def read_architecture(directory: Path, build: Callable[[BiXLSTMConfig], nn.Modul
     except (OSError, ValueError, SafetensorError) as error:
         raise UserError(f"{weights}: the weights cannot be read ({error}); restore the file") from None
     try:
-        with torch.device("meta"):  # takes no memory
-            needed = sum(parameter.numel() for parameter in build(config).parameters())
+        needed = sum(parameter.numel() for parameter in build(config).parameters())
     except (ValueError, RuntimeError) as error:
         raise UserError(f"{path}: no model can be built so ({error}); restore it from its source") from None
     if needed > ROOM * there:

@@ -4,19 +4,41 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import safetensors
 import safetensors.torch
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.runs.files import check_file, reading
 
 SEAL = "sha256"
+
+
+@contextmanager
+def without_numbers() -> Iterator[None]:
+    """Make modules whose weights have names and shapes, but no numbers, and take no memory."""
+    with torch.device("meta"), _NeverInitialized():
+        yield
+
+
+class _NeverInitialized(TorchFunctionMode):
+    """On the meta device ``torch.nn.init`` fills nothing, but imports torch's compiler, a second or two."""
+
+    def __torch_function__(
+        self, function: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        named = kwargs or {}
+        if getattr(function, "__module__", None) == nn.init.__name__:
+            return named["tensor"] if "tensor" in named else args[0]
+        return function(*args, **named)
 
 
 def seal(tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None) -> bytes:
