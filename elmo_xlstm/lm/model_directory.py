@@ -204,7 +204,7 @@ def from_int8_rows(stored: Mapping[str, Tensor]) -> dict[str, Tensor]:
     weights = {name: tensor for name, tensor in stored.items() if not name.endswith(SCALE)}
     for name, tensor in weights.items():
         if (scale := stored.get(f"{name}{SCALE}")) is not None:
-            weights[name] = tensor.float() * scale
+            weights[name] = tensor * scale.float()  # an integer becomes the same float32 on the way, without a copy
     return weights
 
 
