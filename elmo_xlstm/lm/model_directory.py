@@ -53,13 +53,14 @@ SCALE = ".row_scale"
 SMALLEST = 2**14
 
 
-def find_model(name_or_path: str | Path, revision: str | None = None) -> Path:
+def find_model(name_or_path: str | Path, revision: str | None = None, **options: Any) -> Path:
     """The directory of a model: a bundled one, itself, ``model/`` of a pretraining run, or a snapshot from the hub.
 
     Args:
         name_or_path: a bundled model's name, a directory (``./small`` for one that has such a name), or a name on
             the Hugging Face hub.
         revision: commit, tag or branch on the hub.
+        options: of ``huggingface_hub.snapshot_download``, such as ``token``.
 
     Raises:
         UserError: there is no such model here, and the hub does not give it; or it holds what no model is made of.
@@ -83,7 +84,7 @@ def find_model(name_or_path: str | Path, revision: str | None = None) -> Path:
 
     try:
         patterns = ["*.json", "*.safetensors"]
-        return Path(snapshot_download(str(name_or_path), revision=revision, allow_patterns=patterns))
+        return Path(snapshot_download(str(name_or_path), revision=revision, allow_patterns=patterns, **options))
     except (HfHubHTTPError, OSError, ValueError) as error:
         raise UserError(
             f"{name_or_path}: no such directory, and the Hugging Face hub does not give it ({type(error).__name__}); "

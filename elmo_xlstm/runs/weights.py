@@ -74,7 +74,7 @@ def _digest(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> str:
 
 
 def _is_finite(tensor: Tensor) -> bool:
-    """Whether all numbers are: of infinities and NaN, an extreme is one. ``isfinite().all()`` takes six times as long."""
+    """Whether all numbers are: NaN and infinities show in the extremes, in a sixth of the time of ``isfinite``."""
     return tensor.numel() == 0 or bool(torch.isfinite(torch.stack(tensor.aminmax())).all())
 
 
