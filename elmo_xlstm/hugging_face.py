@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from tokenizers.processors import TemplateProcessing
 from torch import Tensor, nn
 from transformers import (
     AutoConfig,
@@ -218,10 +219,10 @@ class BiXLSTMModel(PreTrainedModel):
 
 
 class BiXLSTMTokenizer(PreTrainedTokenizerFast):
-    """A model's tokenizer as Hugging Face's: pads to the right, adds nothing, and cleans texts as the embedder does.
+    """A model's tokenizer as Hugging Face's: what the model reads is what the embedder gives it.
 
-    Text is cleaned when the tokenizer is called; ``encode`` and ``tokenize`` take it as it is. Pieces of a text are
-    those of its words as :class:`~elmo_xlstm.text.Tokenizer` splits them, but words that leave no piece are left out.
+    A text is put between the begin and the end of a document, and padded to the right. It is cleaned when the tokenizer
+    is called; ``encode`` and ``tokenize`` take it as it is. Words that leave no piece are left out.
     """
 
     model_input_names = ["input_ids", "attention_mask"]
@@ -244,7 +245,12 @@ class BiXLSTMTokenizer(PreTrainedTokenizerFast):
         loaded: BiXLSTMTokenizer = super().from_pretrained(
             str(directory), *args, **{"split_special_tokens": True, **special, **kwargs}
         )
-        loaded.backend_tokenizer.post_processor = None  # it adds special tokens alone, which the model never reads
+        begin, end = special["cls_token"], special["sep_token"]
+        loaded.backend_tokenizer.post_processor = TemplateProcessing(
+            single=[begin, "$A", end],
+            pair=[begin, "$A", end, begin, "$B:1", end],
+            special_tokens=[(begin, own.bos_id), (end, own.eos_id)],
+        )
         loaded.own = own
         return loaded
 

@@ -9,6 +9,7 @@ import torch
 from transformers import AutoConfig, AutoModel, AutoTokenizer, pipeline
 
 from elmo_xlstm.embedding import ElmoEmbedder
+from elmo_xlstm.embedding.pieces import sentence_pieces
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.hugging_face import BiXLSTMModel, BiXLSTMModelConfig, BiXLSTMTokenizer
 from elmo_xlstm.lm import BiXLSTM, BiXLSTMConfig
@@ -132,17 +133,16 @@ class TestModel:
 class TestTokenizer:
     def test_pieces_are_those_of_the_words(self, tokenizer: BiXLSTMTokenizer, tiny_tokenizer: Tokenizer) -> None:
         for text in (*TEXTS, "Siti [SEP] tiba-tiba, 12%"):
-            expected = [index for word in text.split() for index in tiny_tokenizer.encode_words([word]).input_ids]
-            assert tokenizer(text)["input_ids"] == expected
-        assert tokenizer([["Siti", "tiba"]], is_split_into_words=True)["input_ids"] == [
-            tiny_tokenizer.encode_words(["Siti", "tiba"]).input_ids
-        ]
+            [expected] = sentence_pieces([text.split()], tiny_tokenizer)
+            assert tokenizer(text)["input_ids"] == expected.input_ids
+            assert tokenizer([text.split()], is_split_into_words=True)["input_ids"] == [expected.input_ids]
+            assert tokenizer(text, add_special_tokens=False)["input_ids"] == expected.input_ids[1:-1]
 
     def test_pads_to_the_right(self, tokenizer: BiXLSTMTokenizer, tiny_tokenizer: Tokenizer) -> None:
         batch = tokenizer(TEXTS, padding=True, return_tensors="pt")
         assert list(batch) == ["input_ids", "attention_mask"]
-        assert batch["attention_mask"].tolist()[1] == [1, 1, 0, 0, 0, 0, 0]
-        assert set(batch["input_ids"][1, 2:].tolist()) == {tiny_tokenizer.pad_id}
+        assert batch["attention_mask"].tolist()[1] == [1, 1, 1, 1, 0, 0, 0, 0, 0]
+        assert set(batch["input_ids"][1, 4:].tolist()) == {tiny_tokenizer.pad_id}
 
     def test_comes_back(self, tokenizer: BiXLSTMTokenizer, model: BiXLSTMModel, tmp_path: Path) -> None:
         model.save_pretrained(tmp_path)
