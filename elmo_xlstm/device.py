@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, wraps
 from pathlib import Path
+from typing import ParamSpec, TypeVar
 
 import torch
 from torch import Tensor
@@ -32,9 +33,26 @@ TOLERANCE = 1e-5
 # (docs/performance.md, Studies).
 PART = 512
 
+Parameters = ParamSpec("Parameters")
+Returned = TypeVar("Returned")
+
 _lock = threading.Lock()
 _open = 0  # contexts
 _before = UNSET
+
+
+def not_compiled(function: Callable[Parameters, Returned]) -> Callable[Parameters, Returned]:
+    """Have torch.compile leave a function alone.
+
+    ``torch.compiler.disable`` does the same, but imports the compiler at once, which takes longer than all of torch.
+    """
+    disabled = torch._disable_dynamo(function)  # imports it when it is called
+
+    @wraps(function)
+    def called(*arguments: Parameters.args, **named: Parameters.kwargs) -> Returned:
+        return (disabled if torch.compiler.is_compiling() else function)(*arguments, **named)
+
+    return called
 
 
 def onednn_problem() -> str | None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from elmo_xlstm.config import Settings
 from elmo_xlstm.machine import usable_cores
 
-PACKAGES = ("torch", "transformers", "tokenizers", "numpy", "seqeval", "scikit-learn")
+PACKAGES = ("torch", "transformers", "tokenizers", "numpy", "scikit-learn")
 
 
 class Hardware(Settings):

@@ -78,7 +78,7 @@ def _tiers() -> dict[str, str]:
 
 def _describe_model(path: Path) -> dict[str, str]:
     directory = find_model(path)
-    config = read_architecture(directory, BiXLSTM)
+    config = read_architecture(directory, BiXLSTM.empty)
     tokenizer = Tokenizer.load(directory)
     return {
         "directory": str(directory),

@@ -19,7 +19,7 @@ from elmo_xlstm.evaluation.classification import (
 )
 from elmo_xlstm.evaluation.outcomes import Kind
 from elmo_xlstm.evaluation.results import MOST_CONFUSED, Confusion, TypeScore
-from elmo_xlstm.evaluation.tagging import count_spans, score_tagging, span_macro_f1, span_micro_f1
+from elmo_xlstm.evaluation.tagging import count_spans, find_spans, score_tagging, span_macro_f1, span_micro_f1
 from elmo_xlstm.tasks.predictor import Prediction
 
 Labels = Sequence[str]
@@ -128,16 +128,14 @@ def _comparison(
     )
 
 
-def find_spans(tags: Labels) -> list[tuple[str, int, int]]:
+def tagged_spans(tags: Labels) -> list[tuple[str, int, int]]:
     """The spans that tags mark: type, first word, and the word after the last."""
-    from seqeval.metrics.sequence_labeling import get_entities
-
-    return [(kind, start, stop + 1) for kind, start, stop in get_entities(list(tags))]
+    return [(kind, start, last + 1) for kind, start, last in find_spans(tags)]
 
 
 def list_spans(words: Sequence[str], tags: Labels) -> list[dict[str, Any]]:
     """The spans that tags mark, as JSON values: type, first word, the word after the last, and the text."""
     return [
         {"type": kind, "start": start, "end": stop, "text": " ".join(words[start:stop])}
-        for kind, start, stop in find_spans(tags)
+        for kind, start, stop in tagged_spans(tags)
     ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,7 @@ from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from elmo_xlstm.device import fast_matmul, usable_device
+from elmo_xlstm.embedding import hub
 from elmo_xlstm.embedding.frozen_model import FrozenModel
 from elmo_xlstm.embedding.parallel import map_on_cores
 from elmo_xlstm.embedding.pieces import PieceBatch, Pooling, sentence_pieces
@@ -85,6 +86,7 @@ class ElmoEmbedder(nn.Module):
         device: str | torch.device | None = None,
         precision: Precision = "fp32",
         random_seed: int | None = None,
+        revision: str | None = None,
     ) -> ElmoEmbedder:
         """Load a model with its tokenizer.
 
@@ -96,6 +98,7 @@ class ElmoEmbedder(nn.Module):
             precision: of the projections.
             random_seed: draw weights with this seed, as pretraining does before its first step, in place of those
                 that were learnt: the baseline that shows what pretraining gives.
+            revision: commit, tag or branch on the hub.
 
         Raises:
             ValueError: there is no such pooling or precision.
@@ -104,14 +107,14 @@ class ElmoEmbedder(nn.Module):
         """
         _check_options(pooling, precision)
         device = usable_device(device)
-        directory = find_model(name_or_path)
+        directory = find_model(name_or_path, revision)
         try:
             if random_seed is None:
                 model = BiXLSTM.from_pretrained(directory)
             else:
                 with torch.random.fork_rng(devices=[]):
                     torch.manual_seed(random_seed)
-                    model = BiXLSTM(read_architecture(directory, BiXLSTM))
+                    model = BiXLSTM(read_architecture(directory, BiXLSTM.empty))
         except (OSError, SafetensorError) as error:
             raise UserError(f"{directory}: the model cannot be read ({error}); restore its files") from None
         embedder = cls(model, Tokenizer.load(directory), pooling, precision).to(device)
@@ -121,6 +124,14 @@ class ElmoEmbedder(nn.Module):
     def save(self, directory: str | Path) -> None:
         """Write model and tokenizer as one model directory."""
         save_model(self.model, self.tokenizer, directory)
+
+    def save_pretrained(self, directory: str | Path, **facts: Any) -> None:
+        """Write model, tokenizer, model card and checksums: see :func:`elmo_xlstm.embedding.hub.save_pretrained`."""
+        hub.save_pretrained(self, directory, **facts)
+
+    def push_to_hub(self, name: str, **options: Any) -> str:
+        """Write the same to the Hugging Face hub: see :func:`elmo_xlstm.embedding.hub.push_to_hub`."""
+        return hub.push_to_hub(self, name, **options)
 
     def train(self, mode: bool = True) -> ElmoEmbedder:
         """Stay in evaluation mode: frozen features must not depend on the mode of a module around the embedder."""

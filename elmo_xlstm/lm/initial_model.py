@@ -62,7 +62,7 @@ class InitialModel:
             UserError: there is none, or a file of it cannot be read.
         """
         directory = find_model(name)
-        config, tokenizer = read_architecture(directory, BiXLSTM), Tokenizer.load(directory)
+        config, tokenizer = read_architecture(directory, BiXLSTM.empty), Tokenizer.load(directory)
         if tokenizer.vocab_size != config.vocab_size:
             raise UserError(
                 f"{directory}: tokenizer and model do not belong together ({tokenizer.vocab_size} pieces, the model "

@@ -27,6 +27,7 @@ from elmo_xlstm.lm.model_directory import (
     write_model,
 )
 from elmo_xlstm.pretrained import DEFAULT_MODEL
+from elmo_xlstm.runs.weights import without_numbers
 
 
 class Losses(NamedTuple):
@@ -114,6 +115,12 @@ class BiXLSTM(nn.Module):
             self.forward_stack.initialize(module)
 
     @classmethod
+    def empty(cls, config: BiXLSTMConfig) -> BiXLSTM:
+        """A model whose weights are still to be given, and take no memory (``load_state_dict(..., assign=True)``)."""
+        with without_numbers():
+            return cls(config)
+
+    @classmethod
     def from_pretrained(
         cls, name_or_path: str | Path = DEFAULT_MODEL, revision: str | None = None, dtype: torch.dtype = torch.float32
     ) -> BiXLSTM:
@@ -131,9 +138,8 @@ class BiXLSTM(nn.Module):
         """
         directory = find_model(name_or_path, revision)
         verify_files(directory)
-        config, weights = read_architecture(directory, cls), read_weights(directory)
-        with torch.device("meta"):
-            model = cls(config)
+        config, weights = read_architecture(directory, cls.empty), read_weights(directory)
+        model = cls.empty(config)
         require_own_weights(model, weights, name_or_path)
         model.load_state_dict(
             {name: weight.to(dtype) if weight.is_floating_point() else weight for name, weight in weights.items()},

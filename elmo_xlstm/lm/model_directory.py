@@ -53,13 +53,14 @@ SCALE = ".row_scale"
 SMALLEST = 2**14
 
 
-def find_model(name_or_path: str | Path, revision: str | None = None) -> Path:
+def find_model(name_or_path: str | Path, revision: str | None = None, **options: Any) -> Path:
     """The directory of a model: a bundled one, itself, ``model/`` of a pretraining run, or a snapshot from the hub.
 
     Args:
         name_or_path: a bundled model's name, a directory (``./small`` for one that has such a name), or a name on
             the Hugging Face hub.
         revision: commit, tag or branch on the hub.
+        options: of ``huggingface_hub.snapshot_download``, such as ``token``.
 
     Raises:
         UserError: there is no such model here, and the hub does not give it; or it holds what no model is made of.
@@ -83,7 +84,7 @@ def find_model(name_or_path: str | Path, revision: str | None = None) -> Path:
 
     try:
         patterns = ["*.json", "*.safetensors"]
-        return Path(snapshot_download(str(name_or_path), revision=revision, allow_patterns=patterns))
+        return Path(snapshot_download(str(name_or_path), revision=revision, allow_patterns=patterns, **options))
     except (HfHubHTTPError, OSError, ValueError) as error:
         raise UserError(
             f"{name_or_path}: no such directory, and the Hugging Face hub does not give it ({type(error).__name__}); "
@@ -102,7 +103,7 @@ def read_architecture(directory: Path, build: Callable[[BiXLSTMConfig], nn.Modul
 
     Args:
         directory: of the model.
-        build: makes a model.
+        build: makes a model that takes no memory.
 
     Raises:
         UserError: a file is missing or unreadable, or says what cannot be.
@@ -131,8 +132,7 @@ def read_architecture(directory: Path, build: Callable[[BiXLSTMConfig], nn.Modul
     except (OSError, ValueError, SafetensorError) as error:
         raise UserError(f"{weights}: the weights cannot be read ({error}); restore the file") from None
     try:
-        with torch.device("meta"):  # takes no memory
-            needed = sum(parameter.numel() for parameter in build(config).parameters())
+        needed = sum(parameter.numel() for parameter in build(config).parameters())
     except (ValueError, RuntimeError) as error:
         raise UserError(f"{path}: no model can be built so ({error}); restore it from its source") from None
     if needed > ROOM * there:
@@ -205,7 +205,7 @@ def from_int8_rows(stored: Mapping[str, Tensor]) -> dict[str, Tensor]:
     weights = {name: tensor for name, tensor in stored.items() if not name.endswith(SCALE)}
     for name, tensor in weights.items():
         if (scale := stored.get(f"{name}{SCALE}")) is not None:
-            weights[name] = tensor.float() * scale
+            weights[name] = tensor * scale.float()  # an integer becomes the same float32 on the way, without a copy
     return weights
 
 

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from elmo_xlstm.lm.model import BiXLSTM
@@ -50,7 +49,6 @@ def make_encoder(model: BiXLSTM, weights: Mapping[str, Tensor], **settings: Any)
         settings: of the configuration that are to be others.
     """
     config = model.config.model_copy(update={"softmax": "none", "softmax_clusters": None, **settings})
-    with torch.device("meta"):
-        encoder = BiXLSTM(config)
+    encoder = BiXLSTM.empty(config)
     encoder.load_state_dict(dict(weights), assign=True)
     return encoder

@@ -230,7 +230,6 @@ def _random_file(process: int) -> str:
 
 def _unsharded(model: BiXLSTM, weights: dict[str, torch.Tensor]) -> BiXLSTM:
     """A model over the given tensors themselves, without a copy."""
-    with torch.device("meta"):
-        whole = BiXLSTM(model.config)
+    whole = BiXLSTM.empty(model.config)
     whole.load_state_dict(weights, assign=True)
     return whole

@@ -12,17 +12,19 @@ import re
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
-from torch.distributed.tensor import DTensor, distribute_tensor
 
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.runs.checksums import find_damage
 from elmo_xlstm.runs.directories import PARTIAL
 from elmo_xlstm.runs.files import read_json
+
+if TYPE_CHECKING:
+    from torch.distributed.tensor import DTensor
 
 logger = logging.getLogger(__name__)
 
@@ -34,7 +36,7 @@ def whole_tensors(values: Any) -> Any:
 
     All processes of a sharded training must call it together. Other values stay as they are.
     """
-    if isinstance(values, DTensor):
+    if _is_sharded(values):
         return values.full_tensor().cpu()
     if isinstance(values, dict):
         return {key: whole_tensors(value) for key, value in values.items()}
@@ -45,9 +47,16 @@ def whole_tensors(values: Any) -> Any:
 
 def placed_like(whole: Tensor, other: Tensor) -> Tensor:
     """A whole tensor on the device of ``other`` and, if that is sharded, sharded alike, by all processes together."""
-    if isinstance(other, DTensor):
+    if _is_sharded(other):
+        from torch.distributed.tensor import distribute_tensor
+
         return distribute_tensor(whole.to(other.device), other.device_mesh, other.placements)
     return whole.to(other.device)
+
+
+def _is_sharded(value: Any) -> TypeGuard[DTensor]:
+    """Whether a value is a ``DTensor``, told without the class: its module takes a second to import."""
+    return isinstance(value, Tensor) and hasattr(value, "full_tensor")
 
 
 def split_optimizer(state: Mapping[str, Any]) -> tuple[dict[str, Tensor], dict[str, dict[str, Any]]]:

@@ -4,19 +4,41 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import safetensors
 import safetensors.torch
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.runs.files import check_file, reading
 
 SEAL = "sha256"
+
+
+@contextmanager
+def without_numbers() -> Iterator[None]:
+    """Make modules whose weights have names and shapes, but no numbers, and take no memory."""
+    with torch.device("meta"), _NeverInitialized():
+        yield
+
+
+class _NeverInitialized(TorchFunctionMode):
+    """On the meta device ``torch.nn.init`` fills nothing, but imports torch's compiler, a second or two."""
+
+    def __torch_function__(
+        self, function: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        named = kwargs or {}
+        if getattr(function, "__module__", None) == nn.init.__name__:
+            return named["tensor"] if "tensor" in named else args[0]
+        return function(*args, **named)
 
 
 def seal(tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None) -> bytes:
@@ -45,9 +67,14 @@ def _digest(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> str:
     return digest.hexdigest()
 
 
+def _is_finite(tensor: Tensor) -> bool:
+    """Whether all numbers are: NaN and infinities show in the extremes, in a sixth of the time of ``isfinite``."""
+    return tensor.numel() == 0 or bool(torch.isfinite(torch.stack(tensor.aminmax())).all())
+
+
 def require_finite(tensors: Mapping[str, Tensor | np.ndarray], origin: object) -> None:
     """Refuse weights that are not finite: a UserError names the first of those tensors and their ``origin``."""
-    wrong = [name for name, tensor in tensors.items() if not bool(torch.isfinite(torch.as_tensor(tensor)).all())]
+    wrong = [name for name, tensor in tensors.items() if not _is_finite(torch.as_tensor(tensor))]
     if wrong:
         raise UserError(
             f"{origin}: weights are not finite (NaN or infinity): {', '.join(wrong[:5])}"

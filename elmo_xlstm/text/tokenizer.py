@@ -120,6 +120,10 @@ class Tokenizer:
         """Travel to worker processes as text."""
         return Tokenizer, (json.loads(self._serialised), self.lower_case, "tokenizer", self.fix_unicode)
 
+    def piece(self, index: int) -> str:
+        """The piece that has an id."""
+        return str(self._backend.id_to_token(index))
+
     def encode_texts(self, texts: Sequence[str]) -> list[list[int]]:
         """The piece ids of each text, without special tokens; UserError if the tokenizer turns out to be damaged."""
         check_texts(texts)

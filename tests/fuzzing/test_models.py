@@ -26,7 +26,7 @@ def copy(model_directory: Path, tmp_path: Path) -> Path:
 
 def test_configurations(fuzz: Any, copy: Path) -> None:
     path = copy / "config.json"
-    fuzz(lambda _: read_architecture(copy, BiXLSTM), path, path.read_bytes())
+    fuzz(lambda _: read_architecture(copy, BiXLSTM.empty), path, path.read_bytes())
 
 
 def test_embedding_by_damaged_models(end_well: Any, cases: Any, copy: Path) -> None:
@@ -68,8 +68,8 @@ def test_configurations_that_cannot_be(copy: Path, changed: dict[str, Any], said
 
 def test_keys_that_are_not_known_are_named(copy: Path, caplog: pytest.LogCaptureFixture) -> None:
     path = copy / "config.json"
-    read_architecture(copy, BiXLSTM)
+    read_architecture(copy, BiXLSTM.empty)
     assert not caplog.records
     path.write_text(json.dumps(json.loads(path.read_text()) | {"conv1d_kernel": 3}))
-    assert read_architecture(copy, BiXLSTM).conv1d_kernel_size == 4
+    assert read_architecture(copy, BiXLSTM.empty).conv1d_kernel_size == 4
     assert "config.json: unknown keys, which change nothing: 'conv1d_kernel'" in caplog.text

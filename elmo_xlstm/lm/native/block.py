@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from elmo_xlstm.device import matmul_by_parts
+from elmo_xlstm.device import matmul_by_parts, not_compiled
 from elmo_xlstm.lm.native.library import call
 
 EPSILON = 1e-5
@@ -59,7 +59,7 @@ class _NormedProjection(torch.autograd.Function):
         return grad_inputs, grad_scale, grad_weight
 
 
-@torch.compiler.disable  # compiled already; what is around it may be
+@not_compiled  # compiled already; what is around it may be
 def dropped_residual(residual: Tensor, inputs: Tensor, share: float) -> Tensor:
     """``residual + dropout(inputs)`` for float32 tensors on a CPU; no mask is kept for the backward pass.
 

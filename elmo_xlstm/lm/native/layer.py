@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from elmo_xlstm.device import not_compiled
 from elmo_xlstm.lm.backbones.mlstm.cell import PARALLEL_LENGTH, gate_gradients, gate_sums, row_blocks
 from elmo_xlstm.lm.configuration import BiXLSTMConfig
 from elmo_xlstm.lm.native.library import call
@@ -66,7 +67,7 @@ class LayerWeights(NamedTuple):
     skip: Tensor
 
 
-@torch.compiler.disable  # compiled already; what is around it may be
+@not_compiled  # compiled already; what is around it may be
 def fused_layer(up: Tensor, weights: LayerWeights, down: Tensor) -> Tensor:
     """Convolution, cell, norm, output gate and down-projection.
 

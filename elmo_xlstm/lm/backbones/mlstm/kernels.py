@@ -21,6 +21,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from elmo_xlstm.device import not_compiled
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.lm.backbones.interface import Kernel
 from elmo_xlstm.lm.backbones.mlstm.cell import EPSILON
@@ -91,7 +92,7 @@ class PackageKernel:
 
         self._kernel: Callable[..., Any] = get_mlstm_kernel(name)
 
-    @torch.compiler.disable  # a kernel is compiled already; what is around it may be
+    @not_compiled  # a kernel is compiled already; what is around it may be
     def __call__(
         self, queries: Tensor, keys: Tensor, values: Tensor, input_gates: Tensor, forget_gates: Tensor
     ) -> Tensor:
