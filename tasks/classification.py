@@ -12,13 +12,13 @@ from elmo_xlstm.modules import FeatureInputs, Head, LabelCollator, LabelledBatch
 from elmo_xlstm.tasks.data import LabelledText, classification_datasets
 from elmo_xlstm.tasks.data.examples import Texts
 from elmo_xlstm.tasks.data.readers.new_text import read_texts
-from elmo_xlstm.tasks.data.words import ALL, Whole, split_words
 from elmo_xlstm.tasks.heads import label_heads
 from elmo_xlstm.tasks.model import TaskModel
 from elmo_xlstm.tasks.predictor import Prediction
 from elmo_xlstm.tasks.registry import tasks
 from elmo_xlstm.tasks.scores import Comparison, Labels, compare_labels
 from elmo_xlstm.tasks.task import Task
+from elmo_xlstm.text.words import ALL, Whole, split_words
 
 
 class LabelModel(TaskModel):

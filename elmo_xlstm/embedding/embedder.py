@@ -24,6 +24,7 @@ from elmo_xlstm.lm.model import BiXLSTM, Encoding
 from elmo_xlstm.lm.model_directory import read_architecture
 from elmo_xlstm.lm.model_files import find_model, save_model
 from elmo_xlstm.pretrained import DEFAULT_MODEL
+from elmo_xlstm.runtime.text_vectors import TextVectors
 from elmo_xlstm.text import Tokenizer, WordPieces
 
 # Pieces of one batch, padding included. On a CPU, few enough that what a layer computes stays in the caches: at model
@@ -32,7 +33,7 @@ TOKEN_BUDGET = 512
 TOKEN_BUDGET_GPU = 16_384
 
 
-class ElmoEmbedder(nn.Module):
+class ElmoEmbedder(nn.Module, TextVectors):
     """Gives every word of a sentence one vector per layer: a function of that sentence alone.
 
     The model is always in evaluation mode and keeps no state between calls. Sentences are embedded in batches of

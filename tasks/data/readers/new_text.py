@@ -11,8 +11,8 @@ from elmo_xlstm.tasks.data.examples import LabelledText, QuestionPassage, Tagged
 from elmo_xlstm.tasks.data.readers.json_lines import parse_json
 from elmo_xlstm.tasks.data.readers.problems import filled_lines, parse_rows
 from elmo_xlstm.tasks.data.readers.questions import word_list
-from elmo_xlstm.tasks.data.words import split_words
 from elmo_xlstm.text.sources.files import format_suffix
+from elmo_xlstm.text.words import split_words
 
 JSON_LINES_SUFFIXES = (".jsonl", ".ndjson")
 TABLE_SUFFIXES = (".csv", ".tsv", ".tab")
@@ -26,7 +26,7 @@ def read_sentences(path: Path, strict: bool = True) -> Iterator[TaggedSentence]:
     """Read sentences without tags, one at a time.
 
     A file named ``.jsonl`` or ``.ndjson`` holds one JSON object a line: ``{"words": [...]}`` is taken
-    as it is, ``{"text": "..."}`` is split into words (:func:`~elmo_xlstm.tasks.data.words.split_words`);
+    as it is, ``{"text": "..."}`` is split into words (:func:`~elmo_xlstm.text.words.split_words`);
     other keys are ignored. Any other file is plain text, one sentence a line. Blank lines are passed over.
 
     Args:
@@ -82,7 +82,7 @@ def read_pairs(path: Path, strict: bool = True) -> Iterator[LabelledText]:
 def read_questions(path: Path, strict: bool = True) -> Iterator[QuestionPassage]:
     """Read questions without tags, one at a time: a JSON object a line, ``{"question": ..., "passage": ...}``.
 
-    A list of words is taken as it is, a text is split into words (:func:`~elmo_xlstm.tasks.data.words.split_words`);
+    A list of words is taken as it is, a text is split into words (:func:`~elmo_xlstm.text.words.split_words`);
     other keys are ignored, blank lines passed over.
 
     Args:
