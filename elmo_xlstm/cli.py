@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -19,6 +19,7 @@ from elmo_xlstm.command import refuse_several_processes, run_command
 from elmo_xlstm.config import Settings, SettingsT, find_experiment, load_experiment, read_experiment, validate
 from elmo_xlstm.errors import UserError, printable
 from elmo_xlstm.machine import keep_freed_memory, limit_primitive_cache
+from elmo_xlstm.pretrained import DEFAULT_MODEL
 from elmo_xlstm.runs.interruption import resumable
 from elmo_xlstm.terminal import be_quiet, console, terminal_progress, this_command
 
@@ -320,6 +321,52 @@ def predict(
         rows = FinishedRun(run).predict(source, terminal_progress())
         count = sum(file.write(json.dumps(row, ensure_ascii=False) + "\n") > 0 for row in rows)
     typer.echo(f"{count} sentences: {output}")
+
+
+@app.command()
+def embed(
+    source: Annotated[
+        Path, typer.Argument(metavar="INPUT", help="Text, a sentence a line; .jsonl, .csv, .tsv; - is standard input.")
+    ],
+    output: Annotated[
+        Path, typer.Option("--output", help="File of vectors: .hdf5 (as ELMo's own command), .safetensors, .parquet.")
+    ],
+    model: Annotated[str, typer.Option("--model", help="A model, a pretraining run, or a hub name.")] = DEFAULT_MODEL,
+    all_layers: Annotated[bool, typer.Option("--all", help="All layers, one after another.")] = False,
+    top: Annotated[bool, typer.Option("--top", help="The last layer.")] = False,
+    average: Annotated[bool, typer.Option("--average", help="The mean of all layers; the default.")] = False,
+    pool: Annotated[
+        Literal["words", "mean", "max"], typer.Option("--pool", help="A vector of each word, or one of each text.")
+    ] = "words",
+    column: Annotated[str, typer.Option("--column", help="Column or JSON key of the texts.")] = "text",
+    tokenized: Annotated[bool, typer.Option("--tokenized", help="Words are separated by spaces.")] = False,
+    forget_sentences: Annotated[
+        bool, typer.Option("--forget-sentences", help="Leave the texts out of the file.")
+    ] = False,
+    shard: Annotated[str, typer.Option("--shard", metavar="I/N", help="Every N-th text, from the I-th on.")] = "1/1",
+    precision: Annotated[
+        Literal["fp32", "bf16", "int8"], typer.Option("--precision", help="Of the projections.")
+    ] = "fp32",
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with what a stopped command left.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Remove what a stopped command left.")] = False,
+) -> None:
+    """Write the vectors of texts, or of their words, into a file; order and numbers are those of the input."""
+    from elmo_xlstm.embedding import ElmoEmbedder
+    from elmo_xlstm.embedding.vector_files import VectorSettings, write_vectors
+    from elmo_xlstm.sharding import Shard
+    from elmo_xlstm.tasks.data.readers.numbered_text import read_numbered
+
+    if all_layers + top + average > 1:
+        raise UserError("--all, --top and --average: choose one")
+    layer: Literal["all", "mean", -1] = "all" if all_layers else -1 if top else "mean"
+    if output.exists() and source.exists() and output.samefile(source):
+        raise UserError(f"{output}: is read to make what would be written there; choose another name")
+    rows = read_numbered(source, column, tokenized)
+    settings = VectorSettings(pool, layer, Shard.parse(shard), forget_sentences)
+    with resumable():
+        embedder = ElmoEmbedder.from_pretrained(model, precision=precision)
+        count = write_vectors(embedder, rows, output, settings, resume, force, terminal_progress())
+    typer.echo(f"{count:,} texts: {output}")
 
 
 @app.command("evaluation-texts")

@@ -33,9 +33,11 @@ FOR_ALL = {
     "environment",
     "errors",
     "machine",
+    "optional",
     "pretrained",
     "progress",
     "runs",
+    "sharding",
     "terminal",
 }
 

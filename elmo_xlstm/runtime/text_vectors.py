@@ -93,5 +93,5 @@ def check_choice(pool: str, layer: Layer, num_layers: int) -> None:
     known = layer in ("mean", "all") if isinstance(layer, str) else -num_layers <= layer < num_layers
     if not known:
         raise ValueError(
-            f"layer is mean, all, or a number from 0 (the token layer) to {num_layers - 1}, -1 the last one; not {layer!r}"
+            f"layer is mean, all, or a number: 0 (the token layer) to {num_layers - 1}, -1 the last; not {layer!r}"
         )
