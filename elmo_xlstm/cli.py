@@ -300,33 +300,80 @@ def evaluate(
 
 @app.command()
 def predict(
-    run: RunDirectory,
-    source: Annotated[
-        Path, typer.Argument(metavar="INPUT", help="Plain text, a sentence a line, or .jsonl with words or text.")
+    model: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODEL",
+            help="ner, pos, sentiment, emotion, absa or keyphrases; a finished run; or a name on the hub.",
+        ),
     ],
-    output: Annotated[Path | None, typer.Option("--output", help="JSON-lines file; standard output if absent.")] = None,
+    sources: Annotated[
+        list[Path],
+        typer.Argument(metavar="INPUT...", help="Plain text, .jsonl, .csv, .tsv, .conll, .parquet; - for a pipe."),
+    ],
+    output: Annotated[Path | None, typer.Option("--output", help="File; standard output if absent.")] = None,
+    form: Annotated[
+        str | None,
+        typer.Option("--format", help="jsonl, csv, conll or view (for people); by the output's name by default."),
+    ] = None,
+    input_form: Annotated[
+        str | None,
+        typer.Option("--input-format", help="text, jsonl, csv, tsv, conll or parquet; by the name by default."),
+    ] = None,
+    column: Annotated[
+        list[str] | None, typer.Option("--column", metavar="NAME", help="Column or key of the texts. Twice for pairs.")
+    ] = None,
+    top_k: Annotated[int | None, typer.Option("--top-k", min=1, help="Probabilities of the best labels alone.")] = None,
+    on_bad_row: Annotated[
+        str, typer.Option("--on-bad-row", help="refuse the input, or skip the rows that cannot be read.")
+    ] = "refuse",
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Continue an output that was cut off, after its last whole row.")
+    ] = False,
     include_package: IncludePackage = None,
 ) -> None:
-    """Predict with a trained head: JSON lines, a prediction for every word."""
-    from elmo_xlstm.runs.atomic import open_output
-    from elmo_xlstm.tasks.predict import FinishedRun
+    """Predict with a trained head: a row of output for every row of input."""
+    from elmo_xlstm.tasks.new_examples import InputFiles
+    from elmo_xlstm.tasks.prediction_files import PredictionFile, predict_to_file
+
+    if on_bad_row not in ("refuse", "skip"):
+        raise UserError(f"--on-bad-row {on_bad_row}: expected refuse or skip")
+    _include(include_package)
+    inputs = InputFiles(sources, input_form, column or (), skip=on_bad_row == "skip")
+    target = PredictionFile(output, form, resume)
+    count = predict_to_file(model, inputs, target, top_k, terminal_progress() if output is not None else None)
+    if output is not None:
+        typer.echo(f"{count} sentences: {output}")
+
+
+@app.command("export-head")
+def export_head(
+    run: RunDirectory,
+    target: Annotated[Path, typer.Argument(metavar="OUT", help="The new directory.")],
+    source: Annotated[str, typer.Option("--data-source", help="Where the data are from, for the card.")],
+    licence: Annotated[str, typer.Option("--data-licence", help="Of the data, for the card.")],
+    force: Annotated[bool, typer.Option("--force", help="Replace an exported head that is there.")] = False,
+    include_package: IncludePackage = None,
+) -> None:
+    """Write a finished run's head for others: fp16, without the language model, scored, with a card."""
+    from elmo_xlstm.tasks import head_export
 
     _include(include_package)
-    if output is None:
-        for row in FinishedRun(run).predict(source):
-            typer.echo(json.dumps(row, ensure_ascii=False))
-        return
-    read = (path for kind in ("json", "safetensors", "vocabulary") for path in run.rglob(f"*.{kind}"))
-    with open_output(output, [source, *read]) as file:
-        rows = FinishedRun(run).predict(source, terminal_progress())
-        count = sum(file.write(json.dumps(row, ensure_ascii=False) + "\n") > 0 for row in rows)
-    typer.echo(f"{count} sentences: {output}")
+    notes = head_export.DataNotes(source, licence)
+    facts = head_export.export_head(run, target, notes, force, terminal_progress())
+    for split, scores in facts["scores"].items():
+        for name, value in scores.items():
+            typer.echo(f"{split} {name}: {100 * value:.2f}")
+    typer.echo(f"head: {target}")
 
 
 @app.command()
 def embed(
     source: Annotated[
-        Path, typer.Argument(metavar="INPUT", help="Text, a sentence a line; .jsonl, .csv, .tsv; - is standard input.")
+        Path,
+        typer.Argument(
+            metavar="INPUT", help="Text, a sentence a line; .jsonl, .csv, .tsv, .conll, .parquet; - for a pipe."
+        ),
     ],
     output: Annotated[
         Path, typer.Option("--output", help="File of vectors: .hdf5 (as ELMo's own command), .safetensors, .parquet.")
@@ -338,7 +385,7 @@ def embed(
     pool: Annotated[
         Literal["words", "mean", "max"], typer.Option("--pool", help="A vector of each word, or one of each text.")
     ] = "words",
-    column: Annotated[str, typer.Option("--column", help="Column or JSON key of the texts.")] = "text",
+    column: Annotated[str | None, typer.Option("--column", help="Column or JSON key of the texts.")] = None,
     tokenized: Annotated[bool, typer.Option("--tokenized", help="Words are separated by spaces.")] = False,
     forget_sentences: Annotated[
         bool, typer.Option("--forget-sentences", help="Leave the texts out of the file.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from elmo_xlstm.embedding import ElmoEmbedder
+from elmo_xlstm.tasks.answers import Aspect, AspectsOfText, probabilities_of
 from elmo_xlstm.tasks.classification import LabelTask
 from elmo_xlstm.tasks.data import LabelledText, aspect_datasets
 from elmo_xlstm.tasks.heads import label_heads
@@ -33,12 +34,20 @@ class AspectTask(LabelTask):
             """Make the task."""
             return AspectTask(self, embedder)
 
-    def outputs(self, example: LabelledText, prediction: Prediction) -> dict[str, Any]:
-        """The label of each aspect, and the probability of every label if the head gives any."""
-        space = self.built().space
-        rows = [dict(zip(space.labels, row, strict=True)) for row in prediction.probabilities]
-        probabilities = {"probabilities": dict(zip(space.aspects, rows, strict=True))} if rows else {}
-        return {"labels": self.shown(prediction.labels), **probabilities}
+    def outputs(self, example: LabelledText, prediction: Prediction, top_k: int | None = None) -> dict[str, Any]:
+        """The label of each aspect with its probability, and that of every label if the head gives any."""
+        found = {aspect.aspect: aspect.labels for aspect in self.answer(example, prediction, top_k).aspects}
+        return {
+            "labels": self.shown(prediction.labels),
+            **probabilities_of(found, self.labels, top_k),
+            "scores": {aspect: labels[0].score for aspect, labels in found.items()},
+        }
+
+    def answer(self, example: LabelledText, prediction: Prediction, top_k: int | None = None) -> AspectsOfText:
+        """Each aspect with its polarity."""
+        found = zip(self.built().space.aspects, self._ranked(prediction, top_k), strict=False)  # none without words
+        aspects = (Aspect(name, labels[0].label, labels[0].score, labels) for name, labels in found)
+        return AspectsOfText(example.texts[0], tuple(aspects))
 
     def shown(self, labels: Labels) -> Any:
         """The label of each aspect."""

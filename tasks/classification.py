@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from elmo_xlstm.embedding import ElmoEmbedder
 from elmo_xlstm.evaluation.classification import score_labels
 from elmo_xlstm.modules import FeatureInputs, Head, LabelCollator, LabelledBatch, LabelledExample, Sentence
+from elmo_xlstm.tasks.answers import Answer, Label, LabelledTexts, probabilities_of, ranked
 from elmo_xlstm.tasks.data import LabelledText, classification_datasets
 from elmo_xlstm.tasks.data.examples import Texts
-from elmo_xlstm.tasks.data.readers.new_text import read_texts
+from elmo_xlstm.tasks.data.readers.input_rows import InputRow
+from elmo_xlstm.tasks.data.readers.new_text import parse_text
 from elmo_xlstm.tasks.heads import label_heads
 from elmo_xlstm.tasks.model import TaskModel
 from elmo_xlstm.tasks.predictor import Prediction
@@ -44,7 +46,7 @@ class LabelModel(TaskModel):
         """The texts."""
         return example.texts
 
-    def predict_batch(self, batch: LabelledBatch) -> list[Prediction]:
+    def predict_batch(self, batch: LabelledBatch, scores: bool = False) -> list[Prediction]:
         """The most probable labels, and the probabilities of all."""
         probabilities = self.head.probabilities(batch)  # (B, A, K)
         best = probabilities.argmax(dim=-1).tolist()
@@ -98,19 +100,40 @@ class LabelTask(Task[LabelledText]):
         examples: Sequence[LabelledText] = self.config.dataset.reader().read(path, self.built().space.labels).examples
         return examples
 
-    def read_input(self, path: Path) -> Iterator[LabelledText]:
-        """Texts of a text or JSON-lines file."""
-        return read_texts(path)
+    def read_row(self, row: InputRow) -> LabelledText:
+        """A text."""
+        return parse_text(row)
+
+    def without_words(self, text: str) -> LabelledText:
+        """See :class:`~elmo_xlstm.tasks.task.Task`."""
+        return LabelledText((text,), ((),), None, "")
 
     def inputs(self, example: LabelledText) -> dict[str, Any]:
         """The text."""
         return {"text": example.texts[0]}
 
-    def outputs(self, example: LabelledText, prediction: Prediction) -> dict[str, Any]:
-        """The label, and the probability of every label if the head gives any."""
-        labels = self.built().space.labels
-        rows = [dict(zip(labels, row, strict=True)) for row in prediction.probabilities]
-        return {"label": prediction.labels[0], **({"probabilities": rows[0]} if rows else {})}
+    def outputs(self, example: LabelledText, prediction: Prediction, top_k: int | None = None) -> dict[str, Any]:
+        """The label with its probability, and the probabilities of all or of the best, if the head gives any."""
+        found = self._ranked(prediction, top_k)[0]
+        return {"label": found[0].label, **probabilities_of({"": found}, self.labels, top_k), "score": found[0].score}
+
+    def answer(self, example: LabelledText, prediction: Prediction, top_k: int | None = None) -> Answer:
+        """The label, and the most probable ones."""
+        if not prediction.labels:
+            return LabelledTexts(example.texts, None, None, ())
+        labels = self._ranked(prediction, top_k)[0]
+        return LabelledTexts(example.texts, labels[0].label, labels[0].score, labels)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """All labels that can be predicted."""
+        return self.built().space.labels
+
+    def _ranked(self, prediction: Prediction, top_k: int | None) -> list[tuple[Label, ...]]:
+        """The most probable labels, of each aspect."""
+        probabilities = prediction.probabilities or [()] * len(prediction.labels)
+        rows = zip(probabilities, prediction.labels, strict=True)
+        return [ranked(self.labels, row, best, top_k) for row, best in rows]
 
     def shown(self, labels: Labels) -> Any:
         """The label."""

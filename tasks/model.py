@@ -116,8 +116,8 @@ class TaskModel(Predictor):
         """The texts of an example."""
 
     @abstractmethod
-    def predict_batch(self, batch: Any) -> list[Prediction]:
-        """Predictions for a batch on the head's device."""
+    def predict_batch(self, batch: Any, scores: bool = False) -> list[Prediction]:
+        """Predictions for a batch on the head's device; ``scores``: with probabilities of tags and spans."""
 
     @classmethod
     def for_training(
@@ -159,9 +159,10 @@ class TaskModel(Predictor):
         batch_size: int = 64,
         store: FeatureStore | None = None,
         progress: Progress | None = None,
+        scores: bool = False,
     ) -> list[Prediction]:
         """Read texts and predict for each."""
-        return self.predict(self.read(texts, None, store, progress), batch_size, progress)
+        return self.predict(self.read(texts, None, store, progress), batch_size, progress, scores)
 
     def read(
         self,
@@ -198,8 +199,10 @@ class TaskModel(Predictor):
         if store is not None:
             layers = store.features(sentences, progress)
         else:
-            # As in a store, so that a score does not depend on where vectors come from.
-            layers = [vectors.astype(np.float16) for vectors in self.embedder(sentences)]
+            # As in a store, so that a score does not depend on where vectors come from; one after another, for those of
+            # all sentences in fp32 would take thrice the memory.
+            found = {index: vectors.astype(np.float16) for index, vectors in self.embedder.stream(sentences)}
+            layers = [found[index] for index in range(len(found))]
         return [Sentence(words, None, vectors) for words, vectors in zip(sentences, layers, strict=True)]
 
     def length(self, example: Any) -> int:
@@ -208,7 +211,11 @@ class TaskModel(Predictor):
 
     @torch.no_grad()
     def predict(
-        self, examples: Sequence[Any], batch_size: int = 64, progress: Progress | None = None
+        self,
+        examples: Sequence[Any],
+        batch_size: int = 64,
+        progress: Progress | None = None,
+        scores: bool = False,
     ) -> list[Prediction]:
         """A prediction for each example, in their order."""
         self.head.eval()
@@ -217,7 +224,7 @@ class TaskModel(Predictor):
         with (progress or NullProgress()).task(self.progress_label, len(examples)) as work:
             for chosen in self._batches(examples, batch_size):
                 batch = self.collate([self.example(self.texts(examples[index]), None) for index in chosen])
-                for index, prediction in zip(chosen, self.predict_batch(batch.to(device)), strict=True):
+                for index, prediction in zip(chosen, self.predict_batch(batch.to(device), scores), strict=True):
                     predictions[index] = prediction
                 work.advance(len(chosen))
         return predictions

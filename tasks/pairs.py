@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from elmo_xlstm.embedding import ElmoEmbedder
 from elmo_xlstm.tasks.classification import LabelTask
 from elmo_xlstm.tasks.data import LabelledText, pair_datasets
-from elmo_xlstm.tasks.data.readers.new_text import PAIR, read_pairs
+from elmo_xlstm.tasks.data.readers.input_rows import InputRow
+from elmo_xlstm.tasks.data.readers.new_text import PAIR, parse_pair
 from elmo_xlstm.tasks.heads import pair_heads
 from elmo_xlstm.tasks.registry import tasks
 
@@ -21,6 +20,8 @@ class PairTask(LabelTask):
         config: see :class:`Config`.
         embedder: of the experiment, if there is one.
     """
+
+    texts_named = PAIR
 
     @tasks.register("pairs")
     class Config(LabelTask.Config):
@@ -34,9 +35,9 @@ class PairTask(LabelTask):
             """Make the task."""
             return PairTask(self, embedder)
 
-    def read_input(self, path: Path) -> Iterator[LabelledText]:
-        """Pairs of a file with tabs or JSON lines."""
-        return read_pairs(path)
+    def read_row(self, row: InputRow) -> LabelledText:
+        """A pair of texts."""
+        return parse_pair(row)
 
     def inputs(self, example: LabelledText) -> dict[str, Any]:
         """Both texts."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +14,19 @@ from elmo_xlstm.runs.checksums import CHECKSUMS_FILE, find_damage
 from elmo_xlstm.runs.run_directory import CONFIG_FILE, read_config
 from elmo_xlstm.tasks.data.examples import ExampleT
 from elmo_xlstm.tasks.finetuning import RESULT_FILE, FinetuneSettings
-from elmo_xlstm.tasks.run_contents import kept_embedder, other_model, refuse_changed_data
+from elmo_xlstm.tasks.new_examples import ROW, InputFiles, NewExample, windows
+from elmo_xlstm.tasks.predictor import Prediction
+from elmo_xlstm.tasks.run_contents import (
+    HEAD_FILE,
+    kept_embedder,
+    other_language_model,
+    other_model,
+    refuse_changed_data,
+)
 from elmo_xlstm.tasks.task import Task
 
-LONGEST_TEXT = 50_000
-"""Words that are read at once: their vectors are in memory together, some kilobytes each."""
-CHUNK_WORDS, CHUNK_EXAMPLES = 2**14, 2**12
-"""Words and examples of a file that are predicted for at once."""
+CHUNK_WORDS, CHUNK_EXAMPLES = 2**12, 2**9
+"""Words and examples that are predicted for at once: about so many have their vectors in memory."""
 
 
 class FinishedRun:
@@ -44,10 +50,12 @@ class FinishedRun:
                 "everything anew from its last checkpoint"
             )
         self._directory = directory
-        self._result = _own_result(directory)
+        self.result = _own_result(directory)
         embedder = kept_embedder(self.settings.embedder, directory)
-        if embedder is not None and self._result is not None and embedder.fingerprint != self._result.checkpoint:
+        if embedder is not None and self.result is not None and embedder.fingerprint != self.result.checkpoint:
             assert self.settings.embedder is not None
+            if (directory / HEAD_FILE).is_file():
+                raise other_language_model(directory, self.settings.embedder)
             raise other_model(directory, self.settings.embedder, "its fingerprint differs")
         self.task: Task[Any] = self.settings.task.build(embedder)
         self.task.load(directory)
@@ -62,8 +70,8 @@ class FinishedRun:
             UserError: the task's data are not those that the run was trained and scored on.
         """
         examples = self.task.read_gold(data) if data is not None else self.task.split(split)
-        if data is None and self._result is not None:
-            refuse_changed_data(self._directory, self._result.data, self.task.checksums, "score a file with --data")
+        if data is None and self.result is not None:
+            refuse_changed_data(self._directory, self.result.data, self.task.checksums, "score a file with --data")
         scores = self.task.score(examples, progress=progress)
         return {
             "data": str(data) if data is not None else split,
@@ -73,56 +81,57 @@ class FinishedRun:
         }
 
     def predict(self, path: Path, progress: Progress | None = None) -> Iterator[dict[str, Any]]:
-        """Predictions for a text or JSON-lines file."""
-        return predict_file(self.task, path, progress)
+        """Predictions for a file; see :func:`predict_rows`."""
+        return predict_rows(self.task, InputFiles([path]), progress=progress)
 
 
 def predict_file(task: Task[ExampleT], path: Path, progress: Progress | None = None) -> Iterator[dict[str, Any]]:
-    """Predictions for a file of unlabelled text, with the texts, as JSON values, in the file's order.
+    """Predictions for one file; see :func:`predict_rows`."""
+    return predict_rows(task, InputFiles([path]), progress=progress)
 
-    Memory does not grow with the file. A file is read twice, so that everything wrong with it is reported before
-    anything is predicted. A pipe is read once, and its problems are reported at its end.
+
+def predict_rows(
+    task: Task[ExampleT],
+    inputs: InputFiles,
+    top_k: int | None = None,
+    after: int = 0,
+    progress: Progress | None = None,
+) -> Iterator[dict[str, Any]]:
+    """Predictions for files of unlabelled text, as JSON values, in the files' order.
+
+    A row has its number, the values that stood beside its texts, the texts and the predictions. Memory does not grow
+    with the files. They are read twice, so that everything wrong with them is reported before anything is predicted; a
+    pipe is read once, and its problems are reported at its end.
 
     Args:
         task: trained.
-        path: text or JSON lines; see :mod:`elmo_xlstm.tasks.data.readers.new_text`.
+        inputs: see :mod:`elmo_xlstm.tasks.data.readers.input_rows`.
+        top_k: give the probabilities of so many labels; all by default.
+        after: rows up to this number were predicted before. Windows are the same as then, and so the predictions.
         progress: counts examples.
 
     Raises:
-        UserError: the file cannot be read, or has bad lines or a text of more than 50,000 words.
+        UserError: a file cannot be read, or has bad rows.
     """
-    total = sum(1 for _ in _examples(task, path)) if path.is_file() else None
+    total = sum(1 for _ in inputs.read(task, report=False)) if inputs.are_files else None
     with (progress or NullProgress()).task("predict", total) as work:
-        for examples in _chunks(_examples(task, path)):
-            for example, prediction in zip(examples, task.predictions(examples), strict=True):
-                yield {**task.inputs(example), **task.outputs(example, prediction)}
-            work.advance(len(examples))
+        for window in windows(inputs.read(task), CHUNK_WORDS, CHUNK_EXAMPLES):
+            if window[-1].values[ROW] > after:
+                for new, prediction in zip(window, predict_window(task, window), strict=True):
+                    if new.values[ROW] > after:
+                        found = {**task.inputs(new.example), **task.outputs(new.example, prediction, top_k)}
+                        yield {**_beside(new.values, found), **found}
+            work.advance(len(window))
 
 
-def _examples(task: Task[ExampleT], path: Path) -> Iterator[tuple[ExampleT, int]]:
-    """The examples of a file, each with the number of its words."""
-    for example in task.read_input(path):
-        words = sum(map(len, task.texts(example)))
-        if words > LONGEST_TEXT:
-            raise UserError(
-                f"{example.origin}: {words:,} words; at most {LONGEST_TEXT:,} can be read at once: break the text into "
-                "sentences, one a line"
-            )
-        yield example, words
+def predict_window(task: Task[ExampleT], window: Sequence[NewExample[ExampleT]]) -> list[Prediction]:
+    """Predictions for examples that are read together, with all probabilities."""
+    return task.predictions([new.example for new in window], scores=True)
 
 
-def _chunks(examples: Iterable[tuple[ExampleT, int]]) -> Iterator[list[ExampleT]]:
-    """Examples, given with the number of their words, in lists of about as many words."""
-    chunk: list[ExampleT] = []
-    held = 0
-    for example, words in examples:
-        chunk.append(example)
-        held += words
-        if held >= CHUNK_WORDS or len(chunk) == CHUNK_EXAMPLES:
-            yield chunk
-            chunk, held = [], 0
-    if chunk:
-        yield chunk
+def _beside(values: dict[str, Any], found: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of a row, of which those that have a prediction's name get another."""
+    return {f"input_{name}" if name in found else name: value for name, value in values.items()}
 
 
 def _own_result(directory: Path) -> RunResult | None:

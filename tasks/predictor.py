@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from typing_extensions import Self
 
@@ -51,6 +51,22 @@ class LabelSpace:
         return cls(tuple(values["labels"]), tuple(values["aspects"]))
 
 
+class TaggedSpan(NamedTuple):
+    """A run of words that their tags mark.
+
+    Attributes:
+        kind: its type; empty where the tags have none.
+        first: place of its first word.
+        stop: place after its last word.
+        score: its probability, if the head gives any.
+    """
+
+    kind: str
+    first: int
+    stop: int
+    score: float | None = None
+
+
 @dataclass(frozen=True)
 class Prediction:
     """The prediction for one example.
@@ -59,10 +75,14 @@ class Prediction:
         labels: of each word, of each aspect, or just one.
         probabilities: of all labels, in their order, for each of ``labels``; empty where they are not asked for, or
             the head has none to give.
+        scores: the probability of each word's tag; empty where they are not asked for, or the head has none to give.
+        spans: that the tags mark, with their probabilities; likewise.
     """
 
     labels: Sequence[str]
     probabilities: Sequence[Sequence[float]] = ()
+    scores: Sequence[float] = ()
+    spans: Sequence[TaggedSpan] = ()
 
 
 @dataclass(frozen=True)
@@ -131,8 +151,9 @@ class Predictor(ABC):
         batch_size: int = 64,
         store: FeatureStore | None = None,
         progress: Progress | None = None,
+        scores: bool = False,
     ) -> list[Prediction]:
-        """A prediction for each."""
+        """A prediction for each, with probabilities of tags and spans if ``scores`` and if there are any."""
 
     @abstractmethod
     def save(self, directory: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -18,13 +18,16 @@ from elmo_xlstm.modules import (
     WordCollator,
     repair_bio,
 )
+from elmo_xlstm.tasks.answers import AnsweredQuestion
 from elmo_xlstm.tasks.data import QuestionPassage, question_datasets
-from elmo_xlstm.tasks.data.readers.new_text import read_questions
+from elmo_xlstm.tasks.data.readers.input_rows import InputRow
+from elmo_xlstm.tasks.data.readers.new_text import QUESTION, parse_question
 from elmo_xlstm.tasks.heads import question_heads
 from elmo_xlstm.tasks.model import TaskModel
 from elmo_xlstm.tasks.predictor import Prediction
 from elmo_xlstm.tasks.registry import tasks
 from elmo_xlstm.tasks.scores import Comparison, Labels, compare_spans, list_spans
+from elmo_xlstm.tasks.tag_scores import locate_spans, predict_tags
 from elmo_xlstm.tasks.task import Task
 
 
@@ -50,9 +53,9 @@ class QuestionModel(TaskModel):
         """See :class:`~elmo_xlstm.tasks.model.TaskModel`."""
         return tuple(example)
 
-    def predict_batch(self, batch: QuestionBatch) -> list[Prediction]:
+    def predict_batch(self, batch: QuestionBatch, scores: bool = False) -> list[Prediction]:
         """See :class:`~elmo_xlstm.tasks.model.TaskModel`."""
-        return [Prediction(self.head.scheme.decode(ids)) for ids in self.head.decode(batch)]
+        return predict_tags(self.head, self.head(batch), batch.passage.mask, scores)
 
 
 class QuestionTask(Task[QuestionPassage]):
@@ -64,6 +67,8 @@ class QuestionTask(Task[QuestionPassage]):
     """
 
     model_class = QuestionModel
+    texts_named = QUESTION
+    input_name = "question"
 
     @tasks.register("question")
     class Config(Task.Config):
@@ -96,18 +101,25 @@ class QuestionTask(Task[QuestionPassage]):
         )
         return questions
 
-    def read_input(self, path: Path) -> Iterator[QuestionPassage]:
-        """Questions and passages of a JSON-lines file."""
-        return read_questions(path)
+    def read_row(self, row: InputRow) -> QuestionPassage:
+        """A question with its passage."""
+        return parse_question(row)
 
     def inputs(self, example: QuestionPassage) -> dict[str, Any]:
         """The words of both."""
         return {"question": list(example.question), "passage": list(example.passage)}
 
-    def outputs(self, example: QuestionPassage, prediction: Prediction) -> dict[str, Any]:
-        """A tag for each word of the passage, and the answers that the tags mark."""
+    def outputs(self, example: QuestionPassage, prediction: Prediction, top_k: int | None = None) -> dict[str, Any]:
+        """A tag for each word of the passage, and the answers that the tags mark: by words, and by characters."""
         answers = list_spans(example.passage, prediction.labels)
         return {
             "tags": list(prediction.labels),
             "answers": [{key: answer[key] for key in ("start", "end", "text")} for answer in answers],
+            "text": example.text,
+            "mentions": [span.as_dict() for span in self.answer(example, prediction).answers],
         }
+
+    def answer(self, example: QuestionPassage, prediction: Prediction, top_k: int | None = None) -> AnsweredQuestion:
+        """The parts of the passage that answer the question."""
+        answers = locate_spans(example.text, example.places, prediction)
+        return AnsweredQuestion(" ".join(example.question), example.text, answers)

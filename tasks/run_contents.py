@@ -18,6 +18,8 @@ from elmo_xlstm.runs.files import read_json, to_json
 
 EMBEDDER_DIRECTORY = "embedder"
 DATA_FILE = "data.json"
+HEAD_FILE = "head.json"
+"""In the directory of an exported head: what it is, and what it was made of."""
 
 
 def keep_model(name: str, target: Path) -> None:
@@ -91,9 +93,19 @@ def kept_embedder(settings: EmbedderSettings | None, directory: Path) -> ElmoEmb
     if settings is None:
         return None
     kept = directory / EMBEDDER_DIRECTORY
+    if not kept.exists() and (directory / HEAD_FILE).is_file():
+        return settings.build()  # an exported head has none
     if (kept / CHECKSUMS_FILE).is_file() and (damage := find_damage(kept)):
         raise other_model(directory, settings, "; ".join(damage))
     return settings.build(kept)
+
+
+def other_language_model(directory: Path, settings: EmbedderSettings) -> UserError:
+    """The error that an exported head was trained on another language model than is there by that name."""
+    return UserError(
+        f"{directory}: was trained on another language model than '{settings.model}' is (its fingerprint differs): "
+        "its predictions would mean nothing; install the version of the package that it was made with, or train it anew"
+    )
 
 
 def other_model(directory: Path, settings: EmbedderSettings, difference: str) -> UserError:

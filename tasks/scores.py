@@ -128,11 +128,16 @@ def _comparison(
     )
 
 
-def list_spans(words: Sequence[str], tags: Labels) -> list[dict[str, Any]]:
-    """The spans that tags mark, as JSON values: type, first word, the word after the last, and the text."""
+def find_spans(tags: Labels) -> list[tuple[str, int, int]]:
+    """The spans that tags mark: type, first word, and the word after the last."""
     from seqeval.metrics.sequence_labeling import get_entities
 
+    return [(kind, start, stop + 1) for kind, start, stop in get_entities(list(tags))]
+
+
+def list_spans(words: Sequence[str], tags: Labels) -> list[dict[str, Any]]:
+    """The spans that tags mark, as JSON values: type, first word, the word after the last, and the text."""
     return [
-        {"type": kind, "start": start, "end": stop + 1, "text": " ".join(words[start : stop + 1])}
-        for kind, start, stop in get_entities(list(tags))
+        {"type": kind, "start": start, "end": stop, "text": " ".join(words[start:stop])}
+        for kind, start, stop in find_spans(tags)
     ]

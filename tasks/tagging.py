@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from elmo_xlstm.embedding import ElmoEmbedder
 from elmo_xlstm.evaluation.tagging import score_tagging
 from elmo_xlstm.modules import FeatureInputs, Sentence, Tagger, WordBatch, WordCollator, repair_bio
+from elmo_xlstm.tasks.answers import Tag, TaggedText
 from elmo_xlstm.tasks.data import Splits, TaggedSentence, tagging_datasets
-from elmo_xlstm.tasks.data.readers.new_text import read_sentences
+from elmo_xlstm.tasks.data.readers.input_rows import InputRow
+from elmo_xlstm.tasks.data.readers.new_text import parse_sentence
 from elmo_xlstm.tasks.data.readers.problems import SHOWN
 from elmo_xlstm.tasks.data.scheme_fit import fit_scheme
 from elmo_xlstm.tasks.heads import tagging_heads
@@ -19,6 +21,7 @@ from elmo_xlstm.tasks.model import TaskModel
 from elmo_xlstm.tasks.predictor import Prediction
 from elmo_xlstm.tasks.registry import tasks
 from elmo_xlstm.tasks.scores import Comparison, Labels, compare_spans, list_spans
+from elmo_xlstm.tasks.tag_scores import locate_spans, predict_tags
 from elmo_xlstm.tasks.task import Task
 
 logger = logging.getLogger(__name__)
@@ -46,9 +49,9 @@ class TaggingModel(TaskModel):
         """The sentence."""
         return (example,)
 
-    def predict_batch(self, batch: WordBatch) -> list[Prediction]:
+    def predict_batch(self, batch: WordBatch, scores: bool = False) -> list[Prediction]:
         """The best tags of each sentence."""
-        return [Prediction(self.head.scheme.decode(ids)) for ids in self.head.decode(batch)]
+        return predict_tags(self.head, self.head(batch), batch.mask, scores)
 
 
 class TaggingTask(Task[TaggedSentence]):
@@ -60,6 +63,7 @@ class TaggingTask(Task[TaggedSentence]):
     """
 
     model_class = TaggingModel
+    input_name = "sentence"
 
     @tasks.register("tagging")
     class Config(Task.Config):
@@ -119,15 +123,35 @@ class TaggingTask(Task[TaggedSentence]):
             )
         return sentences
 
-    def read_input(self, path: Path) -> Iterator[TaggedSentence]:
-        """Sentences of a text or JSON-lines file."""
-        return read_sentences(path)
+    def read_row(self, row: InputRow) -> TaggedSentence:
+        """A sentence of words, or of a text."""
+        return parse_sentence(row)
+
+    def without_words(self, text: str) -> TaggedSentence:
+        """See :class:`~elmo_xlstm.tasks.task.Task`."""
+        return TaggedSentence((), None, "", text)
 
     def inputs(self, example: TaggedSentence) -> dict[str, Any]:
         """The words."""
         return {"words": list(example.words)}
 
-    def outputs(self, example: TaggedSentence, prediction: Prediction) -> dict[str, Any]:
-        """A tag for each word, and the spans that the tags make."""
-        spans = [] if self.plain else list_spans(example.words, prediction.labels)
-        return {"tags": list(prediction.labels), "spans": spans}
+    def outputs(self, example: TaggedSentence, prediction: Prediction, top_k: int | None = None) -> dict[str, Any]:
+        """A tag for each word, and the spans that the tags make: by words, and by characters."""
+        answer = self.answer(example, prediction)
+        return {
+            "tags": list(prediction.labels),
+            "spans": [] if self.plain else list_spans(example.words, prediction.labels),
+            "text": answer.text,
+            "scores": list(prediction.scores),
+            "mentions": [span.as_dict() for span in answer.spans],
+        }
+
+    def answer(self, example: TaggedSentence, prediction: Prediction, top_k: int | None = None) -> TaggedText:
+        """Words with their tags, and spans."""
+        scores = prediction.scores or [None] * len(prediction.labels)
+        words = tuple(
+            Tag(tag, start, end, example.text[start:end], score)
+            for tag, (start, end), score in zip(prediction.labels, example.places, scores, strict=True)
+        )
+        spans = () if self.plain else locate_spans(example.text, example.places, prediction)
+        return TaggedText(example.text, words, spans)

@@ -7,7 +7,7 @@ import json
 import logging
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Generic
 
@@ -20,7 +20,10 @@ from elmo_xlstm.evaluation.results import MixWeights, Name
 from elmo_xlstm.progress import Progress
 from elmo_xlstm.runs.atomic import write_atomically
 from elmo_xlstm.runs.files import writing
+from elmo_xlstm.tasks.answers import Answer
 from elmo_xlstm.tasks.data.examples import Example, ExampleT, Splits, Texts
+from elmo_xlstm.tasks.data.readers.input_rows import InputRow
+from elmo_xlstm.tasks.data.readers.new_text import TEXT
 from elmo_xlstm.tasks.predictor import FitContext, HeadSettings, LabelSpace, Prediction, Predictor
 from elmo_xlstm.tasks.scores import Comparison, Labels, Scores
 from elmo_xlstm.training import History, Trainer
@@ -32,8 +35,9 @@ class Task(ABC, Generic[ExampleT]):
     """Reads, trains, scores and predicts one data set; kinds of task fill in what differs.
 
     A kind names its :attr:`model_class` and defines :meth:`compare`, :meth:`metrics`, :meth:`read_gold`,
-    :meth:`read_input`, :meth:`inputs` and :meth:`outputs`. Its settings derive from :class:`Config` and add ``type``,
-    ``dataset`` and ``head``. The data set has ``load()``, which gives :class:`~elmo_xlstm.tasks.data.examples.Splits`.
+    :meth:`read_row`, :meth:`inputs`, :meth:`outputs` and :meth:`answer`. Its settings derive from :class:`Config` and
+    add ``type``, ``dataset`` and ``head``. The data set has ``load()``, which gives
+    :class:`~elmo_xlstm.tasks.data.examples.Splits`.
     New text is predicted in :mod:`elmo_xlstm.tasks.predict`.
 
     Args:
@@ -42,6 +46,10 @@ class Task(ABC, Generic[ExampleT]):
     """
 
     model_class: ClassVar[type[Predictor]]
+    texts_named: ClassVar[tuple[str, ...]] = TEXT
+    """Columns or keys of the texts of new examples."""
+    input_name: ClassVar[str] = "text"
+    """Of a new example, for messages."""
     main_metric: str = "macro_f1"
 
     class Config(Settings):
@@ -87,16 +95,28 @@ class Task(ABC, Generic[ExampleT]):
         """Labelled examples of a further file of the data set's form."""
 
     @abstractmethod
-    def read_input(self, path: Path) -> Iterator[ExampleT]:
-        """Examples to predict for, without labels, one at a time; each has an ``origin``."""
+    def read_row(self, row: InputRow) -> ExampleT:
+        """An example to predict for, without labels.
+
+        Raises:
+            ValueError: says what is wrong with the row.
+        """
 
     @abstractmethod
     def inputs(self, example: ExampleT) -> dict[str, Any]:
         """The example's texts, as JSON values by name, for files of predictions."""
 
+    def without_words(self, text: str) -> ExampleT:
+        """An example of a text in which there is no word; nothing is predicted for it."""
+        raise UserError(f"{text!r:.100}: holds no word")
+
     @abstractmethod
-    def outputs(self, example: ExampleT, prediction: Prediction) -> dict[str, Any]:
-        """A prediction, as JSON values by name."""
+    def outputs(self, example: ExampleT, prediction: Prediction, top_k: int | None = None) -> dict[str, Any]:
+        """A prediction, as JSON values by name, with the probabilities of the ``top_k`` best labels or of all."""
+
+    @abstractmethod
+    def answer(self, example: ExampleT, prediction: Prediction, top_k: int | None = None) -> Answer:
+        """A prediction, as plain values; likewise."""
 
     def targets(self, examples: Sequence[ExampleT]) -> list[Labels]:
         """Labels to train the head on: the gold, unless a kind mends it first."""
@@ -223,11 +243,15 @@ class Task(ABC, Generic[ExampleT]):
         return Scores(**vars(comparison), predictions=predictions)
 
     def predictions(
-        self, examples: Sequence[ExampleT], store: FeatureStore | None = None, progress: Progress | None = None
+        self,
+        examples: Sequence[ExampleT],
+        store: FeatureStore | None = None,
+        progress: Progress | None = None,
+        scores: bool = False,
     ) -> list[Prediction]:
-        """A prediction of the model for each example."""
+        """A prediction of the model for each example, with probabilities of tags and spans if ``scores``."""
         texts = [self.texts(example) for example in examples]
-        return self.built().predict_texts(texts, self.config.batch_size, store, progress)
+        return self.built().predict_texts(texts, self.config.batch_size, store, progress, scores)
 
     def write_predictions(self, path: Path, examples: Sequence[ExampleT], scores: Scores) -> None:
         """Write texts, gold and predicted labels as JSON lines."""

@@ -13,7 +13,7 @@ from elmo_xlstm.modules.batches import (
 )
 from elmo_xlstm.modules.char_cnn import CharCNN
 from elmo_xlstm.modules.classifier import Classifier
-from elmo_xlstm.modules.crf import CRF
+from elmo_xlstm.modules.crf import CRF, TagProbabilities
 from elmo_xlstm.modules.encoders import BiLSTM, Encoder, encoders
 from elmo_xlstm.modules.features import FeatureInputs, Vocabularies, WordFeatures
 from elmo_xlstm.modules.head import Head, TextEncoder
@@ -44,6 +44,7 @@ __all__ = [
     "QuestionTagger",
     "SchemeName",
     "Sentence",
+    "TagProbabilities",
     "TagScheme",
     "Tagger",
     "TextEncoder",

@@ -10,6 +10,8 @@ them are (…, K, B): reductions over tags then run along contiguous memory, sev
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
@@ -113,8 +115,16 @@ class CRF(nn.Module):
         """
         lengths = self._check(logits, mask)
         with torch.autocast(logits.device.type, enabled=False):
-            _, unary, _ = _forward_backward(*self._scores(logits, mask), lengths, with_marginals=True)
+            _, unary, _, _ = _forward_backward(*self._scores(logits, mask), lengths, with_marginals=True)
         return unary.permute(2, 0, 1).contiguous()
+
+    @torch.no_grad()
+    def probabilities(self, logits: Tensor, mask: Tensor) -> TagProbabilities:
+        """Probabilities of tags and of runs of tags, over all tag sequences; see :meth:`marginals` for errors."""
+        lengths = self._check(logits, mask)
+        with torch.autocast(logits.device.type, enabled=False):
+            _, unary, _, steps = _forward_backward(*self._scores(logits, mask), lengths, with_marginals=True)
+        return TagProbabilities(unary.permute(2, 0, 1).contiguous().cpu(), steps.cpu())
 
     def _check(self, logits: Tensor, mask: Tensor) -> Tensor:
         size = len(self.start)
@@ -137,6 +147,50 @@ class CRF(nn.Module):
         )
 
 
+@dataclass(frozen=True)
+class TagProbabilities:
+    """How probable tags are at the words of a batch.
+
+    Attributes:
+        words: (B, L, K), of each tag at each word; zero at padding.
+        steps: (L, K, K, B), of each pair of tags at a word and the one before it; None where tags are independent.
+    """
+
+    words: Tensor
+    steps: Tensor | None = None
+
+    def of_tags(self, sentence: int, ids: Sequence[int]) -> list[float]:
+        """The probability of each word's tag."""
+        words = self.words[sentence, torch.arange(len(ids)), torch.tensor(ids, dtype=torch.long)]
+        return [min(1.0, value) for value in words.tolist()]
+
+    def of_run(self, sentence: int, first: int, ids: Sequence[int], but: int | None = None) -> float:
+        """The probability that words have these tags, summed over the tags of all other words.
+
+        The chain rule gives it from the marginals: p(y_i) Π p(y_t-1, y_t) / p(y_t-1).
+
+        Args:
+            sentence: which of the batch.
+            first: place of the first word.
+            ids: of the tags of the words from there on.
+            but: a tag that the word after them does not have: of a longer span.
+        """
+        probability = self.words[sentence, first, ids[0]].item()
+        for place, (before, tag) in enumerate(zip(ids, ids[1:], strict=False), start=first + 1):
+            probability *= self._given(sentence, place, before, tag)
+        after = first + len(ids)
+        if but is not None and after < self.words.shape[1]:
+            probability *= 1.0 - self._given(sentence, after, ids[-1], but)
+        return min(1.0, max(0.0, probability))
+
+    def _given(self, sentence: int, place: int, before: int, tag: int) -> float:
+        """The probability of a word's tag, given that of the word before it."""
+        if self.steps is None:
+            return self.words[sentence, place, tag].item()
+        of_before = self.words[sentence, place - 1, before].item()
+        return min(1.0, self.steps[place, before, tag, sentence].item() / of_before) if of_before > 0 else 0.0
+
+
 class _NegativeLogLikelihood(torch.autograd.Function):
     """log Z − s(gold) per sentence, with its closed-form gradient."""
 
@@ -153,7 +207,7 @@ class _NegativeLogLikelihood(torch.autograd.Function):
     ) -> Tensor:
         """(L, K, B), (K, K), (K,), (K,), (B, L), (B, L), (B,) → (B,)."""
         with_gradient = any(ctx.needs_input_grad)
-        log_z, unary, pairs = _forward_backward(emissions, transitions, start, end, lengths, with_gradient)
+        log_z, unary, pairs, _ = _forward_backward(emissions, transitions, start, end, lengths, with_gradient)
         gold, inside = tags.T, mask.T  # (L, B)
         last = (lengths - 1).unsqueeze(0)  # (1, B)
         gold_last = gold.gather(0, last)[0]  # (B,)
@@ -187,8 +241,10 @@ class _NegativeLogLikelihood(torch.autograd.Function):
 
 def _forward_backward(
     emissions: Tensor, transitions: Tensor, start: Tensor, end: Tensor, lengths: Tensor, with_marginals: bool
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Log partition function (B,), unary marginals (L, K, B) and pair marginals summed over steps (K, K, B).
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Log partition function (B,), unary marginals (L, K, B), pair marginals summed over steps, (K, K, B), and of each.
+
+    The last, (L, K, K, B), are from the word before to each word; those of the first have no meaning.
 
     The forward recursion stays in log space. Its terms over their total are p(tag before | tag, words so far); going
     back, a product with them gives the marginals without another exponential and without underflow.
@@ -216,7 +272,7 @@ def _forward_backward(
             terms = before[t].mul_(unary[t] / totals[t])
             pairs.add_(terms)
             unary[t - 1].add_(terms.sum(1))
-    return log_z, unary, pairs
+    return log_z, unary, pairs, before
 
 
 def _viterbi(emissions: Tensor, transitions: Tensor, start: Tensor, end: Tensor, lengths: Tensor) -> Tensor:

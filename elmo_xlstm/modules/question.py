@@ -10,7 +10,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from elmo_xlstm.modules.batches import QuestionBatch, needed
-from elmo_xlstm.modules.crf import CRF
+from elmo_xlstm.modules.crf import CRF, TagProbabilities
 from elmo_xlstm.modules.encoders import BiLSTM, Encoder, encoders
 from elmo_xlstm.modules.features import FeatureInputs
 from elmo_xlstm.modules.head import Head, TextEncoder
@@ -114,7 +114,16 @@ class QuestionTagger(Head):
     @torch.no_grad()
     def decode(self, batch: QuestionBatch) -> list[list[int]]:
         """Best tag ids of each passage, one per word; see :meth:`forward` for errors."""
-        logits, mask = self(batch), batch.passage.mask
+        return self.best(self(batch), batch.passage.mask)
+
+    @torch.no_grad()
+    def probabilities(self, logits: Tensor, mask: Tensor) -> TagProbabilities:
+        """How probable tags and runs of tags are by emission scores of the passages' words (B, L, K)."""
+        return self.crf.probabilities(logits, mask)
+
+    @torch.no_grad()
+    def best(self, logits: Tensor, mask: Tensor) -> list[list[int]]:
+        """Best tag ids of each passage by its words' emission scores (B, L, K)."""
         paths = self.crf.decode(logits, mask)
         begins = torch.tensor([label.startswith("B") for label in self.scheme.labels], device=logits.device)  # (K,)
         silent = [row for row, path in enumerate(paths) if not begins[path].any()]

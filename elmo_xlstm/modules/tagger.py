@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from elmo_xlstm.modules.batches import WordBatch, needed
-from elmo_xlstm.modules.crf import CRF
+from elmo_xlstm.modules.crf import CRF, TagProbabilities
 from elmo_xlstm.modules.features import FeatureInputs
 from elmo_xlstm.modules.head import Head, TextEncoder
 from elmo_xlstm.modules.tag_scheme import SchemeName, TagScheme
@@ -62,16 +62,19 @@ class Tagger(Head):
     @torch.no_grad()
     def decode(self, batch: WordBatch) -> list[list[int]]:
         """Best tag ids of each sentence, one per word; see :meth:`forward` for errors."""
-        logits = self(batch)
+        return self.best(self(batch), batch.mask)
+
+    @torch.no_grad()
+    def best(self, logits: Tensor, mask: Tensor) -> list[list[int]]:
+        """Best tag ids of each sentence by its emission scores (B, L, K)."""
         if self.crf is not None:
-            return self.crf.decode(logits, batch.mask)
-        lengths = batch.mask.sum(dim=1).tolist()
+            return self.crf.decode(logits, mask)
+        lengths = mask.sum(dim=1).tolist()
         return [row[:length] for row, length in zip(logits.argmax(dim=-1).tolist(), lengths, strict=True)]
 
     @torch.no_grad()
-    def probabilities(self, batch: WordBatch) -> Tensor:
-        """Probability of each tag at each word, (B, L, K), zero at padding; see :meth:`forward` for errors."""
-        logits = self(batch)
+    def probabilities(self, logits: Tensor, mask: Tensor) -> TagProbabilities:
+        """How probable tags and runs of tags are by emission scores (B, L, K)."""
         if self.crf is not None:
-            return self.crf.marginals(logits, batch.mask)
-        return logits.float().softmax(dim=-1) * batch.mask.unsqueeze(-1)
+            return self.crf.probabilities(logits, mask)
+        return TagProbabilities((logits.float().softmax(dim=-1) * mask.unsqueeze(-1)).cpu())

@@ -113,28 +113,80 @@ def open_output(path: Path, inputs: Iterable[Path] = ()) -> Iterator[TextIO]:
         DiskError: the disk is full or refuses; ``path`` is then as it was.
     """
     with writing(path):
-        status = path.stat() if path.exists() else None
-        if status is not None and (not stat.S_ISREG(status.st_mode) or _is_standard_output(status)):
+        target = _target(path, inputs)
+        if target is None:
             with open(path, "a", encoding="utf-8") as file:
                 yield file
             return
-        target = Path(os.path.realpath(path))
-        for read in inputs if status is not None else ():
-            if read.exists() and read.samefile(target):
-                raise UserError(f"{path}: is read to make what would be written there; choose another name")
-        if not target.parent.is_dir():
-            raise UserError(f"{path}: there is no directory {target.parent}; make it, or choose another name")
         temporary = target.with_name(f".{target.name}.{HOST}-{os.getpid()}.tmp")
         try:
             with open(temporary, "w", encoding="utf-8") as file:
                 yield file
-                file.flush()
-                os.fsync(file.fileno())
-            if status is not None:
-                temporary.chmod(stat.S_IMODE(status.st_mode))
-            temporary.replace(target)
+            _publish(temporary, target)
         finally:
             temporary.unlink(missing_ok=True)
+
+
+PARTIAL = ".partial"
+
+
+@contextmanager
+def open_partial(path: Path, inputs: Iterable[Path] = (), whole: int = 0) -> Iterator[TextIO]:
+    """As :func:`open_output`, for work that can be resumed: if the block fails, ``PATH.partial`` keeps what it wrote.
+
+    Args:
+        path: in a directory that is there.
+        inputs: files that are read to make it.
+        whole: how many bytes of what an earlier block kept are to stay.
+
+    Raises:
+        UserError: it is one of the inputs, its directory is not there, or another process is writing it.
+        DiskError: the disk is full or refuses; ``path`` is then as it was.
+    """
+    with writing(path):
+        target = _target(path, inputs)
+        if target is None:
+            with open(path, "a", encoding="utf-8") as file:
+                yield file
+            return
+        partial = target.with_name(target.name + PARTIAL)
+        with open(partial, "a", encoding="utf-8", newline="") as file:
+            try:
+                lock_file(file.fileno())
+            except BlockingIOError:
+                raise UserError(f"{partial}: another process is writing it; wait for its end") from None
+            except OSError:
+                pass  # a file system without locks
+            file.truncate(whole)
+            yield file
+        _publish(partial, target)
+
+
+def _publish(temporary: Path, target: Path) -> None:
+    """Give a whole file its name, and the rights of the one that it replaces."""
+    with open(temporary, "rb") as file:
+        os.fsync(file.fileno())
+    if target.exists():
+        temporary.chmod(stat.S_IMODE(target.stat().st_mode))
+    temporary.replace(target)
+
+
+def _target(path: Path, inputs: Iterable[Path]) -> Path | None:
+    """The file that is to be replaced, behind all links; None for one that is written into as it is.
+
+    Raises:
+        UserError: it is one of the inputs, or its directory is not there.
+    """
+    status = path.stat() if path.exists() else None
+    if status is not None and (not stat.S_ISREG(status.st_mode) or _is_standard_output(status)):
+        return None
+    target = Path(os.path.realpath(path))
+    for read in inputs if status is not None else ():
+        if read.exists() and read.samefile(target):
+            raise UserError(f"{path}: is read to make what would be written there; choose another name")
+    if not target.parent.is_dir():
+        raise UserError(f"{path}: there is no directory {target.parent}; make it, or choose another name")
+    return target
 
 
 def _is_standard_output(status: os.stat_result) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from functools import cache
 from typing import Literal, get_args
 
@@ -55,8 +55,25 @@ def split_words(text: str, keep_whole: Collection[Whole] = ALL) -> list[str]:
         keep_whole: what is one word though it holds punctuation: web addresses, e-mail addresses, @names, #tags,
             amounts of money and numbers with a unit, emoticons.
     """
-    words = (" ".join(clean_characters(word).split()) for word in _pattern(frozenset(keep_whole)).findall(text))
-    return [word for word in words if word]
+    return [word for word, _, _ in locate_words(text, keep_whole)]
+
+
+def locate_words(text: str, keep_whole: Collection[Whole] = ALL) -> list[tuple[str, int, int]]:
+    """The words of :func:`split_words`, each with the places in the text where it begins and where it has ended."""
+    found = _pattern(frozenset(keep_whole)).finditer(text)
+    words = ((" ".join(clean_characters(match[0]).split()), *match.span()) for match in found)
+    return [(word, start, end) for word, start, end in words if word]
+
+
+def join_words(words: Sequence[str]) -> tuple[str, list[tuple[int, int]]]:
+    """A text of words that were given one by one, and where each stands in it, without the blanks at its own ends."""
+    places, end = [], 0
+    for word in words:
+        stripped = word.strip()
+        start = end + word.find(stripped)
+        places.append((start, start + len(stripped)))
+        end += len(word) + 1
+    return " ".join(words), places
 
 
 @cache

@@ -107,6 +107,7 @@ class Baseline(Predictor):
         batch_size: int = 64,
         store: FeatureStore | None = None,
         progress: Progress | None = None,
+        scores: bool = False,
     ) -> list[Prediction]:
         """See :class:`~elmo_xlstm.tasks.predictor.Predictor`."""
         if texts and not self.tensors:

@@ -42,18 +42,22 @@ class TaggedSentence(Example):
     """A sentence with a tag for each word where the tags are known.
 
     Attributes:
-        words: of the sentence, at least one; a word may hold spaces.
+        words: of the sentence, at least one of tagged ones; a word may hold spaces.
         tags: as many as words; ``None`` for unlabelled text.
         origin: ``file:line`` of the first word.
+        text: that the words come from, of new text.
+        places: start and end of each word in ``text``.
     """
 
     words: tuple[str, ...]
     tags: tuple[str, ...] | None
     origin: str
+    text: str = ""
+    places: Sequence[tuple[int, int]] = ()
 
     def __post_init__(self) -> None:
-        """Refuse a sentence without words, and tags that are not one for each word."""
-        if not self.words:
+        """Refuse tags that are not one for each word, of at least one."""
+        if not self.words and self.tags is not None:
             raise ValueError("holds no word")
         if self.tags is not None and len(self.tags) != len(self.words):
             raise ValueError(f"{self.origin}: {len(self.words)} words but {len(self.tags)} tags")
@@ -117,12 +121,16 @@ class QuestionPassage(Example):
         passage: its words, at least one.
         tags: one for each word of the passage; ``None`` where they are not known.
         origin: ``file:line`` where it begins.
+        text: that the passage's words come from, of new text.
+        places: start and end of each of them in ``text``.
     """
 
     question: tuple[str, ...]
     passage: tuple[str, ...]
     tags: tuple[str, ...] | None
     origin: str
+    text: str = ""
+    places: Sequence[tuple[int, int]] = ()
 
     def __post_init__(self) -> None:
         """Refuse tags that are not one for each word."""

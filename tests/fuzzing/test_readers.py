@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,9 @@ from elmo_xlstm.config import validate
 from elmo_xlstm.modules.word_vectors import read_vectors
 from elmo_xlstm.tasks.data.absa_e2e import AspectTripletReader
 from elmo_xlstm.tasks.data.indonlu import dataset, reader_of
+from elmo_xlstm.tasks.data.readers import new_text
 from elmo_xlstm.tasks.data.readers.conll import ConllReader
-from elmo_xlstm.tasks.data.readers.new_text import read_pairs, read_questions, read_sentences, read_texts
+from elmo_xlstm.tasks.data.readers.new_text import read_examples, read_sentences
 from elmo_xlstm.tasks.data.readers.questions import QuestionReader
 from elmo_xlstm.tasks.data.user_data import hub
 from elmo_xlstm.tasks.data.user_data.labelled import (
@@ -63,6 +65,11 @@ HELD_OUT: dict[str, Any] = {"valid_fraction": 0.25, "test_fraction": 0.25}
 def own(settings: type[Any], **values: Any) -> Callable[[Path], Any]:
     """Reads a whole data set whose training file is given."""
     return lambda path: validate(settings, {"train": str(path), **HELD_OUT, **values}).load()
+
+
+read_texts = partial(read_examples, parse=new_text.parse_text, usual=new_text.TEXT, what="text")
+read_pairs = partial(read_examples, parse=new_text.parse_pair, usual=new_text.PAIR, what="text")
+read_questions = partial(read_examples, parse=new_text.parse_question, usual=new_text.QUESTION, what="question")
 
 
 def every(read: Callable[[Path], Iterator[Any]]) -> Callable[[Path], list[Any]]:
@@ -115,7 +122,11 @@ READERS: dict[str, tuple[str, str, Callable[[Path], Any]]] = {
         '{"text": "kamar bersih"}\n{"text": "mahal", "id": [1]}\n',
         every(read_texts),
     ),
-    "predict pairs": ("input.tsv", "satu dua\ttiga\nya\ttidak\n", every(read_pairs)),
+    "predict pairs": ("input.txt", "satu dua\ttiga\nya\ttidak\n", every(read_pairs)),
+    "predict csv texts": ("input.csv", 'id,text\n1,"bersih, ya"\n2,mahal\n', every(read_texts)),
+    "predict tsv pairs": ("input.tsv", "first\tsecond\nsatu dua\ttiga\nya\ttidak\n", every(read_pairs)),
+    "predict conll": ("input.conll", NER, every(read_sentences)),
+    "predict conll-u": ("input.conllu", CONLLU * 2, every(read_sentences)),
     "predict json pairs": ("input.jsonl", '{"first": "satu", "second": "dua"}\n', every(read_pairs)),
     "predict questions": (
         "input.jsonl",

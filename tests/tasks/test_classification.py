@@ -80,7 +80,8 @@ def test_probabilities_are_named_by_their_labels(task, monkeypatch, tmp_path) ->
     predict(monkeypatch, task, ["none"])
     (tmp_path / "input.txt").write_text("hari ini\n")
     (row,) = predict_file(task, tmp_path / "input.txt")
-    assert row == {"text": "hari ini", "label": "none", "probabilities": {"pos": 0.2, "neg": 0.3, "none": 0.5}}
+    found = {"text": "hari ini", "label": "none", "probabilities": {"pos": 0.2, "neg": 0.3, "none": 0.5}}
+    assert row == {"row": 1, **found, "score": 0.5}
 
 
 @pytest.mark.parametrize(

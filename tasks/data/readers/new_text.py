@@ -1,4 +1,4 @@
-"""New text to predict for, without labels: plain text, or JSON lines."""
+"""New text to predict for, without labels: an example of each row."""
 
 from __future__ import annotations
 
@@ -6,179 +6,139 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from elmo_xlstm.errors import UserError
-from elmo_xlstm.tasks.data.examples import LabelledText, QuestionPassage, TaggedSentence
-from elmo_xlstm.tasks.data.readers.json_lines import parse_json
-from elmo_xlstm.tasks.data.readers.problems import filled_lines, parse_rows
+from elmo_xlstm.tasks.data.examples import ExampleT, LabelledText, QuestionPassage, TaggedSentence
+from elmo_xlstm.tasks.data.readers.input_rows import LINE, WORDS, InputRow, input_format, read_input
+from elmo_xlstm.tasks.data.readers.problems import parse_rows
 from elmo_xlstm.tasks.data.readers.questions import word_list
-from elmo_xlstm.text.sources.files import format_suffix
-from elmo_xlstm.text.words import split_words
+from elmo_xlstm.tasks.data.readers.rows import HALF_CHARACTER, SURROGATE, kind_of
+from elmo_xlstm.text.words import join_words, locate_words
 
-JSON_LINES_SUFFIXES = (".jsonl", ".ndjson")
-TABLE_SUFFIXES = (".csv", ".tsv", ".tab")
-SENTENCE = 'expected {"words": ["...", ...]} or {"text": "..."}'
-QUESTION = 'expected {"question": ..., "passage": ...}, each a text or a list of words'
+# Names of the texts in JSON and tables. A sentence may also have its words, as a list.
+TEXT = ("text",)
 PAIR = ("first", "second")
-"""The names of a pair's texts in JSON."""
+QUESTION = ("question", "passage")
+SENTENCE = 'expected {"words": ["...", ...]} or {"text": "..."}'
 
 
 def read_sentences(path: Path, strict: bool = True) -> Iterator[TaggedSentence]:
-    """Read sentences without tags, one at a time.
-
-    A file named ``.jsonl`` or ``.ndjson`` holds one JSON object a line: ``{"words": [...]}`` is taken
-    as it is, ``{"text": "..."}`` is split into words (:func:`~elmo_xlstm.text.words.split_words`);
-    other keys are ignored. Any other file is plain text, one sentence a line. Blank lines are passed over.
-
-    Args:
-        path: UTF-8; may be a pipe.
-        strict: refuse a file with bad lines; false skips and logs them.
-
-    Raises:
-        DataError: at the end, if lines are bad (strict) or there is no sentence.
-        UserError: the file is a table, is missing or not UTF-8.
-    """
-    words_of = _words_of_object if is_json_lines(path) else split_words
-
-    def parse(line: str, origin: str) -> TaggedSentence:
-        return TaggedSentence(tuple(words_of(line)), None, origin)
-
-    return parse_rows(path, filled_lines(path), parse, "sentence", strict)
+    """Sentences of a file, one at a time; see :func:`parse_sentence`, and :func:`read_examples` for errors."""
+    return read_examples(path, parse_sentence, TEXT, "sentence", strict)
 
 
-def read_texts(path: Path, strict: bool = True) -> Iterator[LabelledText]:
-    """Read texts without labels, one at a time.
-
-    A file named ``.jsonl`` or ``.ndjson`` holds one JSON object a line: ``{"text": "..."}``; other keys are ignored.
-    Any other file is plain text, one text a line. Blank lines are passed over.
+def read_examples(
+    path: Path, parse: Callable[[InputRow], ExampleT], usual: Sequence[str], what: str, strict: bool = True
+) -> Iterator[ExampleT]:
+    """Examples of a file, one at a time.
 
     Args:
-        path: UTF-8; may be a pipe.
-        strict: refuse a file with bad lines; false skips and logs them.
+        path: of any format of :mod:`elmo_xlstm.tasks.data.readers.input_rows`; may be a pipe.
+        parse: makes an example of a row; its ValueError says what is wrong with the row.
+        usual: names of the columns or keys of the texts.
+        what: the file should hold, for messages.
+        strict: refuse a file with bad rows; false skips and logs them.
 
     Raises:
-        DataError: at the end, if lines are bad (strict) or there is no text.
-        UserError: the file is a table, is missing or not UTF-8.
+        DataError: at the end, if rows are bad (strict) or there is no example.
+        UserError: the file is missing or cannot be read.
     """
-    return _read(path, is_json_lines(path), ("text",), lambda line: [line], strict)
+    rows = ((row.origin, row) for row in read_input(path, input_format(path, None), usual))
+    return parse_rows(path, rows, lambda row, _: parse(row), what, strict)
 
 
-def read_pairs(path: Path, strict: bool = True) -> Iterator[LabelledText]:
-    """Read pairs of texts without labels, one at a time.
+def parse_sentence(row: InputRow) -> TaggedSentence:
+    """A sentence: of a text, which is split, or of words as they are.
 
-    A file named ``.jsonl`` or ``.ndjson`` holds one JSON object a line: ``{"first": "...", "second": "..."}``; other
-    keys are ignored. Any other file holds a pair a line, a tab between the texts. Blank lines are passed over.
+    Raises:
+        ValueError: says what is wrong with the row.
+    """
+    names = row.columns or TEXT
+    if not row.columns and WORDS in row.values:
+        if TEXT[0] in row.values:
+            raise ValueError(SENTENCE)
+        names = (WORDS,)
+    (given,) = _given(row, names, SENTENCE)
+    if isinstance(given, str) and names != (WORDS,):
+        words = locate_words(_whole(given))
+        if not given.strip():
+            raise ValueError(f"'{names[0]}' must be a text that is not empty; {SENTENCE}")
+        if not words:
+            raise ValueError(f"'{names[0]}' holds no word")
+        places = [(start, end) for _, start, end in words]
+        return TaggedSentence(tuple(word for word, _, _ in words), None, row.origin, given, places)
+    if not isinstance(given, list) or not given:
+        found = "an empty one" if given == [] else kind_of(given)
+        kind = "list" if names == (WORDS,) else "text or a list of words"
+        raise ValueError(f"'{names[0]}' must be a {kind} that is not empty, not {found}; {SENTENCE}")
+    if not all(isinstance(word, str) and word.strip() for word in given):
+        raise ValueError(f"'{names[0]}' holds something that is no word; {SENTENCE}")
+    text, places = join_words([_whole(word) for word in given])
+    return TaggedSentence(tuple(given), None, row.origin, text, places)
+
+
+def parse_text(row: InputRow) -> LabelledText:
+    """A text; see :func:`parse_sentence` for errors."""
+    return _labelled(row, TEXT)
+
+
+def parse_pair(row: InputRow) -> LabelledText:
+    """A pair of texts, in a line of plain text with a tab between them; see :func:`parse_sentence` for errors."""
+    return _labelled(row, PAIR)
+
+
+def parse_question(row: InputRow) -> QuestionPassage:
+    """A question with its passage, each a text or a list of words; see :func:`parse_sentence` for errors."""
+    expected = 'expected {"question": ..., "passage": ...}, each a text or a list of words'
+    if LINE in row.values:
+        raise ValueError(expected)
+    question, passage = _given(row, QUESTION, expected)
+    asked, _, _ = _words(question, QUESTION[0])
+    return QuestionPassage(asked, (words := _words(passage, QUESTION[1]))[0], None, row.origin, *words[1:])
+
+
+def other_values(row: InputRow, usual: Sequence[str]) -> dict[str, Any]:
+    """The values of a row beside the texts: its identifier, for one.
 
     Args:
-        path: UTF-8; may be a pipe.
-        strict: refuse a file with bad lines; false skips and logs them.
-
-    Raises:
-        DataError: at the end, if lines are bad (strict) or there is no pair.
-        UserError: the file is a table, is missing or not UTF-8.
+        row: that an example was made of.
+        usual: names of the texts.
     """
-    return _read(path, is_json_lines(path, (".csv",)), PAIR, _columns, strict)
+    used = {LINE, *(row.columns or (*usual, WORDS))}
+    return {name: value for name, value in row.values.items() if name not in used}
 
 
-def read_questions(path: Path, strict: bool = True) -> Iterator[QuestionPassage]:
-    """Read questions without tags, one at a time: a JSON object a line, ``{"question": ..., "passage": ...}``.
-
-    A list of words is taken as it is, a text is split into words (:func:`~elmo_xlstm.text.words.split_words`);
-    other keys are ignored, blank lines passed over.
-
-    Args:
-        path: UTF-8; may be a pipe.
-        strict: refuse a file with bad lines; false skips and logs them.
-
-    Raises:
-        DataError: at the end, if lines are bad (strict) or there is no question.
-        UserError: the file is missing or not UTF-8.
-    """
-
-    def parse(line: str, origin: str) -> QuestionPassage:
-        value = _object(line, QUESTION)
-        if not {"question", "passage"} <= value.keys():
-            raise ValueError(QUESTION)
-        question, passage = (
-            word_list(split_words(part) if isinstance(part := value[name], str) else part, name)
-            for name in ("question", "passage")
-        )
-        return QuestionPassage(question, passage, None, origin)
-
-    return parse_rows(path, filled_lines(path), parse, "question", strict)
-
-
-def is_json_lines(path: Path, tables: Sequence[str] = TABLE_SUFFIXES) -> bool:
-    """Whether a file, compressed or not, is to be read as JSON lines, by its name; else it is plain text.
-
-    Args:
-        path: its name.
-        tables: endings of tables, whose header and other columns would be taken for text.
-
-    Raises:
-        UserError: it is a table.
-    """
-    if (suffix := format_suffix(path)) in tables:
-        raise UserError(
-            f"{path}: a {suffix[1:]} table cannot be predicted for; expected plain text, one a line, or JSON lines "
-            f"(a file named {JSON_LINES_SUFFIXES[0]}): write the column with the texts into such a file"
-        )
-    return suffix in JSON_LINES_SUFFIXES
-
-
-def _columns(line: str) -> list[str]:
-    texts = line.split("\t")
-    if len(texts) != 2:
-        raise ValueError(f"{len(texts)} columns, expected two texts with a tab between them")
-    return texts
-
-
-def _read(
-    path: Path, json_lines: bool, names: tuple[str, ...], split: Callable[[str], list[str]], strict: bool
-) -> Iterator[LabelledText]:
-    def parse(line: str, origin: str) -> LabelledText:
-        texts = _texts_of_object(line, names) if json_lines else split(line)
-        return LabelledText.of_texts(texts, None, origin)
-
-    return parse_rows(path, filled_lines(path), parse, "text", strict)
-
-
-def _texts_of_object(line: str, names: tuple[str, ...]) -> list[str]:
-    """The texts of one JSON line.
-
-    Raises:
-        ValueError: says what is wrong with it.
-    """
+def _labelled(row: InputRow, names: tuple[str, ...]) -> LabelledText:
     expected = "expected {" + ", ".join(f'"{name}": "..."' for name in names) + "}"
-    value = _object(line, expected)
-    if not all(isinstance(value.get(name), str) for name in names):
-        raise ValueError(expected)
-    return [value[name] for name in names]
+    given = _given(row, names, expected)
+    if wrong := [value for value in given if not isinstance(value, str)]:
+        raise ValueError(f"{expected}, found {kind_of(wrong[0])}")
+    return LabelledText.of_texts([_whole(value) for value in given], None, row.origin)
 
 
-def _words_of_object(line: str) -> list[str]:
-    """The words of one JSON line.
-
-    Raises:
-        ValueError: says what is wrong with it.
-    """
-    value = _object(line, SENTENCE)
-    if ("words" in value) == ("text" in value):
-        raise ValueError(SENTENCE)
-    if "text" in value:
-        text = value["text"]
-        if not isinstance(text, str) or not text.strip():
-            raise ValueError(f"'text' must be a text that is not empty; {SENTENCE}")
-        return split_words(text)
-    words = value["words"]
-    if not isinstance(words, list) or not words:
-        raise ValueError(f"'words' must be a list that is not empty; {SENTENCE}")
-    if not all(isinstance(word, str) and word.strip() for word in words):
-        raise ValueError(f"'words' holds something that is no word; {SENTENCE}")
-    return words
+def _given(row: InputRow, names: tuple[str, ...], expected: str) -> list[Any]:
+    """The values that an example is made of: those of the columns, or the parts of a line."""
+    if row.problem:
+        raise ValueError(row.problem)
+    if LINE in row.values:
+        parts = [row.values[LINE]] if len(names) == 1 else row.values[LINE].split("\t")
+        if len(parts) != len(names):
+            raise ValueError(f"{len(parts)} columns, expected two texts with a tab between them")
+        return parts
+    if missing := [name for name in row.columns or names if name not in row.values]:
+        raise ValueError(f"no '{missing[0]}'; {expected}")
+    return [row.values[name] for name in row.columns or names]
 
 
-def _object(line: str, expected: str) -> dict[str, Any]:
-    value = parse_json(line, expected)
-    if not isinstance(value, dict):
-        raise ValueError(expected)
-    return value
+def _words(given: Any, name: str) -> tuple[tuple[str, ...], str, list[tuple[int, int]]]:
+    """The words of a text or a list, the text, and where they are in it."""
+    if isinstance(given, str):
+        located = locate_words(_whole(given))
+        words = word_list([word for word, _, _ in located], name)
+        return words, given, [(start, end) for _, start, end in located]
+    words = word_list(given, name)
+    return words, *join_words(words)
+
+
+def _whole(text: str) -> str:
+    if SURROGATE.search(text):
+        raise ValueError(HALF_CHARACTER)
+    return text

@@ -3,6 +3,8 @@ from __future__ import annotations
 import gzip
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from elmo_xlstm.errors import UserError
@@ -22,7 +24,6 @@ def test_lines_keep_their_numbers(file) -> None:
     rows = list(read_numbered(file("a.txt", "Siti tiba.\n\n  di sini  \n")))
     assert [tuple(row) for row in rows] == [
         (0, "Siti tiba.", ["Siti", "tiba", "."]),
-        (1, "", []),
         (2, "di sini", ["di", "sini"]),
     ]
     assert [row.words for row in read_numbered(file("a.txt", "Siti tiba.\n"), tokenized=True)] == [["Siti", "tiba."]]
@@ -39,13 +40,14 @@ def test_tables(file, tmp_path) -> None:
     assert [row.text for row in read_numbered(path, "isi")] == ["Siti, tiba\ndi sini", "Budi"]
     (tmp_path / "a.tsv.gz").write_bytes(gzip.compress(b"text\tid\nSiti\t1\n"))
     assert [tuple(row) for row in read_numbered(tmp_path / "a.tsv.gz")] == [(0, "Siti", ["Siti"])]
+    pq.write_table(pa.table({"text": ["Siti tiba", ""]}), tmp_path / "a.parquet")
+    assert [row.words for row in read_numbered(tmp_path / "a.parquet")] == [["Siti", "tiba"], []]
 
 
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("a.csv", "id,isi\n1,a\n", "--column text: expected one of the columns id, isi"),
-        ("a.csv", "", "--column text"),
+        ("a.csv", "id,isi\n1,a\n", "no column 'text' among id, isi"),
         ("a.csv", "id,text\n1,a,b\n", "a.csv:2: 3 columns, expected 2"),
         ("a.jsonl", "[]\n", "a.jsonl:1: expected"),
         ("a.jsonl", '{"words": [1]}\n', "a.jsonl:1: expected"),

@@ -1,0 +1,2 @@
+// The head of elmo_xlstm.load('absa').
+(import '../hoasa.jsonnet') { model: 'carried' }

@@ -1,0 +1,2 @@
+// The head of elmo_xlstm.load('emotion').
+(import '../emot.jsonnet') { model: 'carried' }

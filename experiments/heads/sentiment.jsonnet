@@ -1,0 +1,2 @@
+// The head of elmo_xlstm.load('sentiment').
+(import '../smsa.jsonnet') { model: 'carried' }
