@@ -77,11 +77,11 @@ class LabelTask(Task[LabelledText]):
         super().__init__(config, embedder)
         self.main_metric = config.main_metric
         of_benchmark = config.dataset.type == "indonlu"  # type: ignore[attr-defined]
-        self._keep_whole = (() if of_benchmark else ALL) if config.keep_whole is None else config.keep_whole
+        self.keep_whole = (() if of_benchmark else ALL) if config.keep_whole is None else config.keep_whole
 
     def texts(self, example: LabelledText) -> Texts:
         """The words of each text."""
-        return tuple(tuple(split_words(text, self._keep_whole)) for text in example.texts)
+        return tuple(tuple(split_words(text, self.keep_whole)) for text in example.texts)
 
     def metrics(self, gold: Sequence[Labels], predicted: Sequence[Labels]) -> dict[str, float]:
         """Macro F1 and others, over all labels of all examples together."""

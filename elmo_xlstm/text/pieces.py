@@ -26,6 +26,11 @@ class WordPieces:
     first: list[int]
     last: list[int]
 
+    def as_document(self, bos_id: int, eos_id: int) -> WordPieces:
+        """The same words between the begin and the end of a document."""
+        first, last = ([index + 1 for index in places] for places in (self.first, self.last))
+        return WordPieces([bos_id, *self.input_ids, eos_id], first, last)
+
 
 def prepare_backend(backend: tokenizers.Tokenizer) -> None:
     """Have a tokenizer add no special tokens, and read those that a text spells out as ordinary text."""
