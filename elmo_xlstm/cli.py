@@ -495,7 +495,12 @@ def recipes(
 
 @app.command()
 def export(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="Directory of a pretraining run.")],
+    run: Annotated[
+        Path,
+        typer.Argument(
+            metavar="RUN", help="Directory of a pretraining run; with --onnx also a head, with either any model's name."
+        ),
+    ],
     target: Annotated[Path, typer.Argument(metavar="OUT", help="The new model directory.")],
     storage: Annotated[
         str, typer.Option("--format", help="Numbers of the weights: fp16, fp32, or int8. Computation is in fp32.")
@@ -509,9 +514,19 @@ def export(
             "--score", metavar="FILE", help="Text file, a document a line, to score the model on. Repeatable."
         ),
     ] = None,
+    onnx: Annotated[bool, typer.Option("--onnx", help="Write an ONNX graph, which is used without torch.")] = False,
+    static: Annotated[
+        Literal["token", "contextual"] | None,
+        typer.Option("--static", help="Write static vectors of pieces for model2vec: of the token layer, or of all."),
+    ] = None,
+    texts: Annotated[
+        Path | None, typer.Option("--texts", metavar="FILE", help="Texts that contextual vectors are averaged over.")
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a model that is there.")] = False,
 ) -> None:
     """Write a pretrained model for embedding alone: small, with checksums, without soft-max weights."""
+    if onnx or static is not None:
+        return _export_elsewhere(str(run), target, static, texts, force)
     from elmo_xlstm.embedding.export import STORAGE_FORMATS, export_model
     from elmo_xlstm.environment import git_commit, installed_versions
     from elmo_xlstm.lm.pretraining_record import portable
@@ -534,6 +549,26 @@ def export(
         for value, number in scored.as_dict().items():
             typer.echo(f"{name}, {value.replace('_', ' ')}: {number:.4f}")
     typer.echo(f"model: {target}")
+
+
+def _export_elsewhere(
+    model: str, target: Path, static: Literal["token", "contextual"] | None, texts: Path | None, force: bool
+) -> None:
+    """Write a model for other programs: static vectors, or else an ONNX graph."""
+    if static is None:
+        from elmo_xlstm.tasks.onnx_export import export_onnx
+
+        _include(None)
+        kind = export_onnx(model, target, force)
+    else:
+        from elmo_xlstm.embedding import ElmoEmbedder
+        from elmo_xlstm.export.static import export_static
+        from elmo_xlstm.tasks.data.readers.numbered_text import read_numbered
+
+        kind = f"static vectors, {static}"
+        sentences = (row.words for row in read_numbered(texts)) if texts is not None else ()
+        export_static(ElmoEmbedder.from_pretrained(model), target, static, sentences, force)
+    typer.echo(f"{kind}: {target}")
 
 
 @app.command()

@@ -24,8 +24,7 @@ class OnnxPredictor:
     """Predicts for texts, as :class:`~elmo_xlstm.tasks.loading.Annotator` does.
 
     Args:
-        directory: that ``export --onnx`` wrote of a tagger or classifier.
-        threads: of one computation; as many as there are cores by default.
+        model: directory that ``export --onnx`` wrote of a tagger or classifier; or what was read from it.
 
     Attributes:
         labels: that can be predicted: tags, labels of texts, or polarities.
@@ -35,11 +34,11 @@ class OnnxPredictor:
         UserError: it is no exported head, or onnxruntime is missing.
     """
 
-    def __init__(self, directory: str | Path, threads: int | None = None) -> None:
-        self._model = OnnxModel(directory, threads)
+    def __init__(self, model: OnnxModel | str | Path) -> None:
+        self._model = model if isinstance(model, OnnxModel) else OnnxModel(model)
         settings = self._model.settings
         if settings["kind"] not in ("tagging", "classification", "aspects"):
-            raise UserError(f"{directory}: a language model, no head; read it with OnnxEmbedder")
+            raise UserError(f"{model}: a language model, no head; read it with OnnxEmbedder")
         self._kind: str = settings["kind"]
         self.labels: tuple[str, ...] = tuple(settings["labels"])
         self.aspects: tuple[str, ...] = tuple(settings["aspects"])
@@ -123,8 +122,3 @@ class OnnxPredictor:
         if not found:
             return LabelledTexts((text,), None, None, ())
         return LabelledTexts((text,), found[0][0].label, found[0][0].score, found[0])
-
-
-def load_onnx(directory: str | Path) -> OnnxPredictor:
-    """What ``elmo_xlstm.load(directory, runtime="onnx")`` gives; see :class:`OnnxPredictor`."""
-    return OnnxPredictor(directory)

@@ -17,8 +17,7 @@ class OnnxEmbedder(TextVectors):
     """Gives every word of a sentence one vector per layer, as :class:`~elmo_xlstm.embedding.ElmoEmbedder` does.
 
     Args:
-        directory: that ``export --onnx`` wrote of a language model.
-        threads: of one computation; as many as there are cores by default.
+        model: directory that ``export --onnx`` wrote of a language model; or what was read from it.
 
     Attributes:
         num_layers: the token layer and one per block.
@@ -28,10 +27,10 @@ class OnnxEmbedder(TextVectors):
         UserError: it is no exported language model, or onnxruntime is missing.
     """
 
-    def __init__(self, directory: str | Path, threads: int | None = None) -> None:
-        self._model = OnnxModel(directory, threads)
+    def __init__(self, model: OnnxModel | str | Path) -> None:
+        self._model = model if isinstance(model, OnnxModel) else OnnxModel(model)
         if self._model.settings["kind"] != "embedder":
-            raise UserError(f"{directory}: a head, no language model; read it with OnnxPredictor")
+            raise UserError(f"{model}: a head, no language model; read it with OnnxPredictor")
         self.num_layers: int = self._model.settings["num_layers"]
         self.dim: int = self._model.settings["dim"]
 
