@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from elmo_xlstm.errors import UserError
     from elmo_xlstm.lm import BiXLSTM, BiXLSTMConfig
     from elmo_xlstm.modules import CRF, Tagger
-    from elmo_xlstm.tasks.loading import load
+    from elmo_xlstm.tasks.runtimes import load
     from elmo_xlstm.text import Tokenizer
     from elmo_xlstm.training import Trainer
 
@@ -34,7 +34,7 @@ _HOMES = {
     "Tokenizer": "elmo_xlstm.text",
     "Trainer": "elmo_xlstm.training",
     "UserError": "elmo_xlstm.errors",
-    "load": "elmo_xlstm.tasks.loading",
+    "load": "elmo_xlstm.tasks.runtimes",
 }
 
 __all__ = [

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -19,6 +19,7 @@ from elmo_xlstm.command import refuse_several_processes, run_command
 from elmo_xlstm.config import Settings, SettingsT, find_experiment, load_experiment, read_experiment, validate
 from elmo_xlstm.errors import UserError, printable
 from elmo_xlstm.machine import keep_freed_memory, limit_primitive_cache
+from elmo_xlstm.pretrained import DEFAULT_MODEL
 from elmo_xlstm.runs.interruption import resumable
 from elmo_xlstm.terminal import be_quiet, console, terminal_progress, this_command
 
@@ -366,6 +367,55 @@ def export_head(
     typer.echo(f"head: {target}")
 
 
+@app.command()
+def embed(
+    source: Annotated[
+        Path,
+        typer.Argument(
+            metavar="INPUT", help="Text, a sentence a line; .jsonl, .csv, .tsv, .conll, .parquet; - for a pipe."
+        ),
+    ],
+    output: Annotated[
+        Path, typer.Option("--output", help="File of vectors: .hdf5 (as ELMo's own command), .safetensors, .parquet.")
+    ],
+    model: Annotated[str, typer.Option("--model", help="A model, a pretraining run, or a hub name.")] = DEFAULT_MODEL,
+    all_layers: Annotated[bool, typer.Option("--all", help="All layers, one after another.")] = False,
+    top: Annotated[bool, typer.Option("--top", help="The last layer.")] = False,
+    average: Annotated[bool, typer.Option("--average", help="The mean of all layers; the default.")] = False,
+    pool: Annotated[
+        Literal["words", "mean", "max"], typer.Option("--pool", help="A vector of each word, or one of each text.")
+    ] = "words",
+    column: Annotated[str | None, typer.Option("--column", help="Column or JSON key of the texts.")] = None,
+    tokenized: Annotated[bool, typer.Option("--tokenized", help="Words are separated by spaces.")] = False,
+    forget_sentences: Annotated[
+        bool, typer.Option("--forget-sentences", help="Leave the texts out of the file.")
+    ] = False,
+    shard: Annotated[str, typer.Option("--shard", metavar="I/N", help="Every N-th text, from the I-th on.")] = "1/1",
+    precision: Annotated[
+        Literal["fp32", "bf16", "int8"], typer.Option("--precision", help="Of the projections.")
+    ] = "fp32",
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with what a stopped command left.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Remove what a stopped command left.")] = False,
+) -> None:
+    """Write the vectors of texts, or of their words, into a file; order and numbers are those of the input."""
+    from elmo_xlstm.embedding import ElmoEmbedder
+    from elmo_xlstm.embedding.vector_files import VectorSettings, write_vectors
+    from elmo_xlstm.sharding import Shard
+    from elmo_xlstm.tasks.data.readers.numbered_text import read_numbered
+
+    if all_layers + top + average > 1:
+        raise UserError("--all, --top and --average: choose one")
+    layer: Literal["all", "mean", -1] = "all" if all_layers else -1 if top else "mean"
+    if output.exists() and source.exists() and output.samefile(source):
+        raise UserError(f"{output}: is read to make what would be written there; choose another name")
+    rows = read_numbered(source, column, tokenized)
+    settings = VectorSettings(pool, layer, Shard.parse(shard), forget_sentences)
+    with resumable():
+        embedder = ElmoEmbedder.from_pretrained(model, precision=precision)
+        count = write_vectors(embedder, rows, output, settings, resume, force, terminal_progress())
+    typer.echo(f"{count:,} texts: {output}")
+
+
 @app.command("evaluation-texts")
 def evaluation_texts(
     output: Annotated[Path, typer.Argument(metavar="FILE", help="Text file, a text a line.")],
@@ -445,7 +495,12 @@ def recipes(
 
 @app.command()
 def export(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="Directory of a pretraining run.")],
+    run: Annotated[
+        Path,
+        typer.Argument(
+            metavar="RUN", help="Directory of a pretraining run; with --onnx also a head, with either any model's name."
+        ),
+    ],
     target: Annotated[Path, typer.Argument(metavar="OUT", help="The new model directory.")],
     storage: Annotated[
         str, typer.Option("--format", help="Numbers of the weights: fp16, fp32, or int8. Computation is in fp32.")
@@ -459,9 +514,19 @@ def export(
             "--score", metavar="FILE", help="Text file, a document a line, to score the model on. Repeatable."
         ),
     ] = None,
+    onnx: Annotated[bool, typer.Option("--onnx", help="Write an ONNX graph, which is used without torch.")] = False,
+    static: Annotated[
+        Literal["token", "contextual"] | None,
+        typer.Option("--static", help="Write static vectors of pieces for model2vec: of the token layer, or of all."),
+    ] = None,
+    texts: Annotated[
+        Path | None, typer.Option("--texts", metavar="FILE", help="Texts that contextual vectors are averaged over.")
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a model that is there.")] = False,
 ) -> None:
     """Write a pretrained model for embedding alone: small, with checksums, without soft-max weights."""
+    if onnx or static is not None:
+        return _export_elsewhere(str(run), target, static, texts, force)
     from elmo_xlstm.embedding.export import STORAGE_FORMATS, export_model
     from elmo_xlstm.environment import git_commit, installed_versions
     from elmo_xlstm.lm.pretraining_record import portable
@@ -484,6 +549,26 @@ def export(
         for value, number in scored.as_dict().items():
             typer.echo(f"{name}, {value.replace('_', ' ')}: {number:.4f}")
     typer.echo(f"model: {target}")
+
+
+def _export_elsewhere(
+    model: str, target: Path, static: Literal["token", "contextual"] | None, texts: Path | None, force: bool
+) -> None:
+    """Write a model for other programs: static vectors, or else an ONNX graph."""
+    if static is None:
+        from elmo_xlstm.tasks.onnx_export import export_onnx
+
+        _include(None)
+        kind = export_onnx(model, target, force)
+    else:
+        from elmo_xlstm.embedding import ElmoEmbedder
+        from elmo_xlstm.export.static import export_static
+        from elmo_xlstm.tasks.data.readers.numbered_text import read_numbered
+
+        kind = f"static vectors, {static}"
+        sentences = (row.words for row in read_numbered(texts)) if texts is not None else ()
+        export_static(ElmoEmbedder.from_pretrained(model), target, static, sentences, force)
+    typer.echo(f"{kind}: {target}")
 
 
 @app.command()

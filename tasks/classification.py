@@ -14,13 +14,13 @@ from elmo_xlstm.tasks.data import LabelledText, classification_datasets
 from elmo_xlstm.tasks.data.examples import Texts
 from elmo_xlstm.tasks.data.readers.input_rows import InputRow
 from elmo_xlstm.tasks.data.readers.new_text import parse_text
-from elmo_xlstm.tasks.data.words import ALL, Whole, split_words
 from elmo_xlstm.tasks.heads import label_heads
 from elmo_xlstm.tasks.model import TaskModel
 from elmo_xlstm.tasks.predictor import Prediction
 from elmo_xlstm.tasks.registry import tasks
 from elmo_xlstm.tasks.scores import Comparison, Labels, compare_labels
 from elmo_xlstm.tasks.task import Task
+from elmo_xlstm.text.words import ALL, Whole, split_words
 
 
 class LabelModel(TaskModel):
@@ -77,11 +77,11 @@ class LabelTask(Task[LabelledText]):
         super().__init__(config, embedder)
         self.main_metric = config.main_metric
         of_benchmark = config.dataset.type == "indonlu"  # type: ignore[attr-defined]
-        self._keep_whole = (() if of_benchmark else ALL) if config.keep_whole is None else config.keep_whole
+        self.keep_whole = (() if of_benchmark else ALL) if config.keep_whole is None else config.keep_whole
 
     def texts(self, example: LabelledText) -> Texts:
         """The words of each text."""
-        return tuple(tuple(split_words(text, self._keep_whole)) for text in example.texts)
+        return tuple(tuple(split_words(text, self.keep_whole)) for text in example.texts)
 
     def metrics(self, gold: Sequence[Labels], predicted: Sequence[Labels]) -> dict[str, float]:
         """Macro F1 and others, over all labels of all examples together."""

@@ -7,17 +7,17 @@ from pathlib import Path
 from typing import Any, Generic, overload
 
 from elmo_xlstm.errors import UserError
-from elmo_xlstm.lm.model_files import is_on_the_hub
+from elmo_xlstm.lm.model_directory import is_on_the_hub
 from elmo_xlstm.machine import limit_primitive_cache
 from elmo_xlstm.pretrained import CARRIED_HEADS, carried_head
 from elmo_xlstm.tasks import predict
 from elmo_xlstm.tasks.answers import Answer
 from elmo_xlstm.tasks.data.examples import ExampleT
-from elmo_xlstm.tasks.data.words import split_words
 from elmo_xlstm.tasks.new_examples import NewExample, read_values, windows
 from elmo_xlstm.tasks.predictor import Prediction
 from elmo_xlstm.tasks.registry import register_tasks
 from elmo_xlstm.tasks.task import Task
+from elmo_xlstm.text.words import split_words
 
 Given = str | Sequence[str]
 """A text, or its words; or the two texts of a pair, or of a question and its passage."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from safetensors.numpy import load_file
 
 from elmo_xlstm import cli
 from elmo_xlstm.evaluation.results import load_results
@@ -28,6 +29,7 @@ COMMANDS = [
     "evaluate",
     "predict",
     "export-head",
+    "embed",
     "evaluation-texts",
     "overlap",
     "perplexity",
@@ -522,3 +524,24 @@ def test_schema(kind) -> None:
 
 def test_schema_of_nothing() -> None:
     assert "predict: no kind of experiment; expected tokenizer, pretrain, finetune, suite" in fail("schema", "predict")
+
+
+def test_embed_writes_the_vectors_of_numbered_texts(model_directory, tmp_path) -> None:
+    source, output = tmp_path / "in.txt", tmp_path / "out.safetensors"
+    source.write_text("Siti tiba\n\nBudi\ndi rumah\n")
+    command = ["embed", source, "--output", output, "--model", model_directory]
+    assert succeed(*command) == f"3 texts: {output}\n"
+    assert load_file(output)["index"].tolist() == [0, 2, 3]
+    assert succeed(*command, "--shard", "2/2", "--pool", "max", "--top") == f"1 texts: {output}\n"
+    assert load_file(output)["index"].tolist() == [2] and load_file(output)["vectors"].shape == (1, 32)
+    assert "choose one" in fail(*command, "--all", "--top")
+    assert "expected I/N" in fail(*command, "--shard", "3/2")
+    assert "choose another name" in fail("embed", source, "--output", source)
+
+
+def test_export_writes_static_vectors(model_directory, tmp_path) -> None:
+    pytest.importorskip("model2vec")
+    target = tmp_path / "static"
+    assert succeed("export", model_directory, target, "--static", "token") == f"static vectors, token: {target}\n"
+    assert (target / "tokenizer.json").is_file()
+    assert "--force" in fail("export", model_directory, target, "--static", "token")

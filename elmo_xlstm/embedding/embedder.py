@@ -25,6 +25,8 @@ from elmo_xlstm.lm.model import BiXLSTM, Encoding
 from elmo_xlstm.lm.model_directory import find_model, read_architecture
 from elmo_xlstm.lm.model_files import save_model
 from elmo_xlstm.pretrained import DEFAULT_MODEL
+from elmo_xlstm.runtime.batches import token_budget_batches
+from elmo_xlstm.runtime.text_vectors import TextVectors
 from elmo_xlstm.text import Tokenizer, WordPieces
 
 # Pieces of one batch, padding included. On a CPU, few enough that what a layer computes stays in the caches: at model
@@ -33,7 +35,7 @@ TOKEN_BUDGET = 512
 TOKEN_BUDGET_GPU = 16_384
 
 
-class ElmoEmbedder(nn.Module):
+class ElmoEmbedder(nn.Module, TextVectors):
     """Gives every word of a sentence one vector per layer: a function of that sentence alone.
 
     The model is always in evaluation mode and keeps no state between calls. Sentences are embedded in batches of
@@ -242,15 +244,3 @@ def _check_options(pooling: str, precision: str) -> None:
     for name, value, known in (("pooling", pooling, Pooling), ("precision", precision, Precision)):
         if value not in get_args(known):
             raise ValueError(f"{name} is one of {', '.join(get_args(known))}, not {value!r}")
-
-
-def token_budget_batches(lengths: Sequence[int], budget: int) -> list[list[int]]:
-    """Indices grouped by length so that a padded batch holds at most ``budget`` pieces, or one sentence."""
-    batches: list[list[int]] = []
-    current: list[int] = []
-    for index in sorted(range(len(lengths)), key=lambda i: lengths[i]):
-        if current and (len(current) + 1) * lengths[index] > budget:
-            batches.append(current)
-            current = []
-        current.append(index)
-    return [*batches, current] if current else batches

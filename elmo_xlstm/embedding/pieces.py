@@ -19,14 +19,8 @@ PADDING = 0  # any piece would do: nothing reads behind a sentence's end
 
 def sentence_pieces(sentences: Sequence[Sequence[str]], tokenizer: Tokenizer) -> list[WordPieces]:
     """The pieces of each sentence between the begin and the end of a document, as pretraining shows them."""
-    return [
-        WordPieces(
-            [tokenizer.bos_id, *pieces.input_ids, tokenizer.eos_id],
-            [index + 1 for index in pieces.first],
-            [index + 1 for index in pieces.last],
-        )
-        for pieces in tokenizer.encode_sentences(sentences)
-    ]
+    found = tokenizer.encode_sentences(sentences)
+    return [pieces.as_document(tokenizer.bos_id, tokenizer.eos_id) for pieces in found]
 
 
 @dataclass

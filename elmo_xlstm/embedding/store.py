@@ -21,7 +21,7 @@ from elmo_xlstm.embedding.embedder import ElmoEmbedder
 from elmo_xlstm.progress import NullProgress, Progress
 from elmo_xlstm.runs.files import LARGEST_LIST, read_json, reading, writing
 from elmo_xlstm.runs.interruption import Interrupted, finishing_step, stop_requested
-from elmo_xlstm.text.tokenizer import check_sentences
+from elmo_xlstm.text.pieces import check_sentences
 
 try:
     import fcntl

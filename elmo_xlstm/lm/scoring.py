@@ -18,9 +18,9 @@ from elmo_xlstm.errors import UserError
 from elmo_xlstm.lm.model import BiXLSTM
 from elmo_xlstm.lm.model_directory import find_model
 from elmo_xlstm.text import Cleaner, Tokenizer
+from elmo_xlstm.text.pieces import check_texts
 from elmo_xlstm.text.shards import TokenStream
 from elmo_xlstm.text.sources import LocalSource
-from elmo_xlstm.text.tokenizer import check_texts
 
 MOST_UNKNOWN = 0.01
 """Share of characters. As many that are not predicted can change bits per character by as much as vocabularies do."""

@@ -276,6 +276,8 @@ def sentence_lengths(mask: Tensor) -> Tensor:
     if mask.dtype != torch.bool or mask.dim() != 2 or mask.shape[0] == 0:
         raise ValueError(f"a mask is bool and (batch, length), not {mask.dtype} and {tuple(mask.shape)}")
     lengths = mask.sum(dim=1)  # (B,)
+    if torch.compiler.is_exporting():  # where values are not known
+        return lengths
     if bool((lengths == 0).any()):
         raise ValueError(f"sentence {int((lengths == 0).nonzero()[0])} of the batch has no words")
     right_padded = torch.arange(mask.shape[1], device=mask.device) < lengths.unsqueeze(1)  # (B, L)

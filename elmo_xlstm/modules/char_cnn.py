@@ -62,10 +62,16 @@ class CharCNN(nn.Module):
         """
         present = characters != Vocabulary.PAD  # (B, L, C)
         words = present.any(dim=-1)  # (B, L)
+        if torch.compiler.is_exporting():  # where it is not known which words are there
+            features = self._features(characters.flatten(0, 1), present.flatten(0, 1)).unflatten(0, words.shape)
+            return features.masked_fill(~words.unsqueeze(-1), 0.0)
         vectors = self.embedding.weight.new_zeros(*words.shape, self.output_dim)
         if not bool(words.any()):
             return vectors
-        embedded = self.embedding(characters[words]).transpose(1, 2)  # (N, dim, C)
-        features = self.convolution(embedded)  # (N, filters, C)
-        features = features.masked_fill(~present[words].unsqueeze(1), -torch.inf)
-        return vectors.index_put((words,), features.max(dim=-1).values.to(vectors.dtype))
+        features = self._features(characters[words], present[words])
+        return vectors.index_put((words,), features.to(vectors.dtype))
+
+    def _features(self, characters: Tensor, present: Tensor) -> Tensor:
+        """(N, C) characters of words to (N, filters)."""
+        features: Tensor = self.convolution(self.embedding(characters).transpose(1, 2))  # (N, filters, C)
+        return features.masked_fill(~present.unsqueeze(1), -torch.inf).max(dim=-1).values

@@ -139,8 +139,11 @@ class CRF(nn.Module):
         """Emissions (L, K, B), transitions (K, K), start (K,) and end (K,), all of one dtype."""
         dtype = torch.float64 if logits.dtype == torch.float64 else torch.float32
         emissions = logits.to(dtype).masked_fill(~mask.unsqueeze(-1), 0.0)  # padding may hold anything
+        return emissions.permute(1, 2, 0).contiguous(), *self.scores(dtype)
+
+    def scores(self, dtype: torch.dtype = torch.float32) -> tuple[Tensor, Tensor, Tensor]:
+        """Transitions (K, K), start (K,) and end (K,), as they are used: what the scheme forbids costs much."""
         return (
-            emissions.permute(1, 2, 0).contiguous(),
             self.transitions.to(dtype).masked_fill(~self._transitions_allowed, DISALLOWED),
             self.start.to(dtype).masked_fill(~self._starts_allowed, DISALLOWED),
             self.end.to(dtype).masked_fill(~self._ends_allowed, DISALLOWED),

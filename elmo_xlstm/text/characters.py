@@ -5,9 +5,6 @@ from __future__ import annotations
 import re
 import unicodedata
 
-import ftfy
-from ftfy.badness import is_bad
-
 # Controls, soft hyphens, zero-width and direction marks, replacement and private characters, lone surrogates.
 _INVISIBLE = re.compile(
     "[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f"
@@ -17,7 +14,6 @@ _INVISIBLE = re.compile(
 _LIGATURES_OR_WIDE = re.compile("[\u0132\u0133\u0149\u01f1-\u01f3\u01c4-\u01cc\ufb00-\ufb06\uff01-\uffee\u3000]")
 # Mendable text always holds other characters: the first byte of a character in UTF-8 never reads as one of these.
 _HARMLESS = frozenset(map(chr, [*range(0x80), 0xA0, *range(0x2010, 0x2028), *range(0x2030, 0x205F)]))
-_FTFY = ftfy.TextFixerConfig(unescape_html=False, uncurl_quotes=False, remove_terminal_escapes=True, explain=False)
 
 
 def clean_characters(text: str, fix_unicode: bool = True) -> str:
@@ -35,10 +31,14 @@ def _mend(text: str) -> str:
     """Mend the lines that look broken: ftfy is too slow for all of them."""
     if _HARMLESS.issuperset(text):
         return text
+    import ftfy  # slow to import, and few texts need it
+    from ftfy.badness import is_bad
+
     if not is_bad(text) and not _LIGATURES_OR_WIDE.search(text):
         return text
+    config = ftfy.TextFixerConfig(unescape_html=False, uncurl_quotes=False, remove_terminal_escapes=True, explain=False)
     return "\n".join(
-        ftfy.fix_text(line, _FTFY) if is_bad(line) or _LIGATURES_OR_WIDE.search(line) else line
+        ftfy.fix_text(line, config) if is_bad(line) or _LIGATURES_OR_WIDE.search(line) else line
         for line in text.split("\n")
     )
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Iterable, Iterator, Sequence, Sized
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from elmo_xlstm.config import Settings
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.runs.atomic import write_atomically
 from elmo_xlstm.runs.files import read_json
-from elmo_xlstm.text.characters import clean_characters
+from elmo_xlstm.text.pieces import WordPieces, check_texts, piece_ids, prepare_backend, word_pieces
 from elmo_xlstm.text.tokenizer_definition import check_components, read_definition, set_lower_case
 
 logger = logging.getLogger(__name__)
@@ -30,15 +29,6 @@ SPECIAL_TOKENS = {
     "bos_id": ("[CLS]", "<s>"),
     "eos_id": ("[SEP]", "</s>"),
 }
-
-
-@dataclass(frozen=True)
-class WordPieces:
-    """The ids of the pieces of a sentence's words, without special tokens, and each word's first and last."""
-
-    input_ids: list[int]
-    first: list[int]
-    last: list[int]
 
 
 class Tokenizer:
@@ -105,10 +95,8 @@ class Tokenizer:
         self._origin = origin
         with self._mistakes(Exception):  # the library raises plain Exception
             self._backend = tokenizers.Tokenizer.from_str(self._serialised)
-            self._backend.post_processor = None  # it adds special tokens alone, of which nothing is wanted here
+            prepare_backend(self._backend)
             self._backend.encode("\u2603 zz")  # an unknown piece that is not in the vocabulary shows only here
-        # A document that spells out "[SEP]" must not end there.
-        self._backend.encode_special_tokens = True
         vocabulary = self._backend.get_vocab(with_added_tokens=True)
         self.vocab_size: int = max(vocabulary.values(), default=-1) + 1
         self.pad_id, self.unk_id, self.bos_id, self.eos_id = _special_ids(vocabulary, origin)
@@ -128,7 +116,7 @@ class Tokenizer:
         """The piece ids of each text, without special tokens; UserError if the tokenizer turns out to be damaged."""
         check_texts(texts)
         with self._mistakes():
-            return [encoding.ids for encoding in self._backend.encode_batch_fast(list(texts), add_special_tokens=False)]
+            return piece_ids(self._backend, texts)
 
     @contextmanager
     def _mistakes(self, *kinds: type[Exception]) -> Iterator[None]:
@@ -149,31 +137,8 @@ class Tokenizer:
         return sum(stop - start for piece, (start, stop) in found if piece == self.unk_id)
 
     def encode_sentences(self, sentences: Sequence[Sequence[str]]) -> list[WordPieces]:
-        """Clean and split each word of each sentence on its own, and a word that comes again only once.
-
-        A word that leaves no piece (empty, or nothing but control characters) becomes the unknown
-        piece, so that every word has a first and a last piece.
-
-        Raises:
-            TypeError: see :func:`check_sentences`.
-        """
-        check_sentences(sentences)
-        distinct = list(dict.fromkeys(word for sentence in sentences for word in sentence))
-        found_ids = self.encode_texts([self._clean(word) for word in distinct])
-        pieces = {word: ids or [self.unk_id] for word, ids in zip(distinct, found_ids, strict=True)}
-        found = []
-        for sentence in sentences:
-            input_ids: list[int] = []
-            first, last = [], []
-            for word in sentence:
-                first.append(len(input_ids))
-                input_ids.extend(pieces[word])
-                last.append(len(input_ids) - 1)
-            found.append(WordPieces(input_ids, first, last))
-        return found
-
-    def _clean(self, word: str) -> str:
-        return word if self.fix_unicode is None else " ".join(clean_characters(word, self.fix_unicode).split())
+        """See :func:`~elmo_xlstm.text.pieces.word_pieces`."""
+        return word_pieces(self.encode_texts, sentences, self.unk_id, self.fix_unicode)
 
     def encode_words(self, sentence: Sequence[str]) -> WordPieces:
         """The same for one sentence."""
@@ -209,30 +174,6 @@ class Tokenizer:
         if tokenizer.fingerprint != fingerprint:
             raise UserError(f"{path}: has changed since it was saved with {SETTINGS_FILE}; restore it from its source")
         return tokenizer
-
-
-def check_texts(texts: Iterable[str]) -> None:
-    """Refuse one text in place of several, whose letters would be read as texts."""
-    if isinstance(texts, str):
-        raise TypeError(f"expected a list of texts, not the text {_shown(texts)}; put it into a list: [text]")
-
-
-def check_sentences(sentences: Sequence[Sequence[str]]) -> None:
-    """Refuse what is no list of sentences in words; a text would be read letter by letter."""
-    for sentence in sentences if isinstance(sentences, Sized) and not isinstance(sentences, str) else [sentences]:
-        if isinstance(sentence, str) or not isinstance(sentence, Sized):  # a generator can be read once only
-            raise TypeError(
-                f"expected sentences as lists of words, [['Presiden', 'tiba']], but found {_shown(sentence)} "
-                f"({type(sentence).__name__}); split a text into words first: [text.split()]"
-            )
-        for word in sentence:
-            if not isinstance(word, str):
-                raise TypeError(f"a word is a str, not {_shown(word)} ({type(word).__name__})")
-
-
-def _shown(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:60]}…"
 
 
 def _special_ids(vocabulary: dict[str, int], origin: str) -> list[int]:

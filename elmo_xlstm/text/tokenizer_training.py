@@ -18,8 +18,9 @@ from elmo_xlstm.errors import UserError
 from elmo_xlstm.progress import NullProgress, Progress
 from elmo_xlstm.runs.run_directory import RunSettings
 from elmo_xlstm.text.cleaning import Cleaner
+from elmo_xlstm.text.pieces import check_texts
 from elmo_xlstm.text.sources import sources as text_sources
-from elmo_xlstm.text.tokenizer import SETTINGS_FILE, TOKENIZER_FILE, Tokenizer, check_texts
+from elmo_xlstm.text.tokenizer import SETTINGS_FILE, TOKENIZER_FILE, Tokenizer
 from elmo_xlstm.text.tokenizer_definition import bert_tokenizer, set_lower_case
 
 SPECIAL_TOKENS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from elmo_xlstm.tasks.data.words import split_words
+from elmo_xlstm.text.words import split_words
 
 Words = Sequence[str]
 Texts = tuple[Words, ...]

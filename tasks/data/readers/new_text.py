@@ -11,7 +11,7 @@ from elmo_xlstm.tasks.data.readers.input_rows import LINE, WORDS, InputRow, inpu
 from elmo_xlstm.tasks.data.readers.problems import parse_rows
 from elmo_xlstm.tasks.data.readers.questions import word_list
 from elmo_xlstm.tasks.data.readers.rows import HALF_CHARACTER, SURROGATE, kind_of
-from elmo_xlstm.tasks.data.words import join_words, locate_words
+from elmo_xlstm.text.words import join_words, locate_words
 
 # Names of the texts in JSON and tables. A sentence may also have its words, as a list.
 TEXT = ("text",)

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from elmo_xlstm.tasks.data.words import ALL, join_words, locate_words, split_words
 from elmo_xlstm.text.characters import clean_characters
+from elmo_xlstm.text.words import ALL, join_words, locate_words, split_words
 
 
 @pytest.mark.parametrize("keep_whole", [ALL, ()])

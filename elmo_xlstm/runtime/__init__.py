@@ -1,0 +1,1 @@
+"""What answers without torch: vectors of raw text, Viterbi, models exported to ONNX."""
