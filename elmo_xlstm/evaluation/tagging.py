@@ -148,7 +148,7 @@ def _spans(tags: Sequence[str], plain: bool) -> set[tuple[str, int, int]]:
 
 
 def find_spans(tags: Sequence[str]) -> list[tuple[str, int, int]]:
-    """The spans of a sentence as seqeval finds them, (type, first word, last word): predictions do without its imports."""
+    """The spans of a sentence as seqeval finds them, (type, first word, last word), without its slow imports."""
     spans: list[tuple[str, int, int]] = []
     before, kind_before = "O", "_"
     for place, tag in enumerate(tags):
