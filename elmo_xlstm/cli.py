@@ -494,6 +494,27 @@ def recipes(
 
 
 @app.command()
+@spread
+def synthetic(
+    options: ExperimentOptions,
+    jobs: Annotated[int | None, typer.Option("--jobs", min=1, help="Trainings at once; one a core by default.")] = None,
+    table: Annotated[bool, typer.Option("--table", help="Run nothing; report what is done.")] = False,
+) -> None:
+    """Train models on formal languages and associative recall; what is done is not done again."""
+    from elmo_xlstm.synthetic.grid import SyntheticSettings, read_cells, run_grid
+    from elmo_xlstm.synthetic.report import write_report
+
+    refuse_several_processes("synthetic")
+    settings = options.load(SyntheticSettings)
+    command = shlex.join(this_command(*sys.argv[1:]))
+    results = read_cells(settings) if table else run_grid(settings, command, jobs, terminal_progress())
+    if not results:
+        raise UserError(f"{settings.output}: no result yet; run without --table")
+    for path in write_report(results, Path(settings.output)):
+        typer.echo(f"written: {path}")
+
+
+@app.command()
 def export(
     run: Annotated[
         Path,

@@ -12,6 +12,7 @@ from elmo_xlstm.lm.pretraining_settings import PretrainSettings
 from elmo_xlstm.lm.recipes.measuring import changes
 from elmo_xlstm.lm.recipes.series import SeriesSettings
 from elmo_xlstm.modules import TagScheme
+from elmo_xlstm.synthetic.grid import SyntheticSettings
 from elmo_xlstm.tasks.data.absa_e2e import LABELS
 from elmo_xlstm.tasks.data.indonlu import DATASETS
 from elmo_xlstm.tasks.finetuning import FinetuneSettings
@@ -27,6 +28,7 @@ KINDS: dict[str, type[Settings]] = {
     "task": FinetuneSettings,
     "experiments": SuiteSettings,
     "recipes": SeriesSettings,
+    "synthetic": SyntheticSettings,
 }
 LABELLED = ["smsa", "emot", "casa", "hoasa", "wrete"]
 TAGGING = ["nerp", "nergrit", "posp", "bapos", "terma", "keps", "facqa"]

@@ -18,6 +18,7 @@ ROOMS = [
     "text",
     "runtime",
     "lm",
+    "synthetic",
     "embedding",
     "modules",
     "training",
