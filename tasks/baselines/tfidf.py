@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 from pydantic import Field
 
 from elmo_xlstm.errors import UserError
+from elmo_xlstm.modules.shared_words import SHARED, shared_words
 from tasks.baselines.linear import LinearBaseline
-from tasks.data.examples import Texts, Words
+from tasks.data.examples import Texts
 from tasks.heads import label_heads, pair_heads
 from tasks.predictor import LabelSpace, Prediction, PredictorClass
 
@@ -19,15 +20,7 @@ if TYPE_CHECKING:
 
 Lengths = Annotated[tuple[int, int], Field(description="Shortest and longest.")]
 PARTS = ("words", "characters")
-OVERLAPS = (
-    "words of the first that the second has",
-    "words of the second that the first has",
-    "word pairs of the first that the second has",
-    "word pairs of the second that the first has",
-    "shorter length by longer",
-    "cosine of word n-grams",
-    "cosine of character n-grams",
-)
+OVERLAPS = (*SHARED, "cosine of word n-grams", "cosine of character n-grams")
 """Columns of :func:`overlaps`, each between 0 and 1."""
 
 
@@ -130,19 +123,4 @@ def overlaps(texts: Sequence[Texts], first: Sequence[csr_matrix], second: Sequen
         second: of the second texts.
     """
     cosines = [np.asarray(one.multiply(other).sum(axis=1)) for one, other in zip(first, second, strict=True)]
-    return np.hstack([np.array([_shared(one, other) for one, other in texts]), *cosines])
-
-
-def _shared(one: Words, other: Words) -> list[float]:
-    pairs = [set(zip(words, words[1:], strict=False)) for words in (one, other)]
-    return [
-        *_shares(set(one), set(other)),
-        *_shares(*pairs),
-        min(len(one), len(other)) / max(len(one), len(other)),
-    ]
-
-
-def _shares(one: Set[object], other: Set[object]) -> list[float]:
-    """Of each set, the share that the other has; 0 of an empty one."""
-    common = len(one & other)
-    return [common / max(1, len(one)), common / max(1, len(other))]
+    return np.hstack([np.array([shared_words(one, other) for one, other in texts]), *cosines])
