@@ -13,6 +13,7 @@ from torch import Tensor
 from typing_extensions import Self
 
 from elmo_xlstm.embedding.pieces import PieceBatch
+from elmo_xlstm.modules.shared_words import overlap, shared_runs
 from elmo_xlstm.modules.tag_scheme import TagScheme
 from elmo_xlstm.modules.vocabulary import Vocabulary
 from elmo_xlstm.text import WordPieces
@@ -121,10 +122,12 @@ class LabelledBatch(Batch):
     Attributes:
         texts: the first texts of all examples, then the second ones if they are pairs.
         labels: (B, A) int64 for A aspects, or None.
+        overlaps: (B, 7) float32 of pairs, see :data:`~elmo_xlstm.modules.shared_words.OVERLAP`; None of single texts.
     """
 
     texts: tuple[WordBatch, ...]
     labels: Tensor | None = None
+    overlaps: Tensor | None = None
 
     def __len__(self) -> int:
         """Examples in the batch."""
@@ -138,12 +141,13 @@ class QuestionBatch(Batch):
     Attributes:
         question: (B, Q) words.
         passage: (B, L) words.
-        matches: (B, L) bool, true at passage words that the question holds too, in any casing; false at padding.
+        runs: (B, L) int64, for each passage word, the words of the longest sequence through it that the question
+            holds too, in any casing; 0 at padding and at words that it does not hold.
     """
 
     question: WordBatch
     passage: WordBatch
-    matches: Tensor
+    runs: Tensor
 
     def __len__(self) -> int:
         """Questions in the batch."""
@@ -234,9 +238,11 @@ class LabelCollator:
         unknown = {label for labels in known for label in labels} - self._ids.keys()
         if unknown:
             raise ValueError(f"label '{min(unknown)}' is not among {', '.join(self._ids)}")
+        pairs = [[text.words for text in example.texts] for example in examples if len(example.texts) == 2]
         return LabelledBatch(
             tuple(self._collate(column) for column in texts),
             torch.tensor([[self._ids[label] for label in labels] for labels in known]) if known else None,
+            torch.tensor([overlap(*pair) for pair in pairs]) if pairs else None,
         )
 
 
@@ -253,12 +259,11 @@ class QuestionCollator:
     def __call__(self, questions: Sequence[Question]) -> QuestionBatch:
         """Encode and pad; see :class:`WordCollator` for errors."""
         passage = self.words([question.passage for question in questions])
-        matches = torch.zeros_like(passage.mask)
-        for row, question in zip(matches, questions, strict=True):
-            asked = {word.lower() for word in question.question.words}
-            found = [word.lower() in asked for word in question.passage.words]
-            row[: len(found)] = torch.tensor(found)
-        return QuestionBatch(self.words([question.question for question in questions]), passage, matches)
+        runs = torch.zeros_like(passage.mask, dtype=torch.long)
+        for row, question in zip(runs, questions, strict=True):
+            asked, words = ([word.lower() for word in text.words] for text in question)
+            row[: len(words)] = torch.tensor(shared_runs(words, asked))
+        return QuestionBatch(self.words([question.question for question in questions]), passage, runs)
 
 
 def sentence_lengths(mask: Tensor) -> Tensor:

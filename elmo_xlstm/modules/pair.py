@@ -8,11 +8,12 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from elmo_xlstm.modules.batches import LabelledBatch
+from elmo_xlstm.modules.batches import LabelledBatch, needed
 from elmo_xlstm.modules.classifier import LabelHead, Perceptron
 from elmo_xlstm.modules.features import FeatureInputs
 from elmo_xlstm.modules.head import TextEncoder
 from elmo_xlstm.modules.pooling import Pooling
+from elmo_xlstm.modules.shared_words import OVERLAP
 
 
 class PairClassifier(LabelHead):
@@ -20,7 +21,9 @@ class PairClassifier(LabelHead):
 
     That is the comparison of Mou et al. 2016 and InferSent (Conneau et al. 2017, figure 1). With cross attention each
     word is first compared with what it is aligned to in the other text, as in ESIM (Chen et al. 2017, section 3.2):
-    small differences between nearly equal texts then do not drown in the pooled vectors.
+    small differences between nearly equal texts then do not drown in the pooled vectors. Which words the texts share is
+    hard to read off such vectors, and a wide part beside the deep one is given it (Cheng et al. 2016, "Wide & Deep
+    Learning", section 3).
 
     Args:
         config: see :class:`Config`.
@@ -39,6 +42,8 @@ class PairClassifier(LabelHead):
         """Width of a hidden layer between the compared vectors and the labels; null for none."""
         output_dropout: float = Field(default=0.3, ge=0.0, lt=1.0)
         """Dropout of the compared vectors and of the hidden layer."""
+        overlaps: bool = False
+        """Whether how far the texts share words and numbers adds to the logits, linearly, past the perceptron."""
 
         def build(self, labels: Sequence[str], inputs: FeatureInputs) -> PairClassifier:
             """Make the head with fresh weights for labels in the order of their ids."""
@@ -53,6 +58,7 @@ class PairClassifier(LabelHead):
             dim = config.cross_attention
         self.pooling = Pooling(config.pooling, dim)
         self.output = Perceptron(4 * self.pooling.output_dim, config.hidden_size, num_labels, config.output_dropout)
+        self.overlaps = nn.Linear(len(OVERLAP), num_labels) if config.overlaps else None
 
     def forward(self, batch: LabelledBatch) -> Tensor:
         """Logits, (B, 1, K).
@@ -69,6 +75,8 @@ class PairClassifier(LabelHead):
             first = self.comparison(_compare(first, second_for_first))
             second = self.comparison(_compare(second, first_for_second))
         logits: Tensor = self.output(_compare(self.pooling(first, one.mask), self.pooling(second, other.mask)))
+        if self.overlaps is not None:
+            logits = logits + self.overlaps(needed(batch.overlaps, "overlaps")).unsqueeze(1)
         return logits
 
 

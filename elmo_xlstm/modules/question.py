@@ -17,6 +17,8 @@ from elmo_xlstm.modules.head import Head, TextEncoder
 from elmo_xlstm.modules.pooling import Pooling
 from elmo_xlstm.modules.tag_scheme import TagScheme
 
+LONGEST_RUN = 4  # shared words in a row, of which more tell no more
+FADING = 0.8  # of what is near, per word of distance
 FORBIDDEN = -1e4  # a score that no path of best tags goes through, and far from overflow
 
 
@@ -59,7 +61,8 @@ class QuestionTagger(Head):
     The second encoder reads, for each passage word: its own encoding p; the mean q of the question's words that it
     attends to, and p ∘ q (Seo et al. 2017, "Bidirectional Attention Flow", section 2.4); p ∘ W u, where u is the whole
     question, pooled, which says what kind of answer is asked for; and whether the question holds the very word (Chen et
-    al. 2017, "Reading Wikipedia to Answer Open-Domain Questions", section 3.2).
+    al. 2017, "Reading Wikipedia to Answer Open-Domain Questions", section 3.2), with ``nearness`` also how many words
+    in a row, and how near such words are: of several names or numbers, the one beside them is the answer.
 
     Args:
         config: see :class:`Config`.
@@ -72,6 +75,9 @@ class QuestionTagger(Head):
 
         passage_encoder: Annotated[Any, encoders] = Field(default_factory=BiLSTM.Config)
         """The encoder of passage words that have attended to the question."""
+        nearness: bool = False
+        """Whether each passage word also has the length of the sequence of words through it that the question holds
+        too, and how near such sequences are on either side."""
         always_answer: bool = True
         """Give an answer in every passage: where the best tags hold none, the best tags through the word at which an
         answer begins most probably. For data in which every passage holds an answer."""
@@ -87,12 +93,13 @@ class QuestionTagger(Head):
     def __init__(self, config: Config, scheme: TagScheme, inputs: FeatureInputs) -> None:
         super().__init__(config, inputs)
         self.scheme = scheme
+        self.nearness = config.nearness
         self.always_answer = config.always_answer
         dim = self.text.output_dim
         self.attention = QuestionAttention(dim)
         self.pooling = Pooling(Pooling.Config(methods=("attention",)), dim)
         self.asked = nn.Linear(dim, dim)
-        self.passage_encoder: Encoder = config.passage_encoder.build(4 * dim + 1)
+        self.passage_encoder: Encoder = config.passage_encoder.build(4 * dim + (4 if config.nearness else 1))
         self.projection = nn.Linear(self.passage_encoder.output_dim, len(scheme))
         self.crf = CRF(scheme)
 
@@ -101,7 +108,9 @@ class QuestionTagger(Head):
         question, passage = self.text(batch.question), self.text(batch.passage)  # (B, Q, D), (B, L, D)
         attended = self.attention(passage, question, batch.question.mask)  # (B, L, D)
         asked = self.asked(self.pooling(question, batch.question.mask))  # (B, 1, D)
-        matches = batch.matches.unsqueeze(-1).to(passage.dtype)  # (B, L, 1)
+        matches = (batch.runs > 0).unsqueeze(-1).to(passage.dtype)  # (B, L, 1)
+        if self.nearness:
+            matches = torch.cat([matches, nearness(batch.runs).to(passage.dtype)], dim=-1)  # (B, L, 4)
         joined = torch.cat([passage, attended, passage * attended, passage * asked, matches], dim=-1)
         logits: Tensor = self.projection(self.passage_encoder(joined, batch.passage.mask))
         return logits
@@ -141,3 +150,19 @@ class QuestionTagger(Head):
         logits[rows, positions] = logits[rows, positions].masked_fill(~begins, FORBIDDEN)
         answered = dict(zip(silent, self.crf.decode(logits, mask), strict=True))
         return [answered.get(row, path) for row, path in enumerate(paths)]
+
+
+def nearness(runs: Tensor) -> Tensor:
+    """Lengths of shared sequences at each word, and before and after it, where they fade with the distance.
+
+    Args:
+        runs: (B, L).
+
+    Returns:
+        (B, L, 3), each of the order of 1.
+    """
+    lengths = runs.clamp(max=LONGEST_RUN) / LONGEST_RUN
+    positions = torch.arange(runs.shape[1], device=runs.device)
+    distances = positions.unsqueeze(0) - positions.unsqueeze(1)  # (L, L) from row to column
+    fading = (FADING ** distances.abs()).masked_fill(distances <= 0, 0.0)
+    return torch.stack([lengths, lengths @ fading, lengths @ fading.T], dim=-1)

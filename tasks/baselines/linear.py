@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import warnings
 from abc import abstractmethod
-from collections.abc import Sequence, Set
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -14,9 +14,10 @@ from pydantic import Field
 from typing_extensions import Self
 
 from elmo_xlstm.errors import UserError
+from elmo_xlstm.modules.shared_words import SHARED, shared_words
 from elmo_xlstm.progress import NullProgress
 from elmo_xlstm.tasks.baselines.baseline import Baseline, BaselineSettings, Targets, Tensors
-from elmo_xlstm.tasks.data.examples import Texts, Words
+from elmo_xlstm.tasks.data.examples import Texts
 from elmo_xlstm.tasks.heads import label_heads, pair_heads
 from elmo_xlstm.tasks.predictor import FitContext, LabelSpace, Prediction
 
@@ -30,15 +31,7 @@ MAX_ITERATIONS = {"logistic_regression": 1000, "linear_svm": 5000}
 EPOCHS = 10  # of stochastic gradient descent, whose weights are averaged over all steps
 Lengths = Annotated[tuple[int, int], Field(description="Shortest and longest.")]
 PARTS = ("words", "characters")
-OVERLAPS = (
-    "words of the first that the second has",
-    "words of the second that the first has",
-    "word pairs of the first that the second has",
-    "word pairs of the second that the first has",
-    "shorter length by longer",
-    "cosine of word n-grams",
-    "cosine of character n-grams",
-)
+OVERLAPS = (*SHARED, "cosine of word n-grams", "cosine of character n-grams")
 """Columns of :func:`overlaps`, each between 0 and 1."""
 
 
@@ -287,16 +280,4 @@ class TfidfLabels(LinearBaseline):
 def overlaps(texts: Sequence[Texts], first: Sequence[csr_matrix], second: Sequence[csr_matrix]) -> np.ndarray:
     """(N, 7) overlaps of N pairs, whose vectors of words and of characters have rows of length 1."""
     cosines = [np.asarray(one.multiply(other).sum(axis=1)) for one, other in zip(first, second, strict=True)]
-    return np.hstack([np.array([_shared(one, other) for one, other in texts]), *cosines])
-
-
-def _shared(one: Words, other: Words) -> list[float]:
-    pairs = [set(zip(words, words[1:], strict=False)) for words in (one, other)]
-    lengths = sorted((len(one), len(other)))
-    return [*_shares(set(one), set(other)), *_shares(*pairs), lengths[0] / lengths[1]]
-
-
-def _shares(one: Set[object], other: Set[object]) -> list[float]:
-    """Of each set, the share that the other has; 0 of an empty one."""
-    common = len(one & other)
-    return [common / max(1, len(one)), common / max(1, len(other))]
+    return np.hstack([np.array([shared_words(one, other) for one, other in texts]), *cosines])

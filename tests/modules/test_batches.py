@@ -178,19 +178,18 @@ def test_what_does_not_fit_together(examples, message) -> None:
         LabelCollator(LABELS)(examples)
 
 
-def test_matches_are_words_of_the_question_in_any_casing() -> None:
+def test_runs_are_of_words_of_the_question_in_any_casing() -> None:
     batch = ASK(
         [
-            Question(Sentence(["Siapa", "Budi", "?"]), Sentence(["BUDI", "itu", "guru"])),
+            Question(Sentence(["Siapa", "Pak", "Budi", "?"]), Sentence(["PAK", "BUDI", "itu", "guru"])),
             Question(Sentence(["guru", "?"]), Sentence(["ya"])),
         ]
     )
-    assert batch.matches.tolist() == [[True, False, False], [False, False, False]]
-    assert batch.matches.dtype == torch.bool
-    assert batch.question.mask.tolist() == [[True] * 3, [True, True, False]]
-    assert batch.passage.mask.tolist() == [[True] * 3, [True, False, False]]
+    assert batch.runs.tolist() == [[2, 2, 0, 0], [0, 0, 0, 0]]
+    assert batch.question.mask.tolist() == [[True] * 4, [True, True, False, False]]
+    assert batch.passage.mask.tolist() == [[True] * 4, [True, False, False, False]]
     assert len(batch) == 2 and batch.passage.tags is None
-    assert batch.to("cpu").matches.tolist() == batch.matches.tolist()
+    assert batch.to("cpu").runs.tolist() == batch.runs.tolist()
 
 
 def test_tags_are_those_of_the_passages() -> None:

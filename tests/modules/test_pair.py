@@ -88,13 +88,42 @@ def test_cross_attention_sees_one_word_in_the_other_text(layers_shape, make_text
     assert not torch.allclose(before, head(batch))
 
 
+def test_overlaps_tell_pairs_of_words_that_nothing_else_tells(layers_shape) -> None:
+    """Each word of the training pairs is in pairs of both labels, and the held-out pairs have words of their own."""
+
+    def make(names: range) -> list[LabelledExample]:
+        texts = [[f"{name}-{word}" for word in range(6)] for name in names]
+        ones = [Sentence(text) for text in texts]
+        near = [LabelledExample((one, Sentence([*one.words[:4], "lain"])), ["same"]) for one in ones]
+        far = [LabelledExample((one, two), ["other"]) for one, two in zip(ones, ones[1:] + ones[:1], strict=True)]
+        return near + far
+
+    train_set, held_out = make(range(40)), make(range(40, 50))
+    settings = {"mix": None, "words": {"dim": 6, "min_count": 99, "word_dropout": 0.0}}  # all words are unknown
+    head, collate = build(train_set, layers_shape, overlaps=True, **settings)
+    optimizer = torch.optim.Adam(head.parameters(), lr=5e-2)
+    for _ in range(60):
+        optimizer.zero_grad()
+        head.loss(collate(train_set)).backward()
+        optimizer.step()
+    head.eval()
+    batch = collate(held_out)
+    assert torch.equal(head.probabilities(batch).argmax(dim=-1), batch.labels)
+    plain, collate = build(train_set, layers_shape, **settings)
+    with torch.no_grad():
+        logits = plain.eval()(collate(held_out))
+    torch.testing.assert_close(logits[1:10], logits[:1].expand(9, -1, -1))
+
+
 def test_every_parameter_is_trained_and_counted(pairs, layers_shape) -> None:
     examples = pairs(4, seed=5)
-    head, collate = build(examples, layers_shape, cross_attention=8, projection=5, encoder={"hidden_size": 4})
+    head, collate = build(
+        examples, layers_shape, cross_attention=8, projection=5, encoder={"hidden_size": 4}, overlaps=True
+    )
     head.loss(collate(examples)).backward()
     assert all(parameter.grad is not None for parameter in head.parameters())
     counts = head.parameter_counts()
-    assert set(counts) == {"mix", "words", "projection", "encoder", "comparison", "output"}
+    assert set(counts) == {"mix", "words", "projection", "encoder", "comparison", "output", "overlaps"}
     assert sum(counts.values()) == sum(parameter.numel() for parameter in head.parameters())
 
 

@@ -5,7 +5,7 @@ import torch
 
 from elmo_xlstm.config import validate
 from elmo_xlstm.modules import FeatureInputs, Question, QuestionCollator, QuestionTagger, Sentence, WordCollator
-from elmo_xlstm.modules.question import QuestionAttention
+from elmo_xlstm.modules.question import LONGEST_RUN, QuestionAttention, nearness
 
 LABELS = ("O", "B", "I")
 
@@ -66,6 +66,17 @@ def test_padding_of_the_question_does_not_matter() -> None:
     torch.testing.assert_close(attention(passage, padded, mask), attention(passage, question, mask[:, :2]))
 
 
+def test_nearness_fades_with_the_distance_on_either_side() -> None:
+    runs = torch.tensor([[0, 0, 2, 2, 0, 0], [9, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0]])
+    here, before, after = nearness(runs).unbind(dim=-1)
+    torch.testing.assert_close(here[:2, [0, 2]] * LONGEST_RUN, torch.tensor([[0.0, 2.0], [LONGEST_RUN, 0.0]]))
+    assert before[0, :3].tolist() == [0, 0, 0] and before[0, 4] > before[0, 5] > 0
+    assert after[0, 1] > after[0, 0] > 0 and after[0, 3:].tolist() == [0, 0, 0]
+    torch.testing.assert_close(before[0, 3:], after[0, :3].flip(0))
+    assert before[1, 1] > before[1, 5] > 0 and not after[1].any()
+    assert not nearness(runs)[2].any()
+
+
 def tags(module, collate, examples) -> list[list[str]]:
     module.eval()
     return [module.scheme.decode(ids) for ids in module.decode(collate(examples))]
@@ -88,10 +99,11 @@ def test_the_answer_follows_from_the_question(head, make_rows, examples) -> None
     assert asked[0] != asked[1]  # of the same passage
 
 
-def test_padding_and_the_rest_of_the_batch_do_not_matter(head, make_rows, examples) -> None:
+@pytest.mark.parametrize("nearness", [False, True])
+def test_padding_and_the_rest_of_the_batch_do_not_matter(nearness, head, make_rows, examples) -> None:
     rows = make_rows(6, seed=1)
     rows[2] = (["apa"] * 9, ["kata"] * 30, ["O"] * 30)
-    module, collate = head(rows, characters={"dim": 4, "filters": 4})
+    module, collate = head(rows, characters={"dim": 4, "filters": 4}, nearness=nearness)
     module.eval()
     together = module(collate(examples(rows)))
     losses = []
