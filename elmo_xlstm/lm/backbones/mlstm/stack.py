@@ -11,8 +11,9 @@ from torch import Tensor, nn
 from transformers import PretrainedConfig
 
 from elmo_xlstm.lm.backbones.interface import Backbone, BackboneSettings, Kernel, backbones
+from elmo_xlstm.lm.backbones.mlstm.cell import LayerState
 from elmo_xlstm.lm.backbones.mlstm.kernels import kernel_problem, native_problem, use_kernel
-from elmo_xlstm.lm.backbones.mlstm.layer import BlockDiagonalLinear, LayerNorm, LayerState, MLSTMBlock, MLSTMLayer
+from elmo_xlstm.lm.backbones.mlstm.layer import BlockDiagonalLinear, LayerNorm, MLSTMBlock, MLSTMLayer
 from elmo_xlstm.lm.configuration import BiXLSTMConfig, Sizes, inner_dim
 
 
