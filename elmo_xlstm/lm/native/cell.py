@@ -110,7 +110,7 @@ def run_cell(
             run("elmo_carry_keys", *shape, weight, running, keys[:, chunk], carried, memory, normalizer)
             _add_product(memory, carried.transpose(1, 2), values[:, chunk])
     cell = Cell(queries, keys, numerator, forget_gates, *sums, denominator, memories, normalizers)
-    if not return_state:
+    if not return_state or maximum is None:
         return cell, None
     heads = input_gates.shape[:2]
     return cell, MLSTMState(size * memory.unflatten(0, heads), size * normalizer.unflatten(0, heads), maximum)
@@ -137,8 +137,8 @@ def cell_gradients(
         grad_memory, grad_normalizer = grad_rows.new_zeros(count, width, width), grad_rows.new_zeros(count, width)
     for index, chunk in reversed(list(enumerate(chunks))):
         shape = count, length, chunk.stop - chunk.start, width
-        gates = cell.weight, cell.running, grad_denominator, grad_weight, grad_rows
-        weight, running, grad_denominators, grad_exponents, grad_sums = (part[..., chunk] for part in gates)
+        of_rows = cell.weight, cell.running, grad_denominator, grad_weight, grad_rows
+        weight, running, grad_denominators, grad_exponents, grad_sums = (part[..., chunk] for part in of_rows)
         for rows, columns in reversed(_blocks(chunk)):  # the first of them writes all keys and values
             scores = torch.bmm(cell.queries[:, rows], cell.keys[:, columns].transpose(1, 2))
             grad_scores = torch.bmm(grad_numerator[:, rows], values[:, columns].transpose(1, 2))
@@ -200,8 +200,8 @@ def cell_gradients(
 
     # Sums over a long sequence would lose digits in float32.
     wide = torch.float32 if len(chunks) == 1 else torch.float64
-    gates = (part.to(wide) for part in (grad_weight, grad_rows, grad_log_floor))
-    grad_input, grad_log_forget = (grad.float() for grad in gate_gradients(*gates, cell.source))
+    sums = gate_gradients(grad_weight.to(wide), grad_rows.to(wide), grad_log_floor.to(wide), cell.source)
+    grad_input, grad_log_forget = (grad.float() for grad in sums)
     grad_forget = grad_log_forget * torch.sigmoid(-cell.forget_gates)
     return grad_queries, grad_keys, grad_values, torch.cat([grad_input, grad_forget], dim=1)
 
