@@ -24,11 +24,19 @@ from torch.nn import functional as F
 from elmo_xlstm.embedding.precision import PROJECTIONS, Precision
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.lm.backbones import Backbone
-from elmo_xlstm.lm.backbones.mlstm.cell import CHUNK_LENGTH, EPSILON, PARALLEL_LENGTH, MLSTMState, gate_sums, mlstm
-from elmo_xlstm.lm.backbones.mlstm.layer import BlockDiagonalLinear, LayerState, MLSTMBlock, MLSTMLayer
+from elmo_xlstm.lm.backbones.mlstm.cell import (
+    CHUNK_LENGTH,
+    EPSILON,
+    PARALLEL_LENGTH,
+    LayerState,
+    MLSTMState,
+    gate_sums,
+    mlstm,
+)
+from elmo_xlstm.lm.backbones.mlstm.layer import BlockDiagonalLinear, MLSTMBlock, MLSTMLayer
 from elmo_xlstm.lm.backbones.mlstm.stack import MLSTMStack
 from elmo_xlstm.lm.model import BiXLSTM, Encoding, reversal
-from elmo_xlstm.lm.native import takes
+from elmo_xlstm.lm.native import between_projections, library_problem
 
 # Blocks of block-diagonal products are joined up to this size; twice the size takes twice the time here.
 JOINED_BLOCK = 16
@@ -48,7 +56,10 @@ class FrozenModel:
 
     def __init__(self, model: BiXLSTM, precision: Precision, native: bool = True) -> None:
         self._embedding = model.token_embedding.weight.detach()
+        native = native and self._embedding.dtype == torch.float32
         native = native and model.config.kernel_problem("native", self._embedding.device) is None
+        if native and precision == "bf16":
+            native = library_problem(dtype=torch.bfloat16) is None
         self._forward, *self._backward = (_freeze(stack, precision, native) for stack in model.backbones)
 
     def encode_layers(self, input_ids: Tensor, attention_mask: Tensor) -> Encoding:
@@ -102,7 +113,7 @@ class FrozenStack:
         hidden, hidden_states = inputs, []
         for index, (norm, layer) in enumerate(self._blocks):
             output, states[index] = layer(norm(hidden), states[index], carry)
-            hidden = output.add_(hidden)
+            hidden = hidden + output
             hidden_states.append(hidden)
         hidden_states[-1] = self._norm_after(hidden)
         return hidden_states
@@ -119,7 +130,7 @@ class FrozenLayer:
 
     def __init__(self, layer: MLSTMLayer, precision: Precision, native: bool) -> None:
         cell = layer.mlstm_cell
-        self._between = layer.between_projections if native else None
+        self._native = layer.native_weights() if native else None
         self._heads = cell.num_heads
         self._project_up = PROJECTIONS[precision](layer.proj_up.weight)
         self._project_down = PROJECTIONS[precision](layer.proj_down.weight)
@@ -148,9 +159,10 @@ class FrozenLayer:
     ) -> tuple[Tensor, LayerState | None]:
         """Map (batch, length, embedding dim) to the same shape, and the state after the last token if asked for."""
         up = self._project_up(inputs)
-        if self._between is not None and state is None and not return_state and takes(up):
-            return self._project_down(self._between(up)), None
-        cell_input, output_gate = up.chunk(2, dim=-1)
+        if self._native is not None:
+            hidden, state = between_projections(up, self._native, state, return_state)
+            return self._project_down(hidden), state
+        cell_input, output_gate = up.float().chunk(2, dim=-1)
         before, cell_state = state if state is not None else (None, None)
         convolved, tail = self._convolve(cell_input, before)
         convolved = F.silu(convolved, inplace=True)

@@ -42,7 +42,7 @@ def float32_projection(weight: Tensor) -> Projection:
 
 
 def bfloat16_projection(weight: Tensor) -> Projection:
-    """The same map with the product computed in bf16; inputs and outputs are float32."""
+    """The same map with the product computed in bf16, which the outputs are, too."""
     return partial(_multiply_bfloat16, weight=weight.detach().to(torch.bfloat16))
 
 
@@ -53,7 +53,7 @@ def int8_projection(weight: Tensor) -> Projection:
 
 
 def _multiply_bfloat16(inputs: Tensor, weight: Tensor) -> Tensor:
-    return F.linear(inputs.to(torch.bfloat16), weight).float()
+    return F.linear(inputs.to(torch.bfloat16), weight)
 
 
 def _multiply_int8(inputs: Tensor, weight: Tensor, scale: Tensor) -> Tensor:

@@ -26,6 +26,7 @@ from elmo_xlstm.lm.backbones import Backbone, BackboneSettings, Kernel
 from elmo_xlstm.lm.configuration import BiXLSTMConfig
 from elmo_xlstm.lm.distributed import Processes
 from elmo_xlstm.lm.model import BiXLSTM
+from elmo_xlstm.lm.native import library_problem
 from elmo_xlstm.lm.pretraining_settings import TrainingSettings
 
 logger = logging.getLogger(__name__)
@@ -97,7 +98,9 @@ def choose_tier(
         UserError: ``native`` kernels are asked for and cannot run.
     """
     if kernel in ("auto", "native"):
-        problem = config.kernel_problem("native", device) if dtype == torch.float32 else "they compute in fp32"
+        problem = config.kernel_problem("native", device)
+        if not problem and dtype != torch.float32:
+            problem = library_problem(dtype=dtype)
         if kernel == "native" and problem:
             raise UserError(
                 f'training.kernel: "native" cannot be used: {problem}. Choose "auto", which takes what can run'

@@ -60,7 +60,7 @@ class TrainingSettings(Settings):
     """Compile the stacks with torch.compile: faster steps after minutes of compiling. auto: where a compiler works and
     training is long enough to win back the time; a CPU needs a C++ compiler, a GPU triton."""
     kernel: Kernel | Literal["auto"] = "auto"
-    """native: our kernels for a CPU in fp32, which a C++ compiler builds in seconds. auto: these where they can run,
+    """native: our kernels for a CPU, which a C++ compiler builds in seconds. auto: these where they can run,
     unless compile is true; else torch. triton: the kernels of the package mlstm_kernels, for long windows on a GPU; its
     licence is the NXAI Community License."""
     activation_checkpointing: bool = False

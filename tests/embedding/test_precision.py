@@ -55,7 +55,7 @@ def test_projections_against_fp32(module, error, shape) -> None:
     generator = torch.Generator().manual_seed(0)
     weight, inputs = torch.randn(48, 64, generator=generator), torch.randn(shape, generator=generator)
     output, expected = module(weight)(inputs), nn.functional.linear(inputs, weight)
-    assert output.shape == expected.shape and output.dtype == torch.float32
+    assert output.shape == expected.shape
     assert 0 < (output - expected).norm() / expected.norm() < error
 
 

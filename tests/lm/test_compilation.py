@@ -120,10 +120,14 @@ def test_compiled_kernels_are_taken_where_they_can_run(monkeypatch: pytest.Monke
         choose("auto", 1.0, "native")
 
 
-def test_compiled_kernels_are_for_fp32() -> None:
+def test_compiled_kernels_are_for_bf16_too(monkeypatch: pytest.MonkeyPatch) -> None:
     config = BiXLSTMConfig(vocab_size=9, embedding_dim=32, num_blocks=2, num_heads=2)
+    monkeypatch.setattr(BiXLSTMConfig, "kernel_problem", lambda config, kernel, device: None)
+    monkeypatch.setattr(compilation, "library_problem", lambda dtype: None)
+    assert choose_tier(False, "auto", config, CPU, torch.bfloat16, 1.0).kernel == "native"
+    monkeypatch.setattr(compilation, "library_problem", lambda dtype: f"no kernels for {dtype}")
     assert choose_tier(False, "auto", config, CPU, torch.bfloat16, 1.0).kernel == "torch"
-    with pytest.raises(UserError, match="they compute in fp32"):
+    with pytest.raises(UserError, match="no kernels for torch.bfloat16"):
         choose_tier(False, "native", config, CPU, torch.bfloat16, 1.0)
 
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from elmo_xlstm.lm import BiXLSTMConfig
-from elmo_xlstm.lm.backbones.mlstm.layer import LayerState
+from elmo_xlstm.lm.backbones.mlstm.cell import LayerState
 from elmo_xlstm.lm.backbones.mlstm.stack import MLSTMStack
 
 

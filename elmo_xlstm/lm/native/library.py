@@ -1,7 +1,7 @@
-"""The compiled kernels: built once per source, compiler and kind of processor, kept in the user's cache.
+"""The compiled kernels: built once per source, type, compiler and kind of processor, kept in the user's cache.
 
-There are two builds, which compute 8 or 16 floats at once. The latter takes AVX-512, and rows whose width is a multiple
-of 16; the former is for all others.
+There are builds for activations in float32 and in bf16, each of which computes 8 or 16 floats at once. The latter takes
+AVX-512, and rows whose width is a multiple of 16; the former is for all others.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -29,19 +28,24 @@ from elmo_xlstm.runs.atomic import write_atomically
 OFF = "ELMO_XLSTM_NATIVE"  # "0" in the environment turns the kernels off
 OPTIONS = ("-O3", "-march=native", "-fno-math-errno", "-fopenmp", "-std=c++17", "-shared", "-fPIC")
 NARROW, WIDE = 8, 16  # floats at once
-_SIGNATURES: dict[str, str] = {  # q int64, i int32, u uint32, f float, p pointer to float32
-    "elmo_mix_forward": "qqqq" + "p" * 13 + "i",
+_SIGNATURES: dict[str, str] = {  # q int64, i int32, u uint32, f float, p pointer
+    "elmo_mix_forward": "qqqq" + "p" * 14 + "i",
     "elmo_values": "qqqq" + "p" * 3 + "i",
     "elmo_mix_backward": "qqqq" + "p" * 22 + "i",
     "elmo_decay_forward": "qqqqf" + "p" * 4 + "i",
     "elmo_decay_backward": "qqqqf" + "p" * 7 + "i",
     "elmo_output_forward": "qqqq" + "p" * 8 + "i",
     "elmo_output_backward": "qqqq" + "p" * 15 + "i",
-    "elmo_dropout": "qfuu" + "p" * 3 + "i",
     "elmo_slstm_forward": "qqqqq" + "p" * 8 + "i",
     "elmo_slstm_backward": "qqqq" + "p" * 4 + "i",
+    "elmo_carry_queries": "qqqqf" + "p" * 5 + "i",
+    "elmo_carry_keys": "qqqq" + "p" * 6 + "i",
+    "elmo_carry_queries_backward": "qqqqf" + "p" * 10 + "i",
+    "elmo_carry_keys_backward": "qqqq" + "p" * 8 + "i",
+    "elmo_add_dropped": "qfuu" + "p" * 3 + "i",
+    "elmo_dropped": "qfuu" + "p" * 2 + "i",
 }
-_TYPES: dict[str, Any] = {
+_LETTERS: dict[str, Any] = {
     "q": ctypes.c_int64,
     "i": ctypes.c_int32,
     "u": ctypes.c_uint32,
@@ -50,15 +54,16 @@ _TYPES: dict[str, Any] = {
 }
 
 
-def library_problem(width: int = WIDE) -> str | None:
+def library_problem(width: int = WIDE, dtype: torch.dtype = torch.float32) -> str | None:
     """Why there are no compiled kernels here, or ``None`` if there are; compiles them if need be, in some seconds.
 
     Args:
         width: of the rows that they are to compute.
+        dtype: of activations, float32 or bf16.
     """
     if os.environ.get(OFF) == "0":
         return f"{OFF} is 0"
-    loaded = _load(lanes(width))
+    loaded = _load(lanes(width), dtype)
     return loaded if isinstance(loaded, str) else None
 
 
@@ -68,18 +73,19 @@ def lanes(width: int) -> int:
     return WIDE if width % WIDE == 0 and "avx512f" in _processor().split() else NARROW
 
 
-def call(name: str, *arguments: Tensor | float | None, width: int = WIDE) -> None:
+def call(name: str, *arguments: Tensor | float | None, width: int = WIDE, dtype: torch.dtype = torch.float32) -> None:
     """Call a kernel with torch's number of threads.
 
     Args:
         name: of the kernel.
-        arguments: tensors are float32, contiguous and on the CPU.
+        arguments: tensors are on the CPU, of the types and layouts that the source says.
         width: of the rows, a multiple of ``NARROW``; any for those kernels that take rows of any width.
+        dtype: of activations.
 
     Raises:
         UserError: there are no compiled kernels here.
     """
-    library = _load(lanes(width))
+    library = _load(lanes(width), dtype)
     if isinstance(library, str):
         raise UserError(f"no compiled kernels: {library}")
     plain = [argument.data_ptr() if isinstance(argument, Tensor) else argument for argument in arguments]
@@ -87,18 +93,21 @@ def call(name: str, *arguments: Tensor | float | None, width: int = WIDE) -> Non
 
 
 @cache
-def _load(at_once: int) -> ctypes.CDLL | str:
-    """The library that computes so many floats at once, or why there is none."""
+def _load(at_once: int, dtype: torch.dtype) -> ctypes.CDLL | str:
+    """The library that computes so many floats at once of activations of a type, or why there is none."""
     if sys.platform == "win32":
         return "kernels are not built on Windows"
     compiler = os.environ.get("CXX") or ("clang++" if sys.platform == "darwin" else "g++")
     found = shutil.which(compiler)
     if found is None:
         return f"no C++ compiler ({compiler})"
-    room = resources.files(__package__)
-    sources = {file.name: file.read_bytes() for file in (room / "kernels.cpp", room / "source" / "slstm.cpp")}
+    sources = {
+        file.name: file.read_bytes()
+        for file in sorted(resources.files(__package__).joinpath("source").iterdir(), key=lambda file: file.name)
+        if file.name.endswith((".h", ".cpp"))
+    }
     try:
-        options = (*OPTIONS, f"-DELMO_LANES={at_once}")
+        options = (*OPTIONS, f"-DELMO_LANES={at_once}", f"-DELMO_BF16={int(dtype == torch.bfloat16)}")
         key, directory = _key(sources, found, options), _directory()
         path = next(filter(_is_whole, directory.glob(f"{key}-*.so")), None)
         library = ctypes.CDLL(str(path or _build(found, options, sources, directory, key)))
@@ -109,7 +118,7 @@ def _load(at_once: int) -> ctypes.CDLL | str:
         return str(error)
     for name, signature in _SIGNATURES.items():
         function = getattr(library, name)
-        function.argtypes = [_TYPES[letter] for letter in signature]
+        function.argtypes = [_LETTERS[letter] for letter in signature]
         function.restype = None
     return library
 
@@ -119,10 +128,11 @@ def _directory() -> Path:
     return Path(base) / "elmo_xlstm" / "kernels"
 
 
-def _key(sources: Mapping[str, bytes], compiler: str, options: tuple[str, ...]) -> str:
+def _key(sources: dict[str, bytes], compiler: str, options: tuple[str, ...]) -> str:
     """Names what a build depends on: a cache may be shared by machines with other processors."""
     version = subprocess.run([compiler, "--version"], capture_output=True, text=True, check=True).stdout
-    parts = (*(source.decode() for source in sources.values()), version, *options, platform.machine(), _processor())
+    files = (part for name, content in sources.items() for part in (name, content.decode()))
+    parts = (*files, version, *options, platform.machine(), _processor())
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
 
 
@@ -141,15 +151,15 @@ def _is_whole(path: Path) -> bool:
     return path.stem.endswith(hashlib.sha256(path.read_bytes()).hexdigest())
 
 
-def _build(compiler: str, options: tuple[str, ...], sources: Mapping[str, bytes], directory: Path, key: str) -> Path:
+def _build(compiler: str, options: tuple[str, ...], sources: dict[str, bytes], directory: Path, key: str) -> Path:
     """Compile and name the library by its content, in place of damaged ones; another process never sees half of it."""
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     with tempfile.TemporaryDirectory(dir=directory) as scratch:
-        built, units = Path(scratch) / "kernels.so", [Path(scratch) / name for name in sources]
-        for unit, source in zip(units, sources.values(), strict=True):
-            unit.write_bytes(source)
-        command = [compiler, *options, "-o", str(built), *map(str, units)]
-        subprocess.run(command, capture_output=True, text=True, check=True)
+        for name, content in sources.items():
+            Path(scratch, name).write_bytes(content)
+        built = Path(scratch) / "kernels.so"
+        units = [str(Path(scratch, name)) for name in sources if name.endswith(".cpp")]
+        subprocess.run([compiler, *options, "-o", str(built), *units], capture_output=True, text=True, check=True)
         content = built.read_bytes()
     for path in directory.glob(f"{key}-*.so"):
         if not _is_whole(path):

@@ -36,6 +36,13 @@ class MLSTMState(NamedTuple):
     maximum: Tensor  # (batch, heads, 1), float32
 
 
+class LayerState(NamedTuple):
+    """State of a layer after the tokens before."""
+
+    tail: Tensor  # (batch, taps - 1, inner dim), the convolution's last inputs
+    cell: MLSTMState
+
+
 def mlstm(
     queries: Tensor,
     keys: Tensor,
@@ -92,6 +99,37 @@ def gate_sums(input_gates: Tensor, log_forget: Tensor) -> GateSums:
     weight = input_gates - decay
     running, source = weight.cummax(dim=-1)
     return GateSums(weight, running, source, _floor(decay + running))
+
+
+def chunked_gate_sums(
+    input_gates: Tensor, log_forget: Tensor, chunk: int, maximum: Tensor | None = None
+) -> tuple[GateSums, Tensor]:
+    """The same of a sequence of any length, from a state: ``weight`` and ``running`` count from A before the chunk.
+
+    Sums are made in float64, since in float32 those of thousands of tokens lose the digits that exponents need.
+
+    Args:
+        input_gates: (batch, heads, length).
+        log_forget: like ``input_gates``.
+        chunk: length of a chunk.
+        maximum: (batch, heads, 1), m of the state; by default there is none.
+
+    Returns:
+        The sums, and m after the last token, (batch, heads, 1).
+    """
+    decay = log_forget.double().cumsum(dim=-1)  # F
+    weight = input_gates - decay
+    running, source = weight.cummax(dim=-1)
+    before = running.new_zeros(*running.shape[:-1], 1)
+    if maximum is not None:
+        before = maximum.double()
+        running = torch.maximum(running, before)
+    starts = torch.arange(weight.shape[-1], device=weight.device) // chunk * chunk
+    base = torch.cat([before, running], dim=-1)[..., starts]  # A before the chunk
+    last = decay + running
+    return GateSums((weight - base).float(), (running - base).float(), source, _floor(last).float()), last[
+        ..., -1:
+    ].float()
 
 
 def gate_gradients(

@@ -40,7 +40,7 @@ NEEDED = ("mlstm_kernels", "triton", "einops")
 def use_kernel(model: nn.Module, kernel: Kernel, device: torch.device) -> None:
     """Choose what computes whole sequences in all layers of a model; weights and configuration stay as they are.
 
-    What carries a state (``step``), and with ``native`` what is not float32, is computed by plain torch in any case.
+    What carries a state (``step``) is computed by plain torch; with ``native`` only where gradients are kept.
 
     Args:
         model: holds :class:`~elmo_xlstm.lm.backbones.mlstm.layer.MLSTMLayer` modules.

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from elmo_xlstm.lm.backbones.mlstm.cell import MLSTMState, mlstm
+from elmo_xlstm.lm.backbones.mlstm.cell import LayerState, MLSTMState, mlstm
 from elmo_xlstm.lm.configuration import BiXLSTMConfig
 from elmo_xlstm.lm.native import (
     LayerWeights,
+    activation_type,
     between_projections,
     dropped_residual,
     fused_layer,
     normed_projection,
-    takes,
 )
 
 # Blocks of the block-diagonal projections are joined up to this size: a batched product of 4 x 4 matrices is slow.
@@ -153,13 +152,6 @@ class MLSTMCell(nn.Module):
         return input_gates, forget_gates
 
 
-class LayerState(NamedTuple):
-    """State of a layer after the tokens before."""
-
-    tail: Tensor  # (batch, taps - 1, inner dim), the convolution's last inputs
-    cell: MLSTMState
-
-
 class MLSTMLayer(nn.Module):
     """Up-projection, convolution, mLSTM cell, output gate, down-projection (xLSTM, figure 11).
 
@@ -187,8 +179,12 @@ class MLSTMLayer(nn.Module):
     ) -> tuple[Tensor, LayerState | None]:
         """Map (batch, length, embedding dim) to the same shape, and the state after the last token if asked for."""
         up = self.proj_up(inputs)
-        if self.is_fused(up, state, return_state):
-            return self.fused_forward(up), None
+        if self.is_fused(up):
+            if state is None and not return_state:
+                return self.fused_forward(up), None
+            if not torch.is_grad_enabled():
+                hidden, state = between_projections(up, self.native_weights(), state, return_state)
+                return self.proj_down(hidden), state
         cell_input, output_gate = up.chunk(2, dim=-1)
         before, cell_state = state if state is not None else (None, None)
         convolved, tail = self.conv1d(cell_input, before)
@@ -198,20 +194,18 @@ class MLSTMLayer(nn.Module):
         hidden = (hidden + self.learnable_skip * convolved) * F.silu(output_gate)
         return self.proj_down(hidden), LayerState(tail, cell_state) if cell_state is not None else None
 
-    def is_fused(self, inputs: Tensor, state: LayerState | None, return_state: bool) -> bool:
+    def is_fused(self, inputs: Tensor) -> bool:
         """Whether compiled kernels are to compute this; not if projections have been replaced, as LoRA does."""
         plain = type(self.proj_up) is type(self.proj_down) is nn.Linear
-        return self.fused and plain and state is None and not return_state and takes(inputs)
+        float32 = self.learnable_skip.dtype == torch.float32
+        return self.fused and plain and float32 and activation_type(inputs) is not None
 
     def fused_forward(self, up: Tensor) -> Tensor:
         """Map (batch, length, 2 * inner dim), the up-projection, to (batch, length, embedding dim)."""
-        return fused_layer(up, self._weights(), self.proj_down.weight)
+        return fused_layer(up, self.native_weights(), self.proj_down.weight)
 
-    def between_projections(self, up: Tensor) -> Tensor:
-        """Map (batch, length, 2 * inner dim) to (batch, length, inner dim) with compiled kernels, without gradients."""
-        return between_projections(up, self._weights())
-
-    def _weights(self) -> LayerWeights:
+    def native_weights(self) -> LayerWeights:
+        """What compiled kernels take of the weights between the projections."""
         cell, convolution = self.mlstm_cell, self.conv1d.conv
         assert convolution.bias is not None
         return LayerWeights(
@@ -239,11 +233,11 @@ class MLSTMBlock(nn.Module):
         self, inputs: Tensor, state: LayerState | None = None, return_state: bool = False
     ) -> tuple[Tensor, LayerState | None]:
         """Map (batch, length, embedding dim) to the same shape, and the state after the last token if asked for."""
-        if self.xlstm.is_fused(inputs, state, return_state):
+        whole = state is None and not return_state and inputs.dtype == torch.float32
+        if whole and self.xlstm.is_fused(inputs):
             scale = 1.0 + self.xlstm_norm.weight
             output = self.xlstm.fused_forward(normed_projection(inputs, scale, self.xlstm.proj_up.weight))
-            if self.training and self.dropout.p:
-                return dropped_residual(inputs, output, self.dropout.p), None
-            return inputs + output, None
+            share = self.dropout.p if self.training else 0.0
+            return dropped_residual(inputs, output, share), None
         output, state = self.xlstm(self.xlstm_norm(inputs), state, return_state)
         return inputs + self.dropout(output), state
