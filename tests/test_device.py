@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from elmo_xlstm import device
-from elmo_xlstm.device import PART, fast_matmul, matmul_by_parts, onednn_problem
+from elmo_xlstm.device import PART, fast_matmul, matmul_by_parts, not_compiled, onednn_problem
 from elmo_xlstm.lm import BiXLSTM, BiXLSTMConfig
 from elmo_xlstm.lm.losses import FullSoftmax
 
@@ -276,3 +276,16 @@ def test_low_precision_is_rounded_once() -> None:
     torch.manual_seed(0)
     left, right = torch.rand(5, 40 * PART).bfloat16(), torch.rand(40 * PART, 6).bfloat16()
     assert torch.equal(matmul_by_parts(left, right), left @ right)
+
+
+def test_torch_compile_leaves_a_function_alone() -> None:
+    seen = []
+
+    @not_compiled
+    def inner(inputs: torch.Tensor) -> torch.Tensor:
+        seen.append(torch.compiler.is_compiling())
+        return inputs + 1
+
+    compiled = torch.compile(lambda inputs: inner(inputs * 2) * 3, backend="eager")
+    assert torch.equal(compiled(torch.ones(2)), torch.full((2,), 9.0))
+    assert inner(torch.ones(2)).tolist() == [2, 2] and seen == [False, False]

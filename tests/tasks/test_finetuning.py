@@ -3,6 +3,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -24,6 +26,8 @@ from elmo_xlstm.tasks.predict import FinishedRun
 from elmo_xlstm.tasks.predictor import WEIGHTS_FILE
 from elmo_xlstm.tasks.run_contents import DATA_FILE, EMBEDDER_DIRECTORY
 from elmo_xlstm.tasks.tagging import TaggingModel
+
+ROOT = Path(__file__).parents[2]
 
 
 def finetune(settings: FinetuneSettings, resume: bool = False) -> RunResult:
@@ -49,6 +53,32 @@ def finished(kind, ner_settings, tmp_path_factory) -> tuple[Path, RunResult]:
     """A run left alone: its parent directory and its result."""
     directory = tmp_path_factory.mktemp("finetuning")
     return directory, finetune(ner_settings(directory, kind))
+
+
+NOT_NEEDED = (
+    "accelerate datasets huggingface_hub matplotlib pandas pyarrow requests scipy seqeval sklearn sympy torch._dynamo "
+    "torch.distributed.tensor transformers"
+).split()
+
+PREDICT = """
+import sys
+from pathlib import Path
+from elmo_xlstm.tasks.predict import FinishedRun
+from elmo_xlstm.tasks.registry import register_tasks
+
+register_tasks([])
+[row] = FinishedRun(Path(sys.argv[1])).predict(Path(sys.argv[2]))
+assert row["words"] == ["siti", "tiba"]
+print(*sys.modules)
+"""
+
+
+def test_prediction_imports_nothing_that_only_training_or_scores_need(finished, tmp_path: Path) -> None:
+    (tmp_path / "in.txt").write_text("siti tiba\n")
+    command = [sys.executable, "-c", PREDICT, str(finished[0] / "run"), str(tmp_path / "in.txt")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert not set(NOT_NEEDED) & set(done.stdout.split())
 
 
 def test_result_file(finished, kind, ner_files, model_directory) -> None:
