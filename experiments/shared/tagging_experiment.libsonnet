@@ -1,8 +1,8 @@
 // A tagging experiment on the frozen language model; the data set is the one of IndoNLU of that name. The learning rate
-// falls to zero within a set number of epochs: minutes on one core. The layers are projected before the encoder reads
-// them, so that a head takes 1 to 2 MB in half precision.
+// falls to zero within a set number of epochs: minutes on one core. With `small`, the features are projected before the
+// encoder reads them, and a head takes 1 to 2 MB in half precision.
 local tagger = import 'tagger.libsonnet';
-function(name, scheme, epochs, lower_case=false, batch_size=32) {
+function(name, scheme, epochs, lower_case=false, batch_size=32, small=false) {
   model: 'frozen-bilm',
   task: {
     type: 'tagging',
@@ -13,11 +13,14 @@ function(name, scheme, epochs, lower_case=false, batch_size=32) {
       scheme: scheme,
       mix: { layer_norm: true },
       characters: tagger.characters,
-      words: tagger.words { dim: 50 },
-      projection: 200,
-      encoder: tagger.encoder { hidden_size: 128 },
+      words: tagger.words,
+      encoder: tagger.encoder,
       dropout: 0.5,
-    },
+    } + (if small then {
+      words+: { dim: 50 },
+      projection: 200,
+      encoder+: { hidden_size: 128 },
+    } else {}),
   },
   embedder: { model: 'small', pooling: 'boundary' },
   trainer: { epochs: epochs, batch_size: batch_size, learning_rate: 2e-3, patience: null, schedule: { type: 'linear', warmup: 0.1 } },
