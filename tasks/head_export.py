@@ -97,8 +97,10 @@ def export_head(
             },
         }
         _write(directory / HEAD_FILE, facts)
-        head = FinishedRun(directory)
-        facts["scores"] = {split: head.evaluate(split, progress=progress)["metrics"] for split in SPLITS[1:]}
+        head = FinishedRun(directory).task  # its settings say nothing of where the data are here
+        facts["scores"] = {
+            split: dict(head.score(finished.task.split(split), progress=progress).metrics) for split in SPLITS[1:]
+        }
         _write(directory / HEAD_FILE, facts)
         (directory / CARD_FILE).write_text(_card(target.name, facts, result), encoding="utf-8")
         write_checksums(directory)
