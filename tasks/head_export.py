@@ -85,8 +85,9 @@ def export_head(
         model.save(directory)
         _halve(directory / WEIGHTS_FILE)
         _write(directory / CONFIG_FILE, _settings(finished))
-        kept = {"config": _settings(finished), "command": PLACE.sub("", result.command)}
-        _write(directory / RESULT_FILE, result.model_copy(update={**kept, "outcomes": None}).model_dump(mode="json"))
+        kept = {"config": _settings(finished), "command": PLACE.sub("", result.command), "outcomes": None}
+        result = result.model_copy(update=kept)
+        _write(directory / RESULT_FILE, result.model_dump(mode="json"))
         facts = {
             "format": 1,
             "language_model": None if embedder is None else {"name": embedder.model, "fingerprint": result.checkpoint},
