@@ -85,8 +85,9 @@ def export_head(
         model.save(directory)
         _halve(directory / WEIGHTS_FILE)
         _write(directory / CONFIG_FILE, _settings(finished))
-        kept = {"config": _settings(finished), "command": PLACE.sub("", result.command)}
-        _write(directory / RESULT_FILE, result.model_copy(update={**kept, "outcomes": None}).model_dump(mode="json"))
+        kept = {"config": _settings(finished), "command": PLACE.sub("", result.command), "outcomes": None}
+        result = result.model_copy(update=kept)
+        _write(directory / RESULT_FILE, result.model_dump(mode="json"))
         facts = {
             "format": 1,
             "language_model": None if embedder is None else {"name": embedder.model, "fingerprint": result.checkpoint},
@@ -97,8 +98,10 @@ def export_head(
             },
         }
         _write(directory / HEAD_FILE, facts)
-        head = FinishedRun(directory)
-        facts["scores"] = {split: head.evaluate(split, progress=progress)["metrics"] for split in SPLITS[1:]}
+        head = FinishedRun(directory).task  # its settings say nothing of where the data are here
+        facts["scores"] = {
+            split: dict(head.score(finished.task.split(split), progress=progress).metrics) for split in SPLITS[1:]
+        }
         _write(directory / HEAD_FILE, facts)
         (directory / CARD_FILE).write_text(_card(target.name, facts, result), encoding="utf-8")
         write_checksums(directory)

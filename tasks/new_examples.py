@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic
@@ -80,9 +80,9 @@ class InputFiles:
                     problems.append(cut(f"{row.origin}: {error}") if len(problems) < SHOWN else "")
                     continue
                 found = True
-                several = {FILE: str(path)} if len(self.paths) > 1 else {}
-                values = {ROW: before + number, **several, **other_values(row, task.texts_named)}
-                yield NewExample(example, sum(map(len, task.texts(example))), values)
+                ours = {ROW: before + number, **({FILE: str(path)} if len(self.paths) > 1 else {})}
+                values = beside(other_values(row, task.texts_named), ours)
+                yield NewExample(example, sum(map(len, task.texts(example))), {**ours, **values})
             before += number
             if report or not self.skip:
                 end_of_file(path, found, problems, len(problems), task.input_name, not self.skip)
@@ -93,6 +93,11 @@ class InputFiles:
             form = "text"  # two texts and a tab: no names of columns
         source = Path("/dev/stdin") if path == STANDARD_INPUT else path
         return read_input(source, form, task.texts_named, self.columns)
+
+
+def beside(values: Mapping[str, Any], ours: Collection[str]) -> dict[str, Any]:
+    """The values of a row of input, of which those that have one of our names get another."""
+    return {f"input_{name}" if name in ours else name: value for name, value in values.items()}
 
 
 def _example(task: Task[ExampleT], row: InputRow) -> ExampleT:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from elmo_xlstm.runs.checksums import CHECKSUMS_FILE, find_damage
 from elmo_xlstm.runs.run_directory import CONFIG_FILE, read_config
 from elmo_xlstm.tasks.data.examples import ExampleT
 from elmo_xlstm.tasks.finetuning import RESULT_FILE, FinetuneSettings
-from elmo_xlstm.tasks.new_examples import ROW, InputFiles, NewExample, windows
+from elmo_xlstm.tasks.new_examples import ROW, InputFiles, NewExample, beside, windows
 from elmo_xlstm.tasks.predictor import Prediction
 from elmo_xlstm.tasks.run_contents import (
     HEAD_FILE,
@@ -121,7 +121,7 @@ def predict_rows(
                 for new, prediction in zip(window, predict_window(task, window), strict=True):
                     if new.values[ROW] > after:
                         found = {**task.inputs(new.example), **task.outputs(new.example, prediction, top_k)}
-                        yield {**_beside(new.values, found), **found}
+                        yield {**beside(new.values, found), **found}
             work.advance(len(window))
 
 
@@ -130,11 +130,6 @@ def predict_window(task: Task[ExampleT], window: Sequence[NewExample[ExampleT]])
     predictions = task.predictions([new.example for new in window], scores=True)
     give_back_freed_memory()
     return predictions
-
-
-def _beside(values: dict[str, Any], found: Mapping[str, Any]) -> dict[str, Any]:
-    """The values of a row, of which those that have a prediction's name get another."""
-    return {f"input_{name}" if name in found else name: value for name, value in values.items()}
 
 
 def _own_result(directory: Path) -> RunResult | None:

@@ -76,6 +76,13 @@ def test_all_formats_of_the_same_texts_are_answered_alike(tagger, tmp_path) -> N
     assert all(rows == found[0] for rows in found) and [row["text"] for row in found[0]] == texts
 
 
+def test_columns_of_our_names_get_another(tagger, tmp_path) -> None:
+    (tmp_path / "in.jsonl").write_text('{"row": "x", "tags": 3, "words": ["a", "b"]}\n')
+    predict_to_file(tagger, InputFiles([tmp_path / "in.jsonl"]), PredictionFile(tmp_path / "out.jsonl"))
+    (row,) = lines(tmp_path / "out.jsonl")
+    assert (row["row"], row["input_row"], row["input_tags"]) == (1, "x", 3) and len(row["tags"]) == 2
+
+
 def test_bad_rows_are_refused_before_anything_is_written_or_left_out(tagger, tmp_path, caplog) -> None:
     path, output = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
     path.write_text('{"id": 1, "text": "satu"}\n{"id": 2}\n{"id": 3, "text": "tiga"}\n')

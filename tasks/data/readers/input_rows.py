@@ -188,6 +188,7 @@ def _sentences(path: Path, columns: Sequence[str]) -> Iterator[InputRow]:
             continue
         number += 1
         problem = next((f"no column {word_place} in a line" for line in lines if len(line) <= word_place), "")
+        comments.pop("text", None)  # the words are what is read
         row: dict[str, Any] = {} if problem else {WORDS: [line.pop(word_place).strip() for line in lines]}
         row |= {"columns": lines} if any(lines) else {}
         yield InputRow(number, f"{path}:{first}", comments | row, (), problem)

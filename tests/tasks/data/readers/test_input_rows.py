@@ -106,7 +106,7 @@ def test_parquet_is_read_in_parts_with_its_types(tmp_path) -> None:
 
 
 def test_column_files_give_sentences_with_what_stands_beside_the_words(write) -> None:
-    content = "-DOCSTART- O\n\n# id = 4\nSiti B-PER\ntiba O\n\n\nya O\n"
+    content = "-DOCSTART- O\n\n# id = 4\n# text = Siti tiba\nSiti B-PER\ntiba O\n\n\nya O\n"
     first, second = rows(write("in.conll", content))
     assert first.values == {"id": "4", "words": ["Siti", "tiba"], "columns": [["B-PER"], ["O"]]}
     assert (first.number, second.number, second.values["words"]) == (1, 2, ["ya"])
