@@ -101,6 +101,8 @@ def _identity(config: CorpusConfig, fingerprints: list[dict[str, Any]], tokenize
         "shard_tokens": config.shard_tokens,
         "deduplicate": config.deduplicate,
     }
+    if config.max_tokens is not None:
+        identity["max_tokens"] = config.max_tokens
     if config.near_duplicates is not None:
         identity["near_duplicates"] = config.near_duplicates.model_dump()
     return {"digest": hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest(), **identity}

@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -109,7 +110,7 @@ def _write_parts(
     reports = [CleaningReport() for _ in text_sources]
     mixed = zip(config.sources, text_sources, strict=True)
     batches = tokenize_documents(mixed, config.cleaning, tokenizer, config.workers, config.near_duplicates)
-    with progress.task("Preparing corpus (documents)") as work:
+    with closing(batches), progress.task("Preparing corpus (documents)") as work:
         for batch in batches:
             report = reports[batch.source]
             report.merge(batch.report)
@@ -126,7 +127,10 @@ def _write_parts(
             written = train.write(batch, used & ~held_out, config.sources[batch.source].repeat)
             token_counts += np.bincount(written, minlength=len(token_counts))
             validation.write(batch, used & held_out)
-            work.advance(batch.report.read, tokens=int(train.counts[:, 0].sum()))
+            tokens = int(train.counts[:, 0].sum())
+            work.advance(batch.report.read, tokens=tokens)
+            if config.max_tokens is not None and tokens >= config.max_tokens:
+                break
     buffer = io.BytesIO()
     np.save(buffer, token_counts)
     write_atomically(directory / TOKEN_COUNTS_FILE, buffer.getvalue())
