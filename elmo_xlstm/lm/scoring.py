@@ -134,11 +134,12 @@ class _TextStream(TokenStream):
     """Texts one after another in memory, each as [CLS] pieces [SEP], as a corpus has them on disk."""
 
     def __init__(self, texts: list[str], tokenizer: Tokenizer) -> None:
-        pieces = [[tokenizer.bos_id, *ids, tokenizer.eos_id] for ids in tokenizer.encode_texts(texts)]
-        self._tokens = np.concatenate([np.array(ids, dtype=np.int64) for ids in pieces])
+        pieces = tokenizer.encode_texts(texts)
+        documents = ([tokenizer.bos_id, *ids, tokenizer.eos_id] for ids in pieces)
+        self._tokens = np.concatenate([np.array(ids, dtype=np.int64) for ids in documents])
         self.characters = sum(map(len, texts))
         self.documents = len(texts)
-        unknown = int((self._tokens == tokenizer.unk_id).sum())
+        unknown = sum(ids.count(tokenizer.unk_id) for ids in pieces)
         self.unknown_pieces = unknown / max(1, len(self) - 2 * len(texts))
         partly = (text for text, ids in zip(texts, pieces, strict=True) if unknown and tokenizer.unk_id in ids)
         self.unknown_characters = sum(map(tokenizer.unknown_characters, partly)) / self.characters

@@ -33,6 +33,9 @@ class CorpusConfig(Settings):
     """Where the documents come from, read in this order."""
     cleaning: Cleaner.Config = Cleaner.Config()
     """How running text is made of them."""
+    max_tokens: int | None = Field(default=None, ge=1)
+    """Read no further once the training part has so many tokens, such as of a data set that is streamed; a batch of
+    documents is taken whole. null: all of the sources."""
     validation_fraction: float = Field(default=0.005, gt=0, lt=1)
     """Share of documents held out, chosen by a hash of their tokens; at least one document is."""
     shard_tokens: int = Field(default=2**26, ge=1)

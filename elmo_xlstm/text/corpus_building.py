@@ -7,7 +7,7 @@ import io
 import json
 import logging
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +105,8 @@ def _identity(config: CorpusConfig, fingerprints: list[dict[str, Any]], tokenize
         "shard_tokens": config.shard_tokens,
         "deduplicate": config.deduplicate,
     }
+    if config.max_tokens is not None:
+        identity["max_tokens"] = config.max_tokens
     if config.near_duplicates is not None:
         identity["near_duplicates"] = config.near_duplicates.model_dump()
     return {"digest": hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest(), **identity}
@@ -206,7 +208,7 @@ def _write_parts(
     reports = [CleaningReport() for _ in text_sources]
     mixed = zip(config.sources, text_sources, strict=True)
     batches = tokenize_documents(mixed, config.cleaning, tokenizer, config.workers, config.near_duplicates)
-    with progress.task("Preparing corpus (documents)") as work:
+    with closing(batches), progress.task("Preparing corpus (documents)") as work:
         for batch in batches:
             report = reports[batch.source]
             report.merge(batch.report)
@@ -223,7 +225,10 @@ def _write_parts(
             written = train.write(batch, used & ~held_out, config.sources[batch.source].repeat)
             token_counts += np.bincount(written, minlength=len(token_counts))
             validation.write(batch, used & held_out)
-            work.advance(batch.report.read, tokens=int(train.counts[:, 0].sum()))
+            tokens = int(train.counts[:, 0].sum())
+            work.advance(batch.report.read, tokens=tokens)
+            if config.max_tokens is not None and tokens >= config.max_tokens:
+                break
     buffer = io.BytesIO()
     np.save(buffer, token_counts)
     write_atomically(directory / TOKEN_COUNTS_FILE, buffer.getvalue())

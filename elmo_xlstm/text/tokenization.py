@@ -9,7 +9,7 @@ import os
 import signal
 import threading
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -81,7 +81,7 @@ def tokenize_documents(
     tokenizer: Tokenizer,
     workers: int | None,
     near_duplicates: NearDuplicates | None = None,
-) -> Iterator[TokenizedBatch]:
+) -> Generator[TokenizedBatch, None, None]:
     """Clean and tokenise the documents of sources in batches, each of one source; in the sources' order.
 
     Only a few batches are held at a time, so memory does not grow with the number of documents. Those outside a

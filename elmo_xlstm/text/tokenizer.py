@@ -23,11 +23,12 @@ logger = logging.getLogger(__name__)
 
 TOKENIZER_FILE = "tokenizer.json"
 SETTINGS_FILE = "tokenizer_settings.json"
+GPT2 = "<|endoftext|>"  # its only special token; of bytes none is unknown, and padding is masked
 SPECIAL_TOKENS = {
-    "pad_id": ("[PAD]", "<pad>"),
-    "unk_id": ("[UNK]", "<unk>"),
-    "bos_id": ("[CLS]", "<s>"),
-    "eos_id": ("[SEP]", "</s>"),
+    "pad_id": ("[PAD]", "<pad>", GPT2),
+    "unk_id": ("[UNK]", "<unk>", GPT2),
+    "bos_id": ("[CLS]", "<s>", GPT2),
+    "eos_id": ("[SEP]", "</s>", GPT2),
 }
 
 
@@ -181,10 +182,10 @@ def _special_ids(vocabulary: dict[str, int], origin: str) -> list[int]:
     for names in SPECIAL_TOKENS.values():
         found = [vocabulary[name] for name in names if name in vocabulary]
         ids.extend(found[:1])
-        missing.extend([] if found else [" or ".join(names)])
+        missing.extend([] if found else [" or ".join(names[:2])])
     if missing:
         raise UserError(
             f"{origin}: the vocabulary lacks the special token {', '.join(missing)}; "
-            "a vocabulary with [PAD], [UNK], [CLS] and [SEP] (or <pad>, <unk>, <s> and </s>) is needed"
+            f"a vocabulary with [PAD], [UNK], [CLS] and [SEP] (or <pad>, <unk>, <s> and </s>, or {GPT2}) is needed"
         )
     return ids

@@ -204,6 +204,19 @@ def test_duplicates_may_stay(tokenizer: Tokenizer, tmp_path: Path) -> None:
     assert corpus.train.documents + corpus.validation.documents == 40
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+def test_reading_ends_with_the_batch_that_makes_enough_tokens(
+    tokenizer: Tokenizer, tmp_path: Path, workers: int
+) -> None:
+    texts = sample(2500)
+    config = make_config(tmp_path / "a.txt", texts, max_tokens=1, workers=workers)
+    corpus = prepare_corpus(config, tokenizer, tmp_path / "corpora")
+    read = corpus.manifest["documents"]["read"]
+    assert 0 < read < 2500  # a batch
+    found = sorted(documents_of(corpus.train, tokenizer) + documents_of(corpus.validation, tokenizer))
+    assert found == sorted(encoded(texts[:read], tokenizer))
+
+
 def test_nothing_is_built_twice(tokenizer: Tokenizer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config = make_config(tmp_path / "a.txt", sample(30))
     first = prepare_corpus(config, tokenizer, tmp_path / "corpora")
@@ -224,6 +237,7 @@ def test_whatever_matters_makes_another_corpus(tokenizer: Tokenizer, vocabulary_
         (tokenizer, {"validation_fraction": 0.3}),
         (tokenizer, {"shard_tokens": 99}),
         (tokenizer, {"deduplicate": False}),
+        (tokenizer, {"max_tokens": 10**6}),
     ]
     directories = {
         prepare_corpus(make_config(path, texts, **values), chosen, tmp_path / "corpora").directory

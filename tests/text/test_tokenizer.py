@@ -199,6 +199,21 @@ def test_load_refuses_a_changed_or_incomplete_directory(tokenizer: Tokenizer, tm
         Tokenizer.load(tmp_path)
 
 
+def test_byte_level_pieces_with_one_special_token_as_gpt2_has_them(tmp_path: Path) -> None:
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    pieces = {piece: index for index, piece in enumerate([*alphabet, "sa", "<|endoftext|>"])}
+    gpt2 = tokenizers.Tokenizer(models.BPE(pieces, [("s", "a")]))
+    gpt2.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    gpt2.add_special_tokens(["<|endoftext|>"])
+    gpt2.save(str(tmp_path / "tokenizer.json"))
+    tokenizer = Tokenizer.Config(name=str(tmp_path), lower_case=False).build()
+    assert tokenizer.bos_id == tokenizer.eos_id == tokenizer.unk_id == tokenizer.pad_id == 257
+    (ids,) = tokenizer.encode_texts(["Sasa \u2603 <|endoftext|>"])
+    assert 256 in ids and 257 not in ids
+    assert tokenizer.unknown_characters("Sasa \u2603 <|endoftext|>") == 0
+    assert tokenizer.encode_words(["sa", ""]).input_ids[-1] == 257
+
+
 def test_missing_special_tokens_are_all_named(tmp_path: Path) -> None:
     (tmp_path / "vocab.txt").write_text("[UNK]\n[CLS]\nsaya\n")
     with pytest.raises(UserError, match=r"\[PAD\] or <pad>, \[SEP\] or </s>"):
