@@ -7,6 +7,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from spacy.language import Language
 from spacy.tokens import Doc, Span, Token
 
@@ -86,6 +87,13 @@ class Vectorizer(_Component):
             doc.user_token_hooks["vector"] = lambda token: token.doc.tensor[token.i]
             for hooks in (doc.user_hooks, doc.user_span_hooks, doc.user_token_hooks):
                 hooks["has_vector"] = lambda _: True
+                hooks["similarity"] = _cosine
+
+
+def _cosine(one: Any, other: Any) -> float:
+    """Similarity of two documents, spans or tokens."""
+    lengths = np.linalg.norm(one.vector) * np.linalg.norm(other.vector)
+    return float(one.vector @ other.vector / lengths) if lengths else 0.0
 
 
 def _words(doc: Doc) -> list[Token]:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from elmo_xlstm.embedding import ElmoEmbedder
+from elmo_xlstm.embedding import ElmoEmbedder, ScalarMix
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.export.graph import StoredRows, masked_parallel_form
 from elmo_xlstm.export.onnx_files import export_embedder, export_head
@@ -27,6 +27,7 @@ from elmo_xlstm.modules import (
     Vocabularies,
     WordCollator,
 )
+from elmo_xlstm.modules.word_vectors import WordVectors
 from elmo_xlstm.runtime.onnx_embedder import OnnxEmbedder
 from elmo_xlstm.runtime.onnx_model import OnnxModel
 from elmo_xlstm.tasks.onnx_predictor import OnnxPredictor
@@ -92,9 +93,9 @@ def test_vectors_are_those_of_torch(embedder, exported) -> None:
 
 def head_settings(characters: bool, config: type, **settings) -> dict:
     return config(
-        mix={"layers": [0, 2]},
+        mix=ScalarMix.Config(layers=(0, 2)),
         characters=CharCNN.Config(dim=4, filters=6) if characters else None,
-        words={"dim": 5} if characters else None,
+        words=WordVectors.Config(dim=5) if characters else None,
         encoder=BiLSTM.Config(hidden_size=6, num_layers=2),
         **settings,
     )

@@ -17,4 +17,4 @@ def test_saved_and_loaded_it_gives_the_same_vectors(model_directory, embedder, t
     model.save(str(tmp_path / "saved"))
     again = library.SentenceTransformer(str(tmp_path / "saved"), device="cpu")
     np.testing.assert_array_equal(again.encode(TEXTS), vectors)
-    assert again.get_sentence_embedding_dimension() == embedder.dim
+    assert again.get_embedding_dimension() == embedder.dim
