@@ -6,13 +6,16 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+from pydantic import Field
+
 from elmo_xlstm.embedding import ElmoEmbedder
 from elmo_xlstm.evaluation.classification import score_labels
-from elmo_xlstm.modules import FeatureInputs, Head, LabelCollator, LabelledBatch, LabelledExample, Sentence
+from elmo_xlstm.modules import Classifier, FeatureInputs, Head, LabelCollator, LabelledBatch, LabelledExample, Sentence
 from elmo_xlstm.tasks.data import LabelledText, classification_datasets
 from elmo_xlstm.tasks.data.examples import Texts
 from elmo_xlstm.tasks.data.readers.new_text import read_texts
 from elmo_xlstm.tasks.data.words import ALL, Whole, split_words
+from elmo_xlstm.tasks.defaults import default_head
 from elmo_xlstm.tasks.heads import label_heads
 from elmo_xlstm.tasks.model import TaskModel
 from elmo_xlstm.tasks.predictor import Prediction
@@ -131,7 +134,7 @@ class ClassificationTask(LabelTask):
 
         type: Literal["classification"] = "classification"
         dataset: Annotated[Any, classification_datasets]
-        head: Annotated[Any, label_heads]
+        head: Annotated[Any, label_heads] = Field(default_factory=default_head("classification", Classifier.Config))
 
         def build(self, embedder: ElmoEmbedder | None) -> ClassificationTask:
             """Make the task."""

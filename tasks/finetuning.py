@@ -23,6 +23,7 @@ from elmo_xlstm.runs.atomic import write_atomically
 from elmo_xlstm.runs.checksums import CHECKSUMS_FILE, write_checksums
 from elmo_xlstm.runs.files import to_json
 from elmo_xlstm.runs.run_directory import CONFIG_FILE, MARKER_FILE, RunSettings, differences
+from elmo_xlstm.tasks.defaults import complete
 from elmo_xlstm.tasks.model import CHARACTERS_FILE, WORDS_FILE
 from elmo_xlstm.tasks.predictor import LABELS_FILE, WEIGHTS_FILE
 from elmo_xlstm.tasks.registry import tasks
@@ -63,17 +64,22 @@ class FinetuneSettings(RunSettings):
     )
     free: ClassVar[frozenset[str]] = PLACES
 
-    model: Name
-    """The row of the leaderboard."""
+    model: Name = "frozen-bilm"
+    """The row of the leaderboard; by default frozen-bilm, tuned-bilm or no-bilm, or the type of another head."""
     task: Annotated[Any, tasks]
     embedder: EmbedderSettings | None = None
-    """The language model, for heads that read one."""
+    """The language model, for heads that read one: by default the one that the package carries; null for none."""
     trainer: Trainer.Config = Trainer.Config()
     output: str | None = None
     """Directory of the run; runs/<task>/<model>/seed-<seed> by default."""
     results: str = "runs/results"
     """Where the result file goes."""
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+
+    @model_validator(mode="before")
+    @classmethod
+    def _complete(cls, values: Any) -> Any:
+        return complete(values) if isinstance(values, dict) else values
 
     @model_validator(mode="after")
     def _embedder_where_needed(self) -> FinetuneSettings:

@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 
 from elmo_xlstm.config import ConfigError, Settings, apply_overrides, suggestion, validate
 from elmo_xlstm.errors import UserError
+from elmo_xlstm.tasks.defaults import complete
 from elmo_xlstm.tasks.finetuning import FinetuneSettings
 
 # Sections that an experiment may lack; an override inside one says nothing to an experiment without it.
@@ -124,7 +125,7 @@ def read_suite(values: dict[str, Any], selection: Selection, origin: str = "suit
         values["output"] = str(selection.output)
     given = values.get("experiments")
     entries = dict(enumerate(given)) if isinstance(given, list) else {}
-    entries = {index: entry for index, entry in entries.items() if isinstance(entry, dict)}
+    entries = {index: complete(entry) for index, entry in entries.items() if isinstance(entry, dict)}
     names = {index: _names(entry) for index, entry in entries.items()}
     _refuse_unknown("task", selection.tasks, {task for task, _ in names.values()})
     _refuse_unknown("model", selection.models, {model for _, model in names.values()})
