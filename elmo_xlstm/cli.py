@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
-import functools
-import inspect
 import json
 import shlex
 import sys
-from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from elmo_xlstm.command import refuse_several_processes, run_command
-from elmo_xlstm.config import Settings, SettingsT, find_experiment, load_experiment, read_experiment, validate
+from elmo_xlstm.config import Settings, validate
 from elmo_xlstm.errors import UserError, printable
 from elmo_xlstm.machine import keep_freed_memory, limit_primitive_cache
+from elmo_xlstm.options import (
+    ExperimentOptions,
+    IncludePackage,
+    Results,
+    RunDirectory,
+    RunOptions,
+    SeriesOptions,
+    SuiteOptions,
+    TrainingOptions,
+    include,
+    show_settings,
+    spread,
+)
 from elmo_xlstm.runs.interruption import resumable
 from elmo_xlstm.terminal import be_quiet, console, terminal_progress, this_command
+from elmo_xlstm.workbench.commands import app as workbench
 
 app = typer.Typer(
     help="Pretrain bidirectional mLSTM language models, and train and score task heads on them.",
@@ -29,111 +39,6 @@ app = typer.Typer(
     rich_markup_mode=None,
     add_completion=False,
 )
-
-IncludePackage = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--include-package",
-        metavar="MODULE",
-        help="Import and run a module that registers components; no other code of others is ever run. Repeatable.",
-    ),
-]
-RunDirectory = Annotated[Path, typer.Argument(metavar="RUN", help="Directory of a finished run.")]
-Results = Annotated[Path, typer.Option("--results", help="Directory of result files.")]
-
-
-@dataclass(frozen=True)
-class FileOptions:
-    """An experiment file, and how it is evaluated."""
-
-    config: Annotated[
-        Path,
-        typer.Argument(metavar="CONFIG", help="Experiment file (.jsonnet), or a shipped one's name."),
-    ]
-    ext_var: Annotated[
-        list[str] | None, typer.Option("--ext-var", metavar="NAME=VALUE", help="Value of std.extVar. Repeatable.")
-    ] = None
-    allow_imports: Annotated[
-        list[Path] | None,
-        typer.Option(
-            "--allow-imports", metavar="DIR", help="The experiment may import files of DIR beside its own. Repeatable."
-        ),
-    ] = None
-
-    @property
-    def path(self) -> Path:
-        """The experiment file."""
-        return find_experiment(self.config)
-
-    def read(self) -> dict[str, Any]:
-        """Evaluate the file to plain values."""
-        return read_experiment(self.path, self.ext_var or (), self.allow_imports or ())
-
-
-@dataclass(frozen=True)
-class ExperimentOptions(FileOptions):
-    """An experiment file with changes, and the components that it may name."""
-
-    override: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--override", "-o", metavar="KEY=VALUE", help="Change a setting: -o trainer.epochs=3. Repeatable."
-        ),
-    ] = None
-    include_package: IncludePackage = None
-
-    def load(self, settings_class: type[SettingsT], **replaced: Any) -> SettingsT:
-        """Evaluate, override and validate; ``replaced`` are settings that an option of their own gives."""
-        _include(self.include_package)
-        files = self.ext_var or (), self.allow_imports or ()
-        return load_experiment(settings_class, self.path, self.override or (), *files, **replaced)
-
-
-@dataclass(frozen=True)
-class SuiteOptions(ExperimentOptions):
-    """Many experiments in one file."""
-
-    config: Annotated[Path, typer.Argument(metavar="SUITE", help="Suite file (.jsonnet).")]
-
-
-@dataclass(frozen=True)
-class SeriesOptions(FileOptions):
-    """Recipes in one file."""
-
-    config: Annotated[Path, typer.Argument(metavar="SERIES", help="File that lists the recipes (.jsonnet).")]
-
-
-@dataclass(frozen=True)
-class RunOptions(ExperimentOptions):
-    """An experiment that fills a directory."""
-
-    output: Annotated[
-        Path | None, typer.Option("--output", help="Directory of the run, instead of the experiment's.")
-    ] = None
-    force: Annotated[bool, typer.Option("--force", help="Replace what an earlier run wrote.")] = False
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Build everything and show it; train nothing.")] = False
-
-
-@dataclass(frozen=True)
-class TrainingOptions(RunOptions):
-    """A training that can be resumed."""
-
-    resume: Annotated[bool, typer.Option("--resume", help="Continue the run that is there.")] = False
-    seed: Annotated[int | None, typer.Option("--seed", min=0, help="Instead of the experiment's seed.")] = None
-
-
-def spread(command: Callable[..., None]) -> Callable[..., None]:
-    """Take the fields of a command's first parameter, a class of options, as options of the command itself."""
-    first, *own = inspect.signature(command, eval_str=True).parameters.values()
-    shared = inspect.signature(first.annotation, eval_str=True).parameters
-
-    @functools.wraps(command)
-    def called(**given: Any) -> None:
-        command(first.annotation(**{name: given.pop(name) for name in shared}), **given)
-
-    parameters = [option.replace(kind=inspect.Parameter.KEYWORD_ONLY) for option in (*shared.values(), *own)]
-    called.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    return called
 
 
 @app.callback()
@@ -156,7 +61,7 @@ def tokenizer(options: RunOptions) -> None:
     refuse_several_processes("tokenizer")
     settings = options.load(TokenizerSettings, output=options.output)
     if options.dry_run:
-        return _show(settings, {})
+        return show_settings(settings, {})
     directory = Path(settings.output)
     with open_run(directory, settings, force=options.force):
         trained = run_tokenizer_training(settings, directory, terminal_progress())
@@ -194,7 +99,7 @@ def pretrain(options: TrainingOptions) -> None:
     if not processes.is_main:
         return
     if options.dry_run:
-        return _show(settings, sizes)
+        return show_settings(settings, sizes)
     for name, value in validation.as_dict().items():
         typer.echo(f"{name.replace('_', ' ')}: {value:.4f}")
     typer.echo(f"model: {directory / 'model'}")
@@ -210,7 +115,7 @@ def finetune(options: TrainingOptions) -> None:
     refuse_several_processes("finetune")
     settings = options.load(FinetuneSettings, output=options.output, seed=options.seed)
     if options.dry_run:
-        return _show(settings, describe_finetuning(settings))
+        return show_settings(settings, describe_finetuning(settings))
     if not (options.force or options.resume):
         refuse_another_row(settings)
     command = shlex.join(this_command(*sys.argv[1:]))
@@ -255,7 +160,7 @@ def suite(
 
     refuse_several_processes("suite")
     packages = options.include_package or ()
-    _include(packages)
+    include(packages)
     asked = Selection(_names(tasks), _names(models), seeds, output, options.override or ())
     chosen = read_suite(options.read(), asked, origin=str(options.config))
     repeat = this_command("suite", str(options.config))
@@ -292,7 +197,7 @@ def evaluate(
 
     if split not in ("train", "valid", "test"):
         raise UserError(f"--split {split}: expected train, valid or test")
-    _include(include_package)
+    include(include_package)
     scores = FinishedRun(run).evaluate(split, data, terminal_progress())
     typer.echo(json.dumps(scores, indent=2, ensure_ascii=False))
 
@@ -310,7 +215,7 @@ def predict(
     from elmo_xlstm.runs.atomic import open_output
     from elmo_xlstm.tasks.predict import FinishedRun
 
-    _include(include_package)
+    include(include_package)
     if output is None:
         for row in FinishedRun(run).predict(source):
             typer.echo(json.dumps(row, ensure_ascii=False))
@@ -383,7 +288,7 @@ def recipes(
     from elmo_xlstm.lm.recipes.table import check_table, write_table
 
     refuse_several_processes("recipes")
-    _include(None)
+    include(None)
     series = validate(SeriesSettings, options.read(), origin=str(options.config))
     if check:
         check_table(series)
@@ -493,7 +398,7 @@ def schema(
         "finetune": FinetuneSettings,
         "suite": SuiteSettings,
     }
-    _include(include_package)
+    include(include_package)
     if kind not in kinds:
         raise UserError(f"{kind}: no kind of experiment; expected {', '.join(kinds)}")
     typer.echo(json.dumps(kinds[kind].model_json_schema(), indent=2))
@@ -516,15 +421,7 @@ def _names(options: list[str] | None) -> list[str]:
     return [name.strip() for option in options or () for name in option.split(",") if name.strip()]
 
 
-def _include(modules: Sequence[str] | None) -> None:
-    """Register all tasks, and what the modules register."""
-    from elmo_xlstm.tasks.registry import register_tasks
-
-    register_tasks(modules or ())
-
-
-def _show(settings: Settings, sizes: dict[str, Any]) -> None:
-    typer.echo(json.dumps({"configuration": settings.model_dump(mode="json"), **sizes}, indent=2, ensure_ascii=False))
+app.add_typer(workbench)
 
 
 def main() -> None:
