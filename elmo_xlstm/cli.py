@@ -37,14 +37,24 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
-    add_completion=False,
 )
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        typer.echo(f"elmo-xlstm {version('elmo-xlstm')}")
+        raise typer.Exit
 
 
 @app.callback()
 def options(
     debug: Annotated[
         bool, typer.Option("--debug", help="Show the traceback of an error that was not foreseen.")
+    ] = False,
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version and end.", callback=_show_version, is_eager=True)
     ] = False,
 ) -> None:
     """Options of all commands."""
@@ -354,20 +364,27 @@ def leaderboard(
         str | None,
         typer.Option("--against", metavar="MODEL", help="Row that others are tested against; no-bilm if measured."),
     ] = None,
+    published: Annotated[
+        Path | None,
+        typer.Option("--published", help="CSV of further published scores: task,metric,model,value,source."),
+    ] = None,
     check: Annotated[
         bool, typer.Option("--check", help="Fail if tables or pictures are not what the result files say.")
     ] = False,
 ) -> None:
     """Write the leaderboard (Markdown, CSV, HTML, plots) from the result files, and print it."""
     from elmo_xlstm.evaluation.leaderboard import build_board, check_leaderboard, leaderboard_tables, write_leaderboard
+    from elmo_xlstm.evaluation.published import read_own_published, read_published
     from elmo_xlstm.evaluation.results import load_results
 
-    board = build_board(load_results(results), against=against)
+    scores = [*read_published(), *(read_own_published(published) if published is not None else ())]
+    board = build_board(load_results(results), scores, against)
     if check:
         differences = check_leaderboard(board, results)
         if differences:
             options = ["--results", str(results)] if results != Path("results") else []
             options += ["--against", against] if against is not None else []
+            options += ["--published", str(published)] if published is not None else []
             again = shlex.join(this_command("leaderboard", *options))
             raise UserError("\n".join([*differences, f"Write them anew: {again}"]))
         typer.echo(f"{results}: the tables say what the result files say")

@@ -77,7 +77,9 @@ class ExperimentOptions(FileOptions):
 class SuiteOptions(ExperimentOptions):
     """Many experiments in one file."""
 
-    config: Annotated[Path, typer.Argument(metavar="SUITE", help="Suite file (.jsonnet).")]
+    config: Annotated[
+        Path, typer.Argument(metavar="SUITE", help="Suite file (.jsonnet), or an experiment: its seeds or folds.")
+    ]
 
 
 @dataclass(frozen=True)

@@ -81,7 +81,9 @@ class LabelTask(Task[LabelledText]):
         self._keep_whole = (() if of_benchmark else ALL) if config.keep_whole is None else config.keep_whole
 
     def texts(self, example: LabelledText) -> Texts:
-        """The words of each text."""
+        """The words of each text: those of the file, or else split as ``keep_whole`` says."""
+        if example.in_words:
+            return example.words
         return tuple(tuple(split_words(text, self._keep_whole)) for text in example.texts)
 
     def metrics(self, gold: Sequence[Labels], predicted: Sequence[Labels]) -> dict[str, float]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from elmo_xlstm.runs.run_directory import CONFIG_FILE, read_config
 from elmo_xlstm.tasks.data.examples import ExampleT
 from elmo_xlstm.tasks.finetuning import RESULT_FILE, FinetuneSettings
 from elmo_xlstm.tasks.run_contents import kept_embedder, other_model, refuse_changed_data
+from elmo_xlstm.tasks.scores import Scores
 from elmo_xlstm.tasks.task import Task
 
 LONGEST_TEXT = 50_000
@@ -49,14 +50,26 @@ class FinishedRun:
         if embedder is not None and self._result is not None and embedder.fingerprint != self._result.checkpoint:
             assert self.settings.embedder is not None
             raise other_model(directory, self.settings.embedder, "its fingerprint differs")
-        self.task: Task[Any] = self.settings.task.build(embedder)
+        self.task: Task[Any] = self.settings.build_task(embedder)
         self.task.load(directory)
 
     def evaluate(self, split: str, data: Path | None = None, progress: Progress | None = None) -> dict[str, Any]:
-        """Score a split of the task's data, or a file of the same form.
+        """Scores of a split of the task's data, or of a file of the same form, as JSON values; see :meth:`score`."""
+        _, scores = self.score(split, data, progress)
+        return {
+            "data": str(data) if data is not None else split,
+            "metrics": dict(scores.metrics),
+            "intervals": dict(scores.intervals),
+            "types": {name: score.model_dump() for name, score in scores.types.items()},
+        }
+
+    def score(
+        self, split: str, data: Path | None = None, progress: Progress | None = None
+    ) -> tuple[Sequence[Any], Scores]:
+        """Predict a split of the task's data, or a file of the same form, and compare with its gold.
 
         Returns:
-            Metrics, intervals and scores per type.
+            The examples and their scores, predictions among them.
 
         Raises:
             UserError: the task's data are not those that the run was trained and scored on.
@@ -64,13 +77,7 @@ class FinishedRun:
         examples = self.task.read_gold(data) if data is not None else self.task.split(split)
         if data is None and self._result is not None:
             refuse_changed_data(self._directory, self._result.data, self.task.checksums, "score a file with --data")
-        scores = self.task.score(examples, progress=progress)
-        return {
-            "data": str(data) if data is not None else split,
-            "metrics": dict(scores.metrics),
-            "intervals": dict(scores.intervals),
-            "types": {name: score.model_dump() for name, score in scores.types.items()},
-        }
+        return examples, self.task.score(examples, progress=progress)
 
     def predict(self, path: Path, progress: Progress | None = None) -> Iterator[dict[str, Any]]:
         """Predictions for a text or JSON-lines file."""

@@ -33,8 +33,8 @@ MOST_BYTES = 2**24
 MOST_CONFUSED = 50
 """A table of confusions between more labels than this can be neither kept nor read."""
 CHECKSUM = "sha256"
-PLACES = frozenset({"output", "results", "embedder.store"})
-"""Dotted settings of a run that say where things lie, which does not change what is measured."""
+PLACES = frozenset({"output", "results", "embedder.store", "trainer.tensorboard"})
+"""Dotted settings of a run that say where things lie, or what is written besides: they change nothing measured."""
 
 
 class ResultError(UserError):

@@ -15,8 +15,8 @@ from elmo_xlstm.text.sources.files import format_suffix
 from elmo_xlstm.workbench.column_file import guess_column_file, schemes_of
 from elmo_xlstm.workbench.columns import Columns, Profile, read_json_lines, read_parquet, read_table
 
-Kind = Literal["tagging", "classification", "aspects", "pairs"]
-KINDS: tuple[Kind, ...] = ("tagging", "classification", "aspects", "pairs")
+Kind = Literal["tagging", "classification", "aspects", "pairs", "question"]
+KINDS: tuple[Kind, ...] = ("tagging", "classification", "aspects", "pairs", "question")
 FormatName = Literal["csv", "tsv", "jsonl", "conll", "parquet"]
 FORMATS: dict[str, FormatName] = {
     **dict.fromkeys((".csv",), "csv"),
@@ -29,6 +29,12 @@ DEFAULT_SEPARATORS = {"csv": ",", "tsv": "\t"}
 ENDINGS = {"csv": (".csv",), "tsv": (".tsv", ".tab"), "jsonl": (".jsonl", ".ndjson")}
 TWO = re.compile(r"(.*?)[ _-]?(1|2|a|b|one|two)")
 SECONDS = {"premise": "hypothesis", "first": "second", "text": "hypothesis", "question": "answer", "query": "document"}
+ANSWERED = {
+    "question": ("question", "pertanyaan"),
+    "passage": ("passage", "context", "konteks", "bacaan"),
+    "answer": ("answer", "jawaban"),
+    "start": ("answer_start",),
+}
 SAY = "Say which: --text-column NAME and --label-column NAME (either may be repeated), or --task"
 
 
@@ -117,8 +123,9 @@ def _of_table(columns: Columns, form: str, suffix: str, said: Said) -> Guess:
 def _of_rows(columns: Columns, form: str, suffix: str, said: Said) -> Guess:
     """JSON lines or Parquet: lists of words and tags, or texts and labels."""
     hub = form == "parquet"
+    if not hub and (chosen := _answered(columns)) and said.task in (None, "question"):
+        return Guess("question", {"type": "jsonl", **chosen}, columns.rows)
     lists = columns.that_look_like("list")
-    chosen: dict[str, Any]
     if said.task == "tagging" or (said.task is None and lists and not columns.that_look_like("text")):
         words, tags = _words_and_tags(columns, lists, said)
         scheme, names, reasons = schemes_of(set(tags.values))
@@ -130,6 +137,15 @@ def _of_rows(columns: Columns, form: str, suffix: str, said: Said) -> Guess:
     if not hub and suffix not in ENDINGS["jsonl"]:
         settings["format"] = "jsonl"
     return Guess(kind, {**settings, **chosen}, columns.rows)
+
+
+def _answered(columns: Columns) -> dict[str, Any]:
+    """The keys of question, passage and answer, by their names; none if one of them is not there."""
+    names = {str(profile.name).strip().lower(): str(profile.name) for profile in columns.profiles}
+    found = {key: next((names[name] for name in some if name in names), None) for key, some in ANSWERED.items()}
+    if not all(found[key] for key in ("question", "passage", "answer")):
+        return {}
+    return {key: name for key, name in found.items() if name is not None}
 
 
 def _words_and_tags(columns: Columns, lists: Sequence[Profile], said: Said) -> tuple[Profile, Profile]:

@@ -71,7 +71,7 @@ def start(files: Sequence[Path], said: Said, name: str | None, directory: Path, 
     found = guess(parts["train"], said)
     values, splits = _readable(name, found, parts)
     values["trainer"] = _trainer(found.kind, len(splits.train))
-    if found.kind != "tagging" or _is_lower_cased(splits.train):
+    if found.kind not in ("tagging", "question") or _is_lower_cased(splits.train):
         values["task"]["lower_case"] = True
     validate(FinetuneSettings, values, origin=str(paths[0]))
     directory.mkdir(parents=True, exist_ok=True)
@@ -133,8 +133,9 @@ def _readable(name: str, found: Guess, parts: dict[str, Path]) -> tuple[dict[str
     dataset = {**found.dataset, **_places(found, parts)}
     shares = {part: 0.2 if part == "test" and found.rows < VERY_SMALL else 0.1 for part in ("valid", "test")}
     dataset |= {f"{part}_fraction": share for part, share in shares.items() if part not in parts}
-    metric = "micro_f1" if found.kind == "tagging" else "macro_f1"
-    task = {"type": found.kind, "name": name, "dataset": dataset, "main_metric": metric}
+    task: dict[str, Any] = {"type": found.kind, "name": name, "dataset": dataset}
+    if found.kind != "question":
+        task["main_metric"] = "micro_f1" if found.kind == "tagging" else "macro_f1"
     if found.head:
         task["head"] = found.head
     values: dict[str, Any] = {"task": task}

@@ -107,7 +107,7 @@ class Suite:
 
 
 def read_suite(values: dict[str, Any], selection: Selection, origin: str = "suite") -> Suite:
-    """Validate a suite with all its experiments and choose a part.
+    """Validate a suite with all its experiments and choose a part; one experiment is a suite of its seeds or folds.
 
     Args:
         values: plain ones, as jsonnet gives them.
@@ -118,7 +118,7 @@ def read_suite(values: dict[str, Any], selection: Selection, origin: str = "suit
         ConfigError: lists every problem of every experiment with its path; or overrides that apply to none.
         UserError: there is no such task or model, or nothing is chosen.
     """
-    values = dict(values)
+    values = dict(values) if "task" not in values else _of_one(values)
     if selection.seeds is not None:
         values["seeds"] = selection.seeds
     if selection.output is not None:
@@ -146,6 +146,14 @@ def read_suite(values: dict[str, Any], selection: Selection, origin: str = "suit
             f"and one of the models {', '.join(selection.models)}"
         )
     return Suite(experiments, settings.seeds, settings.output)
+
+
+def _of_one(experiment: dict[str, Any]) -> dict[str, Any]:
+    """A suite of one experiment, with a seed for each fold of its data if these are cross-validated."""
+    task = experiment["task"]
+    dataset = task.get("dataset") if isinstance(task, dict) else None
+    folds = dataset.get("folds") if isinstance(dataset, dict) else None
+    return {"experiments": [experiment], **({"seeds": folds} if folds is not None else {})}
 
 
 def _names(entry: dict[str, Any]) -> tuple[str, str]:

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
-from elmo_xlstm.config import ConfigError, apply_overrides, validate
+from elmo_xlstm.config import ConfigError, load_experiment, validate
 from elmo_xlstm.tasks.defaults import HEADS, complete
 from elmo_xlstm.tasks.finetuning import FinetuneSettings
 from elmo_xlstm.tasks.suite.settings import Selection, read_suite
@@ -73,10 +74,14 @@ def test_broken_values_are_left_to_validation(broken) -> None:
         validate(FinetuneSettings, broken)
 
 
-def test_overrides_come_first() -> None:
-    changed = apply_overrides(values(), ["embedder.pooling=mean", "task.head.scheme=none"])
-    settings = validate(FinetuneSettings, changed)
-    assert settings.embedder.pooling == "mean" and settings.task.head.scheme == "none" and settings.task.head.mix
+def test_overrides_change_parts_of_defaults(tmp_path) -> None:
+    path = tmp_path / "x.json"
+    path.write_text(json.dumps(values()))
+    overrides = ["embedder.pooling=mean", "task.head.scheme=none", "task.head.words.dim=7"]
+    settings = load_experiment(FinetuneSettings, path, overrides)
+    head = settings.task.head
+    assert settings.embedder.pooling == "mean" and head.scheme == "none" and head.mix and head.words.dim == 7
+    assert head.words.min_count == 2 and HEADS["tagging"]["words"]["dim"] == 100
 
 
 def test_in_a_suite() -> None:

@@ -124,6 +124,15 @@ def test_pairs_and_aspects(workplace, run) -> None:
     assert task_of("aspek.jsonnet")["dataset"]["aspects"] == ["harga", "rasa"]
 
 
+def test_questions(workplace, run) -> None:
+    row = {"context": "Budi pergi ke Kota Batu pagi ini", "answer": "Kota Batu", "answer_start": 14}
+    write_rows("tanya.jsonl", [{"id": n, "question": f"Ke mana {n}?", **row} for n in range(9)])
+    run("init", "tanya.jsonl")
+    task = task_of("tanya.jsonnet")
+    keys = {"question": "question", "passage": "context", "answer": "answer", "start": "answer_start"}
+    assert task["type"] == "question" and {"type": "jsonl", **keys}.items() <= task["dataset"].items()
+
+
 @pytest.mark.parametrize(
     ("rows", "options", "message"),
     [

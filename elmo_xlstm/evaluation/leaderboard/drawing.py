@@ -13,7 +13,7 @@ import unicodedata
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -186,7 +186,11 @@ class AmountCurves:
         _legend(figure, axes)
 
 
-Content = HeatMap | Curves | Bars | Confusions | AmountCurves
+class Content(Protocol):
+    """What a plot shows."""
+
+    def draw(self, figure: Figure) -> None:
+        """Draw on an empty figure."""
 
 
 @dataclass(frozen=True)

@@ -64,6 +64,29 @@ def read_published(directory: Path = HERE) -> list[PublishedScore]:
     ]
 
 
+def read_own_published(path: Path) -> list[PublishedScore]:
+    """Scores of one's own table, whose columns are task, metric, model, value and source, and parameters if known.
+
+    Args:
+        path: CSV; values are in percent, and the metric is named as in result files: macro_f1.
+
+    Raises:
+        UserError: it is missing, or lacks a column or a value; names file and line.
+    """
+    return _read(path, _of_own, "mend the file")
+
+
+def _of_own(row: dict[str, str]) -> list[PublishedScore]:
+    if empty := [name for name in ("task", "metric", "model", "value", "source") if not row[name].strip()]:
+        raise ValueError(f"no {empty[0]}")
+    parameters = row.get("parameters") or ""
+    value = _number(row["value"])
+    if value > 100:
+        raise ValueError(f"{row['value'][:40]!r} is no score in percent")
+    task, metric, model, source = (row[name].strip() for name in ("task", "metric", "model", "source"))
+    return [PublishedScore(task, metric, model, value, source, round(_number(parameters)) if parameters else None)]
+
+
 def _of_benchmark(row: dict[str, str], tasks: Sequence[str]) -> list[PublishedScore]:
     parameters = round(_number(row["params_million"]) * 1e6) if row["params_million"] else None
     return [
@@ -84,7 +107,9 @@ def _number(text: str) -> float:
     return number
 
 
-def _read(path: Path, parse: Callable[[dict[str, str]], list[PublishedScore]]) -> list[PublishedScore]:
+def _read(
+    path: Path, parse: Callable[[dict[str, str]], list[PublishedScore]], remedy: str = "restore the file"
+) -> list[PublishedScore]:
     """The scores of each row."""
     scores: list[PublishedScore] = []
     line = 1
@@ -97,7 +122,7 @@ def _read(path: Path, parse: Callable[[dict[str, str]], list[PublishedScore]]) -
                     raise ValueError("more columns than the header has")
                 scores += parse(row)
     except KeyError as error:
-        raise UserError(f"{path}:{line}: no column {error}; restore the file") from None
+        raise UserError(f"{path}:{line}: no column {error}; {remedy}") from None
     except (OSError, ValueError, csv.Error) as error:
-        raise UserError(f"{path}:{line}: cannot be read ({str(error)[:200]}); restore the file") from None
+        raise UserError(f"{path}:{line}: cannot be read ({str(error)[:200]}); {remedy}") from None
     return scores

@@ -136,23 +136,23 @@ def _read(
     path: Path, json_lines: bool, names: tuple[str, ...], split: Callable[[str], list[str]], strict: bool
 ) -> Iterator[LabelledText]:
     def parse(line: str, origin: str) -> LabelledText:
-        texts = _texts_of_object(line, names) if json_lines else split(line)
+        texts: Sequence[str | Sequence[str]] = _texts_of_object(line, names) if json_lines else split(line)
         return LabelledText.of_texts(texts, None, origin)
 
     return parse_rows(path, filled_lines(path), parse, "text", strict)
 
 
-def _texts_of_object(line: str, names: tuple[str, ...]) -> list[str]:
-    """The texts of one JSON line.
+def _texts_of_object(line: str, names: tuple[str, ...]) -> list[str | list[str]]:
+    """The texts of one JSON line, or lists of their words.
 
     Raises:
         ValueError: says what is wrong with it.
     """
     expected = "expected {" + ", ".join(f'"{name}": "..."' for name in names) + "}"
     value = _object(line, expected)
-    if not all(isinstance(value.get(name), str) for name in names):
+    if not all(isinstance(value.get(name), str | list) for name in names):
         raise ValueError(expected)
-    return [value[name] for name in names]
+    return [part if isinstance(part := value[name], str) else list(word_list(part, name)) for name in names]
 
 
 def _words_of_object(line: str) -> list[str]:
