@@ -129,8 +129,8 @@ def _of_rows(columns: Columns, form: str, suffix: str, said: Said) -> Guess:
     if said.task == "tagging" or (said.task is None and lists and not columns.that_look_like("text")):
         words, tags = _words_and_tags(columns, lists, said)
         scheme, names, reasons = schemes_of(set(tags.values))
-        names = {"label_names": names} if names else {}
-        chosen = {"type": "huggingface" if hub else "jsonl", "words": words.name, "tags": tags.name, **names}
+        renamed = {"label_names": names} if names else {}
+        chosen = {"type": "huggingface" if hub else "jsonl", "words": words.name, "tags": tags.name, **renamed}
         return Guess("tagging", chosen, columns.rows, {"scheme": scheme}, tuple(reasons))
     kind, chosen = _labelled(columns, said)
     settings: dict[str, Any] = {"type": "huggingface" if hub else "files"}

@@ -71,7 +71,7 @@ def test_values_are_tried_and_the_best_is_an_experiment(workplace, run, monkeypa
 
 @pytest.mark.slow
 def test_a_search_that_was_killed_goes_on_as_if_it_had_not_been(workplace, monkeypatch) -> None:
-    monkeypatch.setattr(f"{__name__}.EXPERIMENT", EXPERIMENT.replace("epochs: 2", "epochs: 40"))
+    monkeypatch.setattr(f"{__name__}.EXPERIMENT", EXPERIMENT.replace("epochs: 2", "epochs: 20"))
     run_search(settings_of(workplace, "utuh"), 3)
     command = [sys.executable, "-m", "elmo_xlstm.cli", "search", "cari.jsonnet", "--trials", "3", "--output", "mati"]
     process = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])})
