@@ -45,13 +45,12 @@ def write_errors(
     predicted = [prediction.labels for prediction in scores.predictions]
     settings = run.settings
     title = f"{settings.task.name}, {settings.model}, seed {settings.seed}: mistakes on {data or split}"
+    plain = getattr(run.task, "plain", False)
     if scores.kind == "labels":
         mistakes = label_mistakes(examples, gold, predicted, run.task.built().space.aspects)
-        matrix = confusion(gold, predicted)
     else:
-        plain = getattr(run.task, "plain", False)
         mistakes = span_mistakes(examples, gold, predicted, plain)
-        matrix = confusion(gold, predicted) if plain else None
+    matrix = confusion(gold, predicted) if plain or scores.kind == "labels" else None
     write_text_atomically(path, render(title, len(examples), mistakes, matrix))
     return mistakes
 

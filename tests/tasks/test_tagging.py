@@ -63,7 +63,7 @@ def test_tags_of_a_further_file_that_the_model_lacks_are_told(task, tmp_path, ca
 
 def test_stray_tags_of_training_are_repaired(ner_settings, embedder, tmp_path, caplog) -> None:
     task = ner_settings(tmp_path).task.build(embedder)
-    with caplog.at_level(logging.INFO, logger="tasks"):
+    with caplog.at_level(logging.INFO, logger="elmo_xlstm.tasks"):
         task.prepare()
     assert "tiny: 2 stray I- tags read as B-" in caplog.text
     targets = task.targets(task.split("train"))

@@ -42,7 +42,7 @@ def test_three_splits_and_their_checksums(files) -> None:
 
 
 def test_labels_are_collected_from_the_training_file(files, caplog) -> None:
-    with caplog.at_level(logging.INFO, logger="tasks"):
+    with caplog.at_level(logging.INFO, logger="elmo_xlstm.tasks"):
         splits = files("a\tI-LOC\n\nb\tO\nc\tB-PER\nd\tI-PER\n\ne\tB-DATE\n").load()
     assert splits.labels == ("O", "B-DATE", "I-LOC", "B-PER", "I-PER")
     assert "5 labels found: O (1), B-DATE (1), I-LOC (1)" in caplog.text
