@@ -2,145 +2,59 @@
 
 from __future__ import annotations
 
-import functools
-import inspect
 import json
 import shlex
 import sys
-from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
 
 from elmo_xlstm.command import refuse_several_processes, run_command
-from elmo_xlstm.config import Settings, SettingsT, find_experiment, load_experiment, read_experiment, validate
+from elmo_xlstm.config import Settings, validate
 from elmo_xlstm.errors import UserError, printable
 from elmo_xlstm.machine import keep_freed_memory, limit_primitive_cache
-from elmo_xlstm.pretrained import DEFAULT_MODEL
+from elmo_xlstm.options import (
+    ExperimentOptions,
+    IncludePackage,
+    Results,
+    RunDirectory,
+    RunOptions,
+    SeriesOptions,
+    SuiteOptions,
+    TrainingOptions,
+    include,
+    show_settings,
+    spread,
+)
 from elmo_xlstm.runs.interruption import resumable
 from elmo_xlstm.terminal import be_quiet, console, terminal_progress, this_command
+from elmo_xlstm.workbench.commands import app as workbench
 
 app = typer.Typer(
     help="Pretrain bidirectional mLSTM language models, and train and score task heads on them.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
-    add_completion=False,
 )
 
-IncludePackage = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--include-package",
-        metavar="MODULE",
-        help="Import and run a module that registers components; no other code of others is ever run. Repeatable.",
-    ),
-]
-RunDirectory = Annotated[Path, typer.Argument(metavar="RUN", help="Directory of a finished run.")]
-Results = Annotated[Path, typer.Option("--results", help="Directory of result files.")]
 
+def _show_version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
 
-@dataclass(frozen=True)
-class FileOptions:
-    """An experiment file, and how it is evaluated."""
-
-    config: Annotated[
-        Path,
-        typer.Argument(metavar="CONFIG", help="Experiment file (.jsonnet), or a shipped one's name."),
-    ]
-    ext_var: Annotated[
-        list[str] | None, typer.Option("--ext-var", metavar="NAME=VALUE", help="Value of std.extVar. Repeatable.")
-    ] = None
-    allow_imports: Annotated[
-        list[Path] | None,
-        typer.Option(
-            "--allow-imports", metavar="DIR", help="The experiment may import files of DIR beside its own. Repeatable."
-        ),
-    ] = None
-
-    @property
-    def path(self) -> Path:
-        """The experiment file."""
-        return find_experiment(self.config)
-
-    def read(self) -> dict[str, Any]:
-        """Evaluate the file to plain values."""
-        return read_experiment(self.path, self.ext_var or (), self.allow_imports or ())
-
-
-@dataclass(frozen=True)
-class ExperimentOptions(FileOptions):
-    """An experiment file with changes, and the components that it may name."""
-
-    override: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--override", "-o", metavar="KEY=VALUE", help="Change a setting: -o trainer.epochs=3. Repeatable."
-        ),
-    ] = None
-    include_package: IncludePackage = None
-
-    def load(self, settings_class: type[SettingsT], **replaced: Any) -> SettingsT:
-        """Evaluate, override and validate; ``replaced`` are settings that an option of their own gives."""
-        _include(self.include_package)
-        files = self.ext_var or (), self.allow_imports or ()
-        return load_experiment(settings_class, self.path, self.override or (), *files, **replaced)
-
-
-@dataclass(frozen=True)
-class SuiteOptions(ExperimentOptions):
-    """Many experiments in one file."""
-
-    config: Annotated[Path, typer.Argument(metavar="SUITE", help="Suite file (.jsonnet).")]
-
-
-@dataclass(frozen=True)
-class SeriesOptions(FileOptions):
-    """Recipes in one file."""
-
-    config: Annotated[Path, typer.Argument(metavar="SERIES", help="File that lists the recipes (.jsonnet).")]
-
-
-@dataclass(frozen=True)
-class RunOptions(ExperimentOptions):
-    """An experiment that fills a directory."""
-
-    output: Annotated[
-        Path | None, typer.Option("--output", help="Directory of the run, instead of the experiment's.")
-    ] = None
-    force: Annotated[bool, typer.Option("--force", help="Replace what an earlier run wrote.")] = False
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Build everything and show it; train nothing.")] = False
-
-
-@dataclass(frozen=True)
-class TrainingOptions(RunOptions):
-    """A training that can be resumed."""
-
-    resume: Annotated[bool, typer.Option("--resume", help="Continue the run that is there.")] = False
-    seed: Annotated[int | None, typer.Option("--seed", min=0, help="Instead of the experiment's seed.")] = None
-
-
-def spread(command: Callable[..., None]) -> Callable[..., None]:
-    """Take the fields of a command's first parameter, a class of options, as options of the command itself."""
-    first, *own = inspect.signature(command, eval_str=True).parameters.values()
-    shared = inspect.signature(first.annotation, eval_str=True).parameters
-
-    @functools.wraps(command)
-    def called(**given: Any) -> None:
-        command(first.annotation(**{name: given.pop(name) for name in shared}), **given)
-
-    parameters = [option.replace(kind=inspect.Parameter.KEYWORD_ONLY) for option in (*shared.values(), *own)]
-    called.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    return called
+        typer.echo(f"elmo-xlstm {version('elmo-xlstm')}")
+        raise typer.Exit
 
 
 @app.callback()
 def options(
     debug: Annotated[
         bool, typer.Option("--debug", help="Show the traceback of an error that was not foreseen.")
+    ] = False,
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version and end.", callback=_show_version, is_eager=True)
     ] = False,
 ) -> None:
     """Options of all commands."""
@@ -157,7 +71,7 @@ def tokenizer(options: RunOptions) -> None:
     refuse_several_processes("tokenizer")
     settings = options.load(TokenizerSettings, output=options.output)
     if options.dry_run:
-        return _show(settings, {})
+        return show_settings(settings, {})
     directory = Path(settings.output)
     with open_run(directory, settings, force=options.force):
         trained = run_tokenizer_training(settings, directory, terminal_progress())
@@ -195,7 +109,7 @@ def pretrain(options: TrainingOptions) -> None:
     if not processes.is_main:
         return
     if options.dry_run:
-        return _show(settings, sizes)
+        return show_settings(settings, sizes)
     for name, value in validation.as_dict().items():
         typer.echo(f"{name.replace('_', ' ')}: {value:.4f}")
     typer.echo(f"model: {directory / 'model'}")
@@ -211,7 +125,7 @@ def finetune(options: TrainingOptions) -> None:
     refuse_several_processes("finetune")
     settings = options.load(FinetuneSettings, output=options.output, seed=options.seed)
     if options.dry_run:
-        return _show(settings, describe_finetuning(settings))
+        return show_settings(settings, describe_finetuning(settings))
     if not (options.force or options.resume):
         refuse_another_row(settings)
     command = shlex.join(this_command(*sys.argv[1:]))
@@ -256,7 +170,7 @@ def suite(
 
     refuse_several_processes("suite")
     packages = options.include_package or ()
-    _include(packages)
+    include(packages)
     asked = Selection(_names(tasks), _names(models), seeds, output, options.override or ())
     chosen = read_suite(options.read(), asked, origin=str(options.config))
     repeat = this_command("suite", str(options.config))
@@ -293,7 +207,7 @@ def evaluate(
 
     if split not in ("train", "valid", "test"):
         raise UserError(f"--split {split}: expected train, valid or test")
-    _include(include_package)
+    include(include_package)
     scores = FinishedRun(run).evaluate(split, data, terminal_progress())
     typer.echo(json.dumps(scores, indent=2, ensure_ascii=False))
 
@@ -338,7 +252,7 @@ def predict(
 
     if on_bad_row not in ("refuse", "skip"):
         raise UserError(f"--on-bad-row {on_bad_row}: expected refuse or skip")
-    _include(include_package)
+    include(include_package)
     inputs = InputFiles(sources, input_form, column or (), skip=on_bad_row == "skip")
     target = PredictionFile(output, form, resume)
     count = predict_to_file(model, inputs, target, top_k, terminal_progress() if output is not None else None)
@@ -356,64 +270,6 @@ def export_head(
     include_package: IncludePackage = None,
 ) -> None:
     """Write a finished run's head for others: fp16, without the language model, scored, with a card."""
-    from elmo_xlstm.tasks import head_export
-
-    _include(include_package)
-    notes = head_export.DataNotes(source, licence)
-    facts = head_export.export_head(run, target, notes, force, terminal_progress())
-    for split, scores in facts["scores"].items():
-        for name, value in scores.items():
-            typer.echo(f"{split} {name}: {100 * value:.2f}")
-    typer.echo(f"head: {target}")
-
-
-@app.command()
-def embed(
-    source: Annotated[
-        Path,
-        typer.Argument(
-            metavar="INPUT", help="Text, a sentence a line; .jsonl, .csv, .tsv, .conll, .parquet; - for a pipe."
-        ),
-    ],
-    output: Annotated[
-        Path, typer.Option("--output", help="File of vectors: .hdf5 (as ELMo's own command), .safetensors, .parquet.")
-    ],
-    model: Annotated[str, typer.Option("--model", help="A model, a pretraining run, or a hub name.")] = DEFAULT_MODEL,
-    all_layers: Annotated[bool, typer.Option("--all", help="All layers, one after another.")] = False,
-    top: Annotated[bool, typer.Option("--top", help="The last layer.")] = False,
-    average: Annotated[bool, typer.Option("--average", help="The mean of all layers; the default.")] = False,
-    pool: Annotated[
-        Literal["words", "mean", "max"], typer.Option("--pool", help="A vector of each word, or one of each text.")
-    ] = "words",
-    column: Annotated[str | None, typer.Option("--column", help="Column or JSON key of the texts.")] = None,
-    tokenized: Annotated[bool, typer.Option("--tokenized", help="Words are separated by spaces.")] = False,
-    forget_sentences: Annotated[
-        bool, typer.Option("--forget-sentences", help="Leave the texts out of the file.")
-    ] = False,
-    shard: Annotated[str, typer.Option("--shard", metavar="I/N", help="Every N-th text, from the I-th on.")] = "1/1",
-    precision: Annotated[
-        Literal["fp32", "bf16", "int8"], typer.Option("--precision", help="Of the projections.")
-    ] = "fp32",
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with what a stopped command left.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="Remove what a stopped command left.")] = False,
-) -> None:
-    """Write the vectors of texts, or of their words, into a file; order and numbers are those of the input."""
-    from elmo_xlstm.embedding import ElmoEmbedder
-    from elmo_xlstm.embedding.vector_files import VectorSettings, write_vectors
-    from elmo_xlstm.sharding import Shard
-    from elmo_xlstm.tasks.data.readers.numbered_text import read_numbered
-
-    if all_layers + top + average > 1:
-        raise UserError("--all, --top and --average: choose one")
-    layer: Literal["all", "mean", -1] = "all" if all_layers else -1 if top else "mean"
-    if output.exists() and source.exists() and output.samefile(source):
-        raise UserError(f"{output}: is read to make what would be written there; choose another name")
-    rows = read_numbered(source, column, tokenized)
-    settings = VectorSettings(pool, layer, Shard.parse(shard), forget_sentences)
-    with resumable():
-        embedder = ElmoEmbedder.from_pretrained(model, precision=precision)
-        count = write_vectors(embedder, rows, output, settings, resume, force, terminal_progress())
-    typer.echo(f"{count:,} texts: {output}")
 
 
 @app.command("evaluation-texts")
@@ -477,7 +333,7 @@ def recipes(
     from elmo_xlstm.lm.recipes.table import check_table, write_table
 
     refuse_several_processes("recipes")
-    _include(None)
+    include(None)
     series = validate(SeriesSettings, options.read(), origin=str(options.config))
     if check:
         check_table(series)
@@ -579,7 +435,7 @@ def _export_elsewhere(
     if static is None:
         from elmo_xlstm.tasks.onnx_export import export_onnx
 
-        _include(None)
+        include(None)
         kind = export_onnx(model, target, force)
     else:
         from elmo_xlstm.embedding import ElmoEmbedder
@@ -599,20 +455,27 @@ def leaderboard(
         str | None,
         typer.Option("--against", metavar="MODEL", help="Row that others are tested against; no-bilm if measured."),
     ] = None,
+    published: Annotated[
+        Path | None,
+        typer.Option("--published", help="CSV of further published scores: task,metric,model,value,source."),
+    ] = None,
     check: Annotated[
         bool, typer.Option("--check", help="Fail if tables or pictures are not what the result files say.")
     ] = False,
 ) -> None:
     """Write the leaderboard (Markdown, CSV, HTML, plots) from the result files, and print it."""
     from elmo_xlstm.evaluation.leaderboard import build_board, check_leaderboard, leaderboard_tables, write_leaderboard
+    from elmo_xlstm.evaluation.published import read_own_published, read_published
     from elmo_xlstm.evaluation.results import load_results
 
-    board = build_board(load_results(results), against=against)
+    scores = [*read_published(), *(read_own_published(published) if published is not None else ())]
+    board = build_board(load_results(results), scores, against)
     if check:
         differences = check_leaderboard(board, results)
         if differences:
             options = ["--results", str(results)] if results != Path("results") else []
             options += ["--against", against] if against is not None else []
+            options += ["--published", str(published)] if published is not None else []
             again = shlex.join(this_command("leaderboard", *options))
             raise UserError("\n".join([*differences, f"Write them anew: {again}"]))
         typer.echo(f"{results}: the tables say what the result files say")
@@ -643,7 +506,7 @@ def schema(
         "finetune": FinetuneSettings,
         "suite": SuiteSettings,
     }
-    _include(include_package)
+    include(include_package)
     if kind not in kinds:
         raise UserError(f"{kind}: no kind of experiment; expected {', '.join(kinds)}")
     typer.echo(json.dumps(kinds[kind].model_json_schema(), indent=2))
@@ -666,15 +529,7 @@ def _names(options: list[str] | None) -> list[str]:
     return [name.strip() for option in options or () for name in option.split(",") if name.strip()]
 
 
-def _include(modules: Sequence[str] | None) -> None:
-    """Register all tasks, and what the modules register."""
-    from elmo_xlstm.tasks.registry import register_tasks
-
-    register_tasks(modules or ())
-
-
-def _show(settings: Settings, sizes: dict[str, Any]) -> None:
-    typer.echo(json.dumps({"configuration": settings.model_dump(mode="json"), **sizes}, indent=2, ensure_ascii=False))
+app.add_typer(workbench)
 
 
 def main() -> None:

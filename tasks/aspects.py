@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
+from pydantic import Field
+
 from elmo_xlstm.embedding import ElmoEmbedder
+from elmo_xlstm.modules import Classifier
 from elmo_xlstm.tasks.answers import Aspect, AspectsOfText, probabilities_of
 from elmo_xlstm.tasks.classification import LabelTask
 from elmo_xlstm.tasks.data import LabelledText, aspect_datasets
+from elmo_xlstm.tasks.defaults import default_head
 from elmo_xlstm.tasks.heads import label_heads
 from elmo_xlstm.tasks.predictor import Prediction
 from elmo_xlstm.tasks.registry import tasks
@@ -28,7 +32,7 @@ class AspectTask(LabelTask):
 
         type: Literal["aspects"] = "aspects"
         dataset: Annotated[Any, aspect_datasets]
-        head: Annotated[Any, label_heads]
+        head: Annotated[Any, label_heads] = Field(default_factory=default_head("aspects", Classifier.Config))
 
         def build(self, embedder: ElmoEmbedder | None) -> AspectTask:
             """Make the task."""

@@ -21,6 +21,8 @@ from elmo_xlstm.tasks.data.repository import cache_directory
 from elmo_xlstm.text import Tokenizer
 
 OPTIONAL = {
+    "optuna": "search",
+    "tensorboard": "trainer.tensorboard and training.tensorboard",
     "xlstm": "the reference implementation that the tests compare with",
     "mlstm_kernels": f"Triton kernels for long windows on a GPU; {LICENCE}, not an open-source licence",
 }

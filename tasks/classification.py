@@ -6,14 +6,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+from pydantic import Field
+
 from elmo_xlstm.embedding import ElmoEmbedder
 from elmo_xlstm.evaluation.classification import score_labels
-from elmo_xlstm.modules import FeatureInputs, Head, LabelCollator, LabelledBatch, LabelledExample, Sentence
+from elmo_xlstm.modules import Classifier, FeatureInputs, Head, LabelCollator, LabelledBatch, LabelledExample, Sentence
 from elmo_xlstm.tasks.answers import Answer, Label, LabelledTexts, probabilities_of, ranked
 from elmo_xlstm.tasks.data import LabelledText, classification_datasets
 from elmo_xlstm.tasks.data.examples import Texts
 from elmo_xlstm.tasks.data.readers.input_rows import InputRow
 from elmo_xlstm.tasks.data.readers.new_text import parse_text
+from elmo_xlstm.tasks.defaults import default_head
 from elmo_xlstm.tasks.heads import label_heads
 from elmo_xlstm.tasks.model import TaskModel
 from elmo_xlstm.tasks.predictor import Prediction
@@ -80,7 +83,9 @@ class LabelTask(Task[LabelledText]):
         self.keep_whole = (() if of_benchmark else ALL) if config.keep_whole is None else config.keep_whole
 
     def texts(self, example: LabelledText) -> Texts:
-        """The words of each text."""
+        """The words of each text: those of the file, or else split as ``keep_whole`` says."""
+        if example.in_words:
+            return example.words
         return tuple(tuple(split_words(text, self.keep_whole)) for text in example.texts)
 
     def metrics(self, gold: Sequence[Labels], predicted: Sequence[Labels]) -> dict[str, float]:
@@ -154,7 +159,7 @@ class ClassificationTask(LabelTask):
 
         type: Literal["classification"] = "classification"
         dataset: Annotated[Any, classification_datasets]
-        head: Annotated[Any, label_heads]
+        head: Annotated[Any, label_heads] = Field(default_factory=default_head("classification", Classifier.Config))
 
         def build(self, embedder: ElmoEmbedder | None) -> ClassificationTask:
             """Make the task."""

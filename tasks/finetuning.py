@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 
 from elmo_xlstm.config import ConfigError, validate
 from elmo_xlstm.device import default_device
-from elmo_xlstm.embedding import ElmoEmbedder, EmbedderSettings
+from elmo_xlstm.embedding import ElmoEmbedder, EmbedderSettings, FeatureStore
 from elmo_xlstm.environment import git_commit, hardware, installed_versions
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.evaluation.outcomes import Outcomes, encode_outcomes
@@ -23,13 +23,14 @@ from elmo_xlstm.runs.atomic import write_atomically
 from elmo_xlstm.runs.checksums import CHECKSUMS_FILE, write_checksums
 from elmo_xlstm.runs.files import to_json
 from elmo_xlstm.runs.run_directory import CONFIG_FILE, MARKER_FILE, RunSettings, differences
+from elmo_xlstm.tasks.defaults import complete
 from elmo_xlstm.tasks.model import CHARACTERS_FILE, WORDS_FILE
 from elmo_xlstm.tasks.predictor import LABELS_FILE, WEIGHTS_FILE
 from elmo_xlstm.tasks.registry import tasks
 from elmo_xlstm.tasks.run_contents import DATA_FILE, EMBEDDER_DIRECTORY, keep_checksums, keep_model, kept_embedder
 from elmo_xlstm.tasks.scores import Scores
 from elmo_xlstm.tasks.task import Task
-from elmo_xlstm.training import Trainer, seed_everything
+from elmo_xlstm.training import History, Trainer, seed_everything
 
 logger = logging.getLogger(__name__)
 
@@ -59,15 +60,18 @@ class FinetuneSettings(RunSettings):
         CHARACTERS_FILE,
         "vocabulary.json",
         "checkpoint/*.safetensors",
+        "errors-*.html",
+        "plots/*.svg",
+        "tensorboard/events.*",
         EMBEDDER_DIRECTORY,
     )
     free: ClassVar[frozenset[str]] = PLACES
 
-    model: Name
-    """The row of the leaderboard."""
+    model: Name = "frozen-bilm"
+    """The row of the leaderboard; by default frozen-bilm, tuned-bilm or no-bilm, or the type of another head."""
     task: Annotated[Any, tasks]
     embedder: EmbedderSettings | None = None
-    """The language model, for heads that read one."""
+    """The language model, for heads that read one: by default the one that the package carries; null for none."""
     trainer: Trainer.Config = Trainer.Config()
     output: str | None = None
     """Directory of the run; runs/<task>/<model>/seed-<seed> by default."""
@@ -75,15 +79,36 @@ class FinetuneSettings(RunSettings):
     """Where the result file goes."""
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
 
+    @model_validator(mode="before")
+    @classmethod
+    def _complete(cls, values: Any) -> Any:
+        return cls.completed(values) if isinstance(values, dict) else values
+
     @model_validator(mode="after")
     def _embedder_where_needed(self) -> FinetuneSettings:
         if self.task.needs_embedder and self.embedder is None:
-            raise ValueError("the head mixes the layers of a language model; name one: embedder: { model: ... }")
+            raise ValueError(
+                "the head mixes the layers of a language model; name one: embedder: { model: ... }; or leave the mix "
+                "out: task.head.mix: null"
+            )
         if self.embedder is not None and not self.task.needs_embedder:
             raise ValueError(
                 "an embedder is given, but the head does not read it; add task.head.mix: {} or leave it out"
             )
         return self
+
+    def build_task(self, embedder: ElmoEmbedder | None) -> Task[Any]:
+        """The task, on this seed's fold of data that are cross-validated."""
+        config, dataset = self.task, self.task.dataset
+        if getattr(dataset, "folds", None) is not None:
+            config = config.model_copy(update={"dataset": dataset.for_seed(self.seed)})
+        task: Task[Any] = config.build(embedder)
+        return task
+
+    @classmethod
+    def completed(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """See :mod:`elmo_xlstm.tasks.defaults`."""
+        return complete(values)
 
     @property
     def directory(self) -> Path:
@@ -94,7 +119,7 @@ class FinetuneSettings(RunSettings):
 def describe_finetuning(settings: FinetuneSettings) -> dict[str, Any]:
     """Build everything and train nothing: data sizes and parameter counts, for a dry run."""
     embedder = settings.embedder.build() if settings.embedder else None
-    sizes: dict[str, Any] = settings.task.build(embedder).prepare()
+    sizes: dict[str, Any] = settings.build_task(embedder).prepare()
     if embedder is not None and embedder.fine_tune is None:
         sizes["frozen language model"] = _count(embedder)
     return sizes
@@ -140,6 +165,27 @@ def _at(values: Any, dotted: str) -> str:
     return text if len(text) <= 40 else "…"
 
 
+def train(
+    settings: FinetuneSettings, directory: Path, resume: bool = False, progress: Progress | None = None
+) -> tuple[Task[Any], History, FeatureStore | None]:
+    """Train a head and choose its epoch on the validation split; arguments and errors are :func:`run_finetuning`'s.
+
+    Returns:
+        The trained task, its epochs, and the store of the language model's vectors.
+    """
+    if settings.embedder is not None:
+        keep_model(settings.embedder.model, directory / EMBEDDER_DIRECTORY)
+    embedder = kept_embedder(settings.embedder, directory)
+    store = settings.embedder.open_store(embedder) if settings.embedder and embedder else None
+    seed_everything(settings.seed)  # initial weights are drawn in prepare()
+    task = settings.build_task(embedder)
+    task.prepare()
+    keep_checksums(directory, task.checksums)
+    history = task.fit(settings.trainer.build(), store, directory, settings.seed, resume, progress)
+    write_atomically(directory / HISTORY_FILE, _json(history.to_dict()))
+    return task, history, store
+
+
 def run_finetuning(
     settings: FinetuneSettings,
     directory: Path,
@@ -162,16 +208,8 @@ def run_finetuning(
     """
     started, clock = now(), time.monotonic()
     before = _files(directory)
-    if settings.embedder is not None:
-        keep_model(settings.embedder.model, directory / EMBEDDER_DIRECTORY)
-    embedder = kept_embedder(settings.embedder, directory)
-    store = settings.embedder.open_store(embedder) if settings.embedder and embedder else None
-    seed_everything(settings.seed)  # initial weights are drawn in prepare()
-    task: Task[Any] = settings.task.build(embedder)
-    task.prepare()
-    keep_checksums(directory, task.checksums)
-    history = task.fit(settings.trainer.build(), store, directory, settings.seed, resume, progress)
-    write_atomically(directory / HISTORY_FILE, _json(history.to_dict()))
+    task, history, store = train(settings, directory, resume, progress)
+    embedder = task.embedder
     test = task.split("test")
     scores = task.score(test, store, progress)
     task.write_predictions(directory / PREDICTIONS_FILE, test, scores)

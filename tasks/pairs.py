@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
+from pydantic import Field
+
 from elmo_xlstm.embedding import ElmoEmbedder
+from elmo_xlstm.modules import PairClassifier
 from elmo_xlstm.tasks.classification import LabelTask
 from elmo_xlstm.tasks.data import LabelledText, pair_datasets
 from elmo_xlstm.tasks.data.readers.input_rows import InputRow
 from elmo_xlstm.tasks.data.readers.new_text import PAIR, parse_pair
+from elmo_xlstm.tasks.defaults import default_head
 from elmo_xlstm.tasks.heads import pair_heads
 from elmo_xlstm.tasks.registry import tasks
 
@@ -29,7 +33,7 @@ class PairTask(LabelTask):
 
         type: Literal["pairs"] = "pairs"
         dataset: Annotated[Any, pair_datasets]
-        head: Annotated[Any, pair_heads]
+        head: Annotated[Any, pair_heads] = Field(default_factory=default_head("pairs", PairClassifier.Config))
 
         def build(self, embedder: ElmoEmbedder | None) -> PairTask:
             """Make the task."""

@@ -24,6 +24,7 @@ from elmo_xlstm.tasks.run_contents import (
     other_model,
     refuse_changed_data,
 )
+from elmo_xlstm.tasks.scores import Scores
 from elmo_xlstm.tasks.task import Task
 
 CHUNK_WORDS, CHUNK_EXAMPLES = 2**12, 2**9
@@ -58,14 +59,26 @@ class FinishedRun:
             if (directory / HEAD_FILE).is_file():
                 raise other_language_model(directory, self.settings.embedder)
             raise other_model(directory, self.settings.embedder, "its fingerprint differs")
-        self.task: Task[Any] = self.settings.task.build(embedder)
+        self.task: Task[Any] = self.settings.build_task(embedder)
         self.task.load(directory)
 
     def evaluate(self, split: str, data: Path | None = None, progress: Progress | None = None) -> dict[str, Any]:
-        """Score a split of the task's data, or a file of the same form.
+        """Scores of a split of the task's data, or of a file of the same form, as JSON values; see :meth:`score`."""
+        _, scores = self.score(split, data, progress)
+        return {
+            "data": str(data) if data is not None else split,
+            "metrics": dict(scores.metrics),
+            "intervals": dict(scores.intervals),
+            "types": {name: score.model_dump() for name, score in scores.types.items()},
+        }
+
+    def score(
+        self, split: str, data: Path | None = None, progress: Progress | None = None
+    ) -> tuple[Sequence[Any], Scores]:
+        """Predict a split of the task's data, or a file of the same form, and compare with its gold.
 
         Returns:
-            Metrics, intervals and scores per type.
+            The examples and their scores, predictions among them.
 
         Raises:
             UserError: the task's data are not those that the run was trained and scored on.
@@ -73,13 +86,7 @@ class FinishedRun:
         examples = self.task.read_gold(data) if data is not None else self.task.split(split)
         if data is None and self.result is not None:
             refuse_changed_data(self._directory, self.result.data, self.task.checksums, "score a file with --data")
-        scores = self.task.score(examples, progress=progress)
-        return {
-            "data": str(data) if data is not None else split,
-            "metrics": dict(scores.metrics),
-            "intervals": dict(scores.intervals),
-            "types": {name: score.model_dump() for name, score in scores.types.items()},
-        }
+        return examples, self.task.score(examples, progress=progress)
 
     def predict(self, path: Path, progress: Progress | None = None) -> Iterator[dict[str, Any]]:
         """Predictions for a file; see :func:`predict_rows`."""

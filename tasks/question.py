@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+from pydantic import Field
+
 from elmo_xlstm.embedding import ElmoEmbedder
 from elmo_xlstm.evaluation.tagging import score_tagging
 from elmo_xlstm.modules import (
@@ -22,6 +24,7 @@ from elmo_xlstm.tasks.answers import AnsweredQuestion
 from elmo_xlstm.tasks.data import QuestionPassage, question_datasets
 from elmo_xlstm.tasks.data.readers.input_rows import InputRow
 from elmo_xlstm.tasks.data.readers.new_text import QUESTION, parse_question
+from elmo_xlstm.tasks.defaults import default_head
 from elmo_xlstm.tasks.heads import question_heads
 from elmo_xlstm.tasks.model import TaskModel
 from elmo_xlstm.tasks.predictor import Prediction
@@ -76,7 +79,7 @@ class QuestionTask(Task[QuestionPassage]):
 
         type: Literal["question"] = "question"
         dataset: Annotated[Any, question_datasets]
-        head: Annotated[Any, question_heads]
+        head: Annotated[Any, question_heads] = Field(default_factory=default_head("question", QuestionTagger.Config))
 
         def build(self, embedder: ElmoEmbedder | None) -> QuestionTask:
             """Make the task."""

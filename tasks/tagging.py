@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+from pydantic import Field
+
 from elmo_xlstm.embedding import ElmoEmbedder
 from elmo_xlstm.evaluation.tagging import score_tagging
 from elmo_xlstm.modules import FeatureInputs, Sentence, Tagger, WordBatch, WordCollator, repair_bio
@@ -16,6 +18,7 @@ from elmo_xlstm.tasks.data.readers.input_rows import InputRow
 from elmo_xlstm.tasks.data.readers.new_text import parse_sentence
 from elmo_xlstm.tasks.data.readers.problems import SHOWN
 from elmo_xlstm.tasks.data.scheme_fit import fit_scheme
+from elmo_xlstm.tasks.defaults import default_head
 from elmo_xlstm.tasks.heads import tagging_heads
 from elmo_xlstm.tasks.model import TaskModel
 from elmo_xlstm.tasks.predictor import Prediction
@@ -71,7 +74,7 @@ class TaggingTask(Task[TaggedSentence]):
 
         type: Literal["tagging"] = "tagging"
         dataset: Annotated[Any, tagging_datasets]
-        head: Annotated[Any, tagging_heads]
+        head: Annotated[Any, tagging_heads] = Field(default_factory=default_head("tagging", Tagger.Config))
         main_metric: Literal["macro_f1", "micro_f1"] = "macro_f1"
         """The score that chooses the epoch and stands in the leaderboard: F1 of spans, as the unweighted mean over
         types or over all spans together. With scheme ``none`` every tag, ``O`` too, is a type, and each word a span."""

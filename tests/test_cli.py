@@ -38,6 +38,7 @@ COMMANDS = [
     "schema",
     "check",
 ]
+WORKBENCH = ["init", "errors", "plot", "config", "search", "find-lr"]
 
 
 class Outcome(NamedTuple):
@@ -500,6 +501,7 @@ def test_help_names_every_command() -> None:
     assert [name for name in COMMANDS if f"  {name} " not in said] == []
     registered = [command.name or command.callback.__name__ for command in cli.app.registered_commands]
     assert sorted(registered) == sorted(COMMANDS)
+    assert [name for name in WORKBENCH if f"  {name} " not in said] == []
 
 
 @pytest.mark.parametrize("kind", ["tokenizer", "pretrain", "finetune", "suite"])

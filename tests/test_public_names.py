@@ -26,6 +26,8 @@ ROOMS = [
     "export",
     "tasks",
     "integrations",
+    "options",
+    "workbench",
     "cli",
 ]
 ABOVE = {"hugging_face"}  # for users: no room imports it

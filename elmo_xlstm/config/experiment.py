@@ -56,7 +56,7 @@ def load_experiment(
     Raises:
         UserError: says everything that is wrong.
     """
-    values = apply_overrides(read_experiment(path, variables, imports), overrides)
+    values = apply_overrides(settings_class.completed(read_experiment(path, variables, imports)), overrides)
     values |= {
         name: str(value) if isinstance(value, Path) else value for name, value in replaced.items() if value is not None
     }

@@ -28,6 +28,11 @@ class Settings(BaseModel):
     )
     _component: ClassVar[type[Any] | None] = None
 
+    @classmethod
+    def completed(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """Plain values with the defaults that depend on other values, so that an override can change a part of one."""
+        return values
+
     def build(self, *arguments: Any, **named: Any) -> Any:
         """Make the component whose ``Config`` these settings are, as ``Component(settings, *arguments)``."""
         if self._component is None:

@@ -31,8 +31,8 @@ LONGEST = 2000
 MOST_BYTES = 2**24  # of a result file; a benchmark's have some 20 kB
 MOST_CONFUSED = 50  # a table of confusions between more labels than this can be neither kept nor read
 CHECKSUM = "sha256"
-PLACES = frozenset({"output", "results", "embedder.store"})
-"""Dotted settings of a run that say where things lie, which does not change what is measured."""
+PLACES = frozenset({"output", "results", "embedder.store", "trainer.tensorboard"})
+"""Dotted settings of a run that say where things lie, or what is written besides: they change nothing measured."""
 
 
 class TypeScore(Settings):

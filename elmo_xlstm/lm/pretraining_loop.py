@@ -89,7 +89,7 @@ class Pretraining:
         )
         self.position = Position()
         self.guard = self._guard()
-        self.log = TrainingLog(directory, self.processes.is_main)
+        self.log = TrainingLog(directory, self.processes.is_main, settings.training.tensorboard)
         self._saved: int | None = None
         self._losses: list[tuple[torch.Tensor, torch.Tensor]] = []  # of the steps since the last log line
 

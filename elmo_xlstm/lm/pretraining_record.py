@@ -18,6 +18,7 @@ from elmo_xlstm.runs.atomic import write_text_atomically
 from elmo_xlstm.runs.checkpoints import CheckpointDirectory
 from elmo_xlstm.runs.files import LARGEST_LIST, read_file, read_json, to_json, writing
 from elmo_xlstm.runs.run_directory import CONFIG_FILE
+from elmo_xlstm.runs.tensorboard import EventLog
 from elmo_xlstm.text import Tokenizer
 from elmo_xlstm.text.corpus import MANIFEST_FILE
 
@@ -30,11 +31,14 @@ class TrainingLog:
     Args:
         directory: of the run.
         writes: whether this process does; the others stay silent.
+        tensorboard: write event files, too.
     """
 
-    def __init__(self, directory: Path, writes: bool) -> None:
+    def __init__(self, directory: Path, writes: bool, tensorboard: bool = False) -> None:
         self._path = directory / METRICS_FILE
         self._writes = writes
+        self._tensorboard = tensorboard and writes
+        self._events: EventLog | None = None
 
     def add(self, step: int, kind: str, values: dict[str, Any]) -> None:
         """Append a line.
@@ -46,6 +50,9 @@ class TrainingLog:
             return
         with writing(self._path), open(self._path, "a") as file:
             file.write(to_json({"step": step, "kind": kind, **values}) + "\n")
+        if self._tensorboard:
+            self._events = self._events or EventLog(self._path.parent, step - 1)
+            self._events.add(step, kind, values)
         shown = "  ".join(f"{key} {_shown(value)}" for key, value in values.items())
         logger.info("step %d  %s  %s", step, kind, shown)
 

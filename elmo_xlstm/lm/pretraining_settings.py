@@ -74,6 +74,9 @@ class TrainingSettings(Settings):
     """A step whose loss or gradient is not finite is left out; after so many in a row the run stops."""
     log_every: Positive = 50
     """Steps between training log lines."""
+    tensorboard: bool = False
+    """Write these and validations for TensorBoard too, to ``tensorboard`` in the run's directory; needs the extra of
+    that name."""
     validate_every: Positive = 1000
     """Steps between validations; a checkpoint follows each."""
     validation_tokens: Positive | None = None
@@ -118,7 +121,13 @@ class PretrainSettings(RunSettings):
     """A pretraining experiment."""
 
     kind: ClassVar[str] = "pretrain"
-    written: ClassVar[tuple[str, ...]] = (METRICS_FILE, "checkpoints/step-*", MODEL_DIRECTORY, KEPT_DIRECTORY)
+    written: ClassVar[tuple[str, ...]] = (
+        METRICS_FILE,
+        "checkpoints/step-*",
+        MODEL_DIRECTORY,
+        KEPT_DIRECTORY,
+        "tensorboard/events.*",
+    )
     # Where things lie, and how the same steps are computed, for instance with another number of processes.
     free: ClassVar[frozenset[str]] = frozenset(
         {
@@ -131,6 +140,7 @@ class PretrainSettings(RunSettings):
             "training.activation_checkpointing",
             "training.sharding",
             "training.max_skipped_steps",
+            "training.tensorboard",
         }
     )
 

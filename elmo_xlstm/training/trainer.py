@@ -22,6 +22,7 @@ from elmo_xlstm.errors import UserError
 from elmo_xlstm.progress import NullProgress, Progress, Work
 from elmo_xlstm.runs.checkpoint_file import CheckpointFiles, DamagedCheckpoint
 from elmo_xlstm.runs.interruption import Interrupted, finishing_step, stop_requested
+from elmo_xlstm.runs.tensorboard import EventLog
 from elmo_xlstm.training.history import EpochRecord, History
 from elmo_xlstm.training.randomness import length_buckets
 from elmo_xlstm.training.schedules import ConstantSchedule, Schedule, schedules
@@ -76,6 +77,9 @@ class Trainer:
         """Epochs without a better value of the monitored metric before training stops; null to never stop early."""
         schedule: Annotated[Any, schedules] = Field(default_factory=ConstantSchedule.Config)
         """Schedule of the learning rate."""
+        tensorboard: bool = False
+        """Write loss, learning rate and validation metrics of each epoch for TensorBoard too, to ``tensorboard`` in the
+        run's directory; needs the extra of that name."""
 
         def build(self) -> Trainer:
             """Make the trainer."""
@@ -129,18 +133,12 @@ class Trainer:
         torch.manual_seed(seed)
         parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
         groups, rates = _parameter_groups(parameters, own_rates, self.config.learning_rate)
-        optimizer = torch.optim.AdamW(
-            groups,
-            self.config.learning_rate,
-            betas=self.config.betas,
-            weight_decay=self.config.weight_decay,
-            fused=True,  # a quarter of the time on a CPU
-        )
+        optimizer = self.optimizer(groups)
         lengths = [length(example) for example in train]
         steps = math.ceil(len(train) / self.config.batch_size)
         schedule: Schedule = self.config.schedule.build(self.config.epochs * steps)
         made_with = {
-            **self.config.model_dump(mode="json"),
+            **self.config.model_dump(mode="json", exclude={"tensorboard"}),
             "training examples": [len(train), zlib.crc32(repr(lengths).encode())],
             "monitored metric": monitor,
             "seed": seed,
@@ -170,6 +168,7 @@ class Trainer:
             }
             files.save(model, optimizer, values, history.best_epoch, new=improved)
 
+        events = EventLog(directory, len(history.epochs)) if self.config.tensorboard else None
         shown = NullProgress() if progress is None else progress
         done = len(history.epochs) * steps + under_way.batches
         with (
@@ -187,7 +186,7 @@ class Trainer:
                     factor = schedule.factor((epoch - 1) * steps + number)
                     for group, rate in zip(optimizer.param_groups, rates, strict=True):
                         group["lr"] = rate * factor
-                    loss = self._step(model, parameters, optimizer, collate([train[index] for index in indices]))
+                    loss = self.step(model, parameters, optimizer, collate([train[index] for index in indices]))
                     under_way.batches += 1
                     if loss is None:
                         under_way.skipped, skipped_in_a_row = under_way.skipped + 1, skipped_in_a_row + 1
@@ -215,6 +214,10 @@ class Trainer:
                 record = EpochRecord(
                     epoch, train_loss, metrics, rate, time.monotonic() - started, under_way.skipped, loss
                 )
+                if events is not None:
+                    losses = {"train loss": train_loss, "validation loss": loss, "learning rate": rate}
+                    events.add(epoch, "training", losses)
+                    events.add(epoch, "validation", metrics)
                 improved = history.add(record)
                 schedule.end_epoch(improved)
                 under_way = _Epoch()
@@ -222,6 +225,8 @@ class Trainer:
                 logger.info("epoch %d: loss %.4f, %s %.4f", epoch, train_loss, monitor, metrics[monitor])
                 if signal := stop_requested():
                     raise Interrupted(signal, f"{directory}: a checkpoint was written after epoch {epoch}")
+        if events is not None:
+            events.close()
         if history.best_epoch:
             files.restore_best(model, history.best_epoch)
         else:
@@ -235,7 +240,17 @@ class Trainer:
             patience is not None and history.epochs_since_best() >= patience
         )
 
-    def _step(
+    def optimizer(self, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
+        """AdamW of parameter groups."""
+        return torch.optim.AdamW(
+            groups,
+            self.config.learning_rate,
+            betas=self.config.betas,
+            weight_decay=self.config.weight_decay,
+            fused=True,  # a quarter of the time on a CPU
+        )
+
+    def step(
         self, model: nn.Module, parameters: list[nn.Parameter], optimizer: torch.optim.Optimizer, batch: Batch
     ) -> float | None:
         """One optimizer step; the loss, or None if it was skipped because loss or gradient was not finite."""

@@ -79,27 +79,33 @@ class LabelledText(Example):
 
     Attributes:
         texts: as they stand in the file; two for a pair.
-        words: of each text, none kept whole that holds punctuation.
+        words: of each text, none kept whole that holds punctuation, or those that the file gives.
         labels: the label, or one for each aspect in the data set's order; ``None`` where they are not known.
         origin: ``file:line`` where it begins.
+        in_words: whether the file gives words, which no task splits in another way.
     """
 
     texts: tuple[str, ...]
     words: tuple[tuple[str, ...], ...]
     labels: tuple[str, ...] | None
     origin: str
+    in_words: bool = False
 
     @classmethod
-    def of_texts(cls, texts: Sequence[str], labels: Sequence[str] | None, origin: str) -> LabelledText:
-        """Split texts into words.
+    def of_texts(cls, texts: Sequence[str | Sequence[str]], labels: Sequence[str] | None, origin: str) -> LabelledText:
+        """Split texts into words, or take them as they are where all are lists of words.
 
         Raises:
-            ValueError: a text has no words.
+            ValueError: a text has no words, or some are texts and some lists.
         """
-        words = tuple(tuple(split_words(text, ())) for text in texts)
+        in_words = [not isinstance(text, str) for text in texts]
+        if any(in_words) and not all(in_words):
+            raise ValueError("one text is a list of words, the other is not")
+        words = tuple(tuple(split_words(text, ()) if isinstance(text, str) else text) for text in texts)
         if not all(words):
             raise ValueError("empty text")
-        return cls(tuple(texts), words, None if labels is None else tuple(labels), origin)
+        shown = tuple(text if isinstance(text, str) else " ".join(text) for text in texts)
+        return cls(shown, words, None if labels is None else tuple(labels), origin, any(in_words))
 
     @property
     def parts(self) -> Texts:

@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 
 from elmo_xlstm.config import ConfigError, Settings, apply_overrides, suggestion, validate
 from elmo_xlstm.errors import UserError
+from elmo_xlstm.tasks.defaults import complete
 from elmo_xlstm.tasks.finetuning import FinetuneSettings
 
 # Sections that an experiment may lack; an override inside one says nothing to an experiment without it.
@@ -85,15 +86,15 @@ class Suite:
 
 
 def read_suite(values: dict[str, Any], selection: Selection, origin: str = "suite") -> Suite:
-    """Validate a suite with all its experiments (ConfigError: every problem) and choose a part (UserError: no such)."""
-    values = dict(values)
+    """Validate a suite, or one experiment as one of its seeds or folds, and choose a part (ConfigError, UserError)."""
+    values = dict(values) if "task" not in values else _of_one(values)
     if selection.seeds is not None:
         values["seeds"] = selection.seeds
     if selection.output is not None:
         values["output"] = str(selection.output)
     given = values.get("experiments")
     entries = dict(enumerate(given)) if isinstance(given, list) else {}
-    entries = {index: entry for index, entry in entries.items() if isinstance(entry, dict)}
+    entries = {index: complete(entry) for index, entry in entries.items() if isinstance(entry, dict)}
     names = {index: _names(entry) for index, entry in entries.items()}
     _refuse_unknown("task", selection.tasks, {task for task, _ in names.values()})
     _refuse_unknown("model", selection.models, {model for _, model in names.values()})
@@ -116,6 +117,14 @@ def read_suite(values: dict[str, Any], selection: Selection, origin: str = "suit
             f"and one of the models {', '.join(selection.models)}"
         )
     return Suite(experiments, settings.seeds, settings.output)
+
+
+def _of_one(experiment: dict[str, Any]) -> dict[str, Any]:
+    """A suite of one experiment, with a seed for each fold of its data if these are cross-validated."""
+    task = experiment["task"]
+    dataset = task.get("dataset") if isinstance(task, dict) else None
+    folds = dataset.get("folds") if isinstance(dataset, dict) else None
+    return {"experiments": [experiment], **({"seeds": folds} if folds is not None else {})}
 
 
 def _names(entry: dict[str, Any]) -> tuple[str, str]:

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
-from elmo_xlstm.evaluation.published import GROUPS, read_published
+import pytest
+
+from elmo_xlstm.errors import UserError
+from elmo_xlstm.evaluation.published import GROUPS, PublishedScore, read_own_published, read_published
 
 
 def by_key():
@@ -43,3 +46,33 @@ def test_settings_tell_rows_of_one_system_apart():
     absa = {s.model: s.value for s in read_published() if s.task == "absa_e2e"}
     assert absa["Bi-xLSTM[1:0] + CRF (frozen encoder)"] == 71.81
     assert absa["BERT (cahya 522M) + CRF (frozen encoder)"] == 74.33
+
+
+HEADER = "task,metric,model,value,source,parameters\n"
+
+
+def test_scores_of_ones_own_table(tmp_path) -> None:
+    path = tmp_path / "own.csv"
+    path.write_text(f"\ufeff{HEADER}ulasan,macro_f1, Model A ,81.5,Siti 2026,124500000\nulasan,accuracy,B,7,catatan,\n")
+    assert read_own_published(path) == [
+        PublishedScore("ulasan", "macro_f1", "Model A", 81.5, "Siti 2026", 124_500_000),
+        PublishedScore("ulasan", "accuracy", "B", 7.0, "catatan"),
+    ]
+    path.write_text("task,metric,model,value,source\nulasan,macro_f1,A,81.5,x\n")
+    assert read_own_published(path)[0].parameters is None
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ("ulasan,macro_f1,A,815,x,", "own.csv:2: .*no score in percent"),
+        ("ulasan,macro_f1,,81,x,", "own.csv:2: .*no model"),
+        ("ulasan,macro_f1,A,tinggi,x,", "own.csv:2"),
+        ("ulasan,macro_f1,A,81,x,,,", "more columns"),
+    ],
+)
+def test_broken_tables_of_ones_own(row, message, tmp_path) -> None:
+    path = tmp_path / "own.csv"
+    path.write_text(f"{HEADER}{row}\n")
+    with pytest.raises(UserError, match=f"{message}.*mend the file"):
+        read_own_published(path)

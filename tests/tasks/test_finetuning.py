@@ -415,8 +415,7 @@ def test_description_trains_nothing(kind, ner_settings, tmp_path, monkeypatch) -
 
 
 def test_mix_without_embedder(ner_experiment, tmp_path) -> None:
-    values = ner_experiment(tmp_path, True)
-    del values["embedder"]
+    values = {**ner_experiment(tmp_path, True), "embedder": None}
     with pytest.raises(ConfigError, match="the head mixes the layers of a language model; name one: embedder: "):
         validate(FinetuneSettings, values)
 

@@ -136,7 +136,7 @@ def test_sizes(experiment, tmp_path) -> None:
 
 
 def test_settings_are_checked(experiment, tmp_path) -> None:
-    values = experiment(tmp_path, bilm=False, words=None)
+    values = experiment(tmp_path, bilm=False, mix=None, characters=None, words=None)
     with pytest.raises(ConfigError, match="at least one of mix, characters and words"):
         validate(FinetuneSettings, values)
     values = experiment(tmp_path)

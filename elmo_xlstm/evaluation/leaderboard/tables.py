@@ -22,6 +22,7 @@ LEGEND = (
     "† published by others, not measured here."
 )
 FEWER_SEEDS = "A number in brackets: the score has fewer seeds than the row's others."
+FOLDS = "Of {tasks} each score is of one fold of cross-validation, which stands in the place of a seed."
 INTERVALS = (
     f"95 % intervals: percentile bootstrap over test examples, {RESAMPLES:,} resamples; a drawn example brings its "
     "outcomes of all seeds, and each resample is scored seed by seed and averaged. They say how the mean would vary "
@@ -86,6 +87,8 @@ def legend(board: Board) -> str:
     single = scores[~scores.task.isin([average(section) for section in scores.section.unique()])]
     if (single.groupby(["section", *SYSTEM]).seeds.nunique() > 1).any():
         parts.append(FEWER_SEEDS)
+    if tasks := sorted({result.task for result in board.results if _is_of_a_fold(result)}):
+        parts.append(FOLDS.format(tasks=", ".join(tasks)))
     if scores.interval_low.notna().any():
         parts.append(INTERVALS)
     if scores.p_value.notna().any():
@@ -142,6 +145,14 @@ def _score_cell(score: Any, seeds: int) -> Cell:
     if score.p_holm < LEVEL:
         text += f" {STAR}"
     return Cell(text, "best" if score.best else "best measured" if score.own else "")
+
+
+def _is_of_a_fold(result: RunResult) -> bool:
+    """Whether a run was tested on one fold of its data."""
+    values: object = result.config
+    for key in ("task", "dataset", "folds"):
+        values = values.get(key) if isinstance(values, dict) else None
+    return values is not None
 
 
 def _size(least: float, most: float) -> str:

@@ -6,6 +6,8 @@ import csv
 from dataclasses import dataclass
 from pathlib import Path
 
+from elmo_xlstm.errors import UserError
+
 GROUPS: dict[str, tuple[str, ...]] = {
     "classification": ("emot", "smsa", "casa", "hoasa", "wrete"),
     "sequence labelling": ("posp", "bapos", "terma", "keps", "nergrit", "nerp", "facqa"),
@@ -18,6 +20,9 @@ METRICS = {
     "entity-level F1 of (aspect span + polarity) BIOES tags": "micro_f1",
 }
 """Metrics of ``other.csv`` that result files also have, by their name there."""
+
+
+OWN_COLUMNS = ("task", "metric", "model", "value", "source")
 
 
 @dataclass(frozen=True)
@@ -44,6 +49,44 @@ def read_published() -> list[PublishedScore]:
         metric = METRICS.get(row["metric"], row["metric"])
         scores.append(PublishedScore(row["task"], metric, model, float(row["value"]), row["source"]))
     return scores
+
+
+def read_own_published(path: Path) -> list[PublishedScore]:
+    """Scores of one's own table, whose columns are task, metric, model, value and source, and parameters if known.
+
+    Args:
+        path: CSV; values are in percent, and the metric is named as in result files: macro_f1.
+
+    Raises:
+        UserError: it is missing, or lacks a column or a value; names file and line.
+    """
+    scores, line = [], 1
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            rows = csv.DictReader(file, restval="", strict=True)
+            for row in rows:
+                line = rows.line_num
+                scores.append(_of_own(row))
+    except KeyError as error:
+        raise UserError(f"{path}:{line}: no column {error}; mend the file") from None
+    except (OSError, ValueError, csv.Error) as error:
+        raise UserError(f"{path}:{line}: cannot be read ({str(error)[:200]}); mend the file") from None
+    return scores
+
+
+def _of_own(row: dict[str, str]) -> PublishedScore:
+    if None in row:
+        raise ValueError("more columns than the header has")
+    task, metric, model, value, source = (row[name].strip() for name in OWN_COLUMNS)
+    if empty := [name for name in OWN_COLUMNS if not row[name].strip()]:
+        raise ValueError(f"no {empty[0]}")
+    if not 0 <= float(value) <= 100:
+        raise ValueError(f"{value[:40]!r} is no score in percent")
+    parameters = row.get("parameters") or ""
+    size = float(parameters) if parameters else None
+    if size is not None and not 0 <= size < 1e12:
+        raise ValueError(f"{parameters[:40]!r} is no number of parameters")
+    return PublishedScore(task, metric, model, float(value), source, round(size) if size is not None else None)
 
 
 def _rows(name: str) -> list[dict[str, str]]:

@@ -109,9 +109,13 @@ def other_values(row: InputRow, usual: Sequence[str]) -> dict[str, Any]:
 def _labelled(row: InputRow, names: tuple[str, ...]) -> LabelledText:
     expected = "expected {" + ", ".join(f'"{name}": "..."' for name in names) + "}"
     given = _given(row, names, expected)
-    if wrong := [value for value in given if not isinstance(value, str)]:
+    if wrong := [value for value in given if not isinstance(value, str | list)]:
         raise ValueError(f"{expected}, found {kind_of(wrong[0])}")
-    return LabelledText.of_texts([_whole(value) for value in given], None, row.origin)
+    texts = [
+        _whole(value) if isinstance(value, str) else list(word_list(value, name))
+        for name, value in zip(names, given, strict=True)
+    ]
+    return LabelledText.of_texts(texts, None, row.origin)
 
 
 def _given(row: InputRow, names: tuple[str, ...], expected: str) -> list[Any]:

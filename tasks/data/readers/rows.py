@@ -25,7 +25,7 @@ def labelled_row(
     """Texts with their labels.
 
     Args:
-        texts: values of the columns of texts, by what messages call the column.
+        texts: values of the columns of texts, by what messages call the column; or lists of words.
         labels: values of the columns of labels, likewise.
         names: what labels are called instead; see :func:`read_label`.
         known: labels that may occur; ``None`` accepts any.
@@ -34,8 +34,11 @@ def labelled_row(
     Raises:
         ValueError: says what is wrong with the row.
     """
-    read = []
+    read: list[str | list[str]] = []
     for column, value in texts.items():
+        if isinstance(value, list):
+            read.append(_word_list(value, column))
+            continue
         if not isinstance(value, str):
             raise ValueError(f"expected a text in column '{column}', found {kind_of(value)}")
         if not value.strip():
@@ -72,13 +75,25 @@ def tagged_row(
             raise ValueError(f"expected a list in '{column}', one item for each word, found {found}")
     if len(words) != len(tags):
         raise ValueError(f"{len(words)} words in '{columns[0]}' but {len(tags)} tags in '{columns[1]}'")
+    stripped = _word_list(words, columns[0])
+    read = [read_label(tag, names, known, f" at place {n} of '{columns[1]}'") for n, tag in enumerate(tags, start=1)]
+    return TaggedSentence(tuple(stripped), tuple(read), origin)
+
+
+def _word_list(words: list[Any], column: str) -> list[str]:
+    """The words of a list, without blanks around them.
+
+    Raises:
+        ValueError: the list is empty, or one of them is no word.
+    """
+    if not words:
+        raise ValueError(f"empty text in column '{column}'")
     for number, word in enumerate(words, start=1):
         if not isinstance(word, str) or not word.strip():
             found = kind_of(word) if not isinstance(word, str) else "an empty text"
-            raise ValueError(f"expected a word at place {number} of '{columns[0]}', found {found}")
+            raise ValueError(f"expected a word at place {number} of '{column}', found {found}")
         _whole(word)
-    read = [read_label(tag, names, known, f" at place {n} of '{columns[1]}'") for n, tag in enumerate(tags, start=1)]
-    return TaggedSentence(tuple(word.strip() for word in words), tuple(read), origin)
+    return [word.strip() for word in words]
 
 
 def _whole(text: str) -> str:

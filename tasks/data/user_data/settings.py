@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, PrivateAttr, field_validator, model_validator
+from typing_extensions import Self
 
 from elmo_xlstm.config import Settings
 
@@ -28,8 +29,13 @@ class UserData(Settings):
     """Share of the training data that is held out for validation, in place of ``valid``."""
     test_fraction: Fraction | None = None
     """Share of the training data that is held out for testing, in place of ``test``."""
+    folds: Annotated[int, Field(ge=2)] | None = None
+    """Cross-validation, in place of ``test``: so many parts of the training data, and the run with seed s is tested on
+    part s, counted round; ``suite`` runs all of them as one row of the leaderboard."""
     split_seed: Annotated[int, Field(ge=0)] = 0
-    """Other values hold out other rows. It is no part of ``--seed``: all seeds of a run have the same test rows."""
+    """Other values hold out other rows. It is no part of ``--seed``: all seeds of a run have the same test rows,
+    or parts."""
+    _fold: int = PrivateAttr(0)
 
     @field_validator("labels")
     @classmethod
@@ -41,9 +47,11 @@ class UserData(Settings):
 
     @model_validator(mode="after")
     def _each_split_has_one_source(self) -> UserData:
+        if self.folds is not None and (self.test_fraction or getattr(self, "test", None)) is not None:
+            raise ValueError("beside 'folds' there are no test data: each fold is tested on once; leave one out")
         for name in ("valid", "test"):
             given = getattr(self, name, None) is not None
-            drawn = getattr(self, f"{name}_fraction") is not None
+            drawn = getattr(self, f"{name}_fraction") is not None or (name == "test" and self.folds is not None)
             if given == drawn:
                 what = (
                     f"both '{name}' and '{name}_fraction' are"
@@ -57,6 +65,12 @@ class UserData(Settings):
         if (self.valid_fraction or 0) + (self.test_fraction or 0) >= 1:
             raise ValueError("valid_fraction and test_fraction leave nothing to train on")
         return self
+
+    def for_seed(self, seed: int) -> Self:
+        """These settings as a run with that seed reads them: with its fold, if there are any."""
+        changed = self.model_copy()
+        changed._fold = seed % self.folds if self.folds is not None else 0
+        return changed
 
     @property
     def strict(self) -> bool:

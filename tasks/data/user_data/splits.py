@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from elmo_xlstm.errors import UserError
-from elmo_xlstm.tasks.data.examples import ExampleT, Reading, Splits
+from elmo_xlstm.tasks.data.examples import ExampleT, QuestionPassage, Reading, Splits
 from elmo_xlstm.tasks.data.readers.problems import DataError
 from elmo_xlstm.tasks.data.user_data.settings import UserData
 
@@ -65,8 +65,10 @@ def read_splits(settings: Any, read: Read[ExampleT], declared: tuple[str, ...] |
     if settings.labels is None and declared is None:  # those that ``order_labels`` added may not be there
         used = {label for examples in found.values() for example in examples for label in example.gold or ()}
         labels = tuple(label for label in labels if label in used)
+    origin = "/".join(filter(None, (getattr(settings, "name", None), str(settings.train))))
+    if settings.folds is not None:
+        found |= draw_fold(found["train"], settings.folds, settings._fold, settings.split_seed, origin)
     if settings.valid_fraction or settings.test_fraction:
-        origin = "/".join(filter(None, (getattr(settings, "name", None), str(settings.train))))
         fractions = (settings.valid_fraction, settings.test_fraction)
         found |= draw_splits(found["train"], *fractions, settings.split_seed, origin)
     splits = Splits(
@@ -119,6 +121,42 @@ def draw_splits(
     return {name: tuple(chosen) for name, chosen in drawn.items()}
 
 
+def draw_fold(
+    examples: Sequence[ExampleT], folds: int, fold: int, seed: int, origin: str = "training data"
+) -> dict[str, tuple[ExampleT, ...]]:
+    """Hold out one of several equal parts for testing; each example is in one of them.
+
+    As in :func:`draw_splits`, the parts do not depend on the order of examples, and those of the same words stay
+    together. Texts with one label are dealt out label by label, so that each part has its share of each.
+
+    Args:
+        examples: to draw from.
+        folds: number of parts.
+        fold: which one is held out, from 0.
+        seed: other values make other parts.
+        origin: where they come from, for messages.
+
+    Returns:
+        ``train`` and ``test``, each in the order of ``examples``.
+
+    Raises:
+        UserError: there are fewer distinct examples than parts.
+    """
+    keys = [hashlib.sha256(f"{seed}:{_key(example)}".encode(errors="surrogatepass")).digest() for example in examples]
+    label: dict[bytes, str] = {}
+    for key, example in zip(keys, examples, strict=True):
+        gold = example.gold or ()
+        label[key] = min(label.get(key, gold[0]), gold[0]) if len(gold) == 1 else ""
+    ordered = sorted(label, key=lambda key: (label[key], key))
+    if len(ordered) < folds:
+        raise UserError(f"{origin}: {len(ordered)} distinct examples are too few for {folds} folds; make fewer")
+    held_out = set(ordered[fold::folds])
+    drawn: dict[str, list[ExampleT]] = {"train": [], "test": []}
+    for key, example in zip(keys, examples, strict=True):
+        drawn["test" if key in held_out else "train"].append(example)
+    return {name: tuple(chosen) for name, chosen in drawn.items()}
+
+
 def warn_of_shared_examples(splits: Splits[ExampleT]) -> None:
     """Log how many examples of one split have the words of an example of another: what is learned cannot be tested."""
     pairs = (("test", "train"), ("test", "valid"), ("valid", "train"))
@@ -139,7 +177,7 @@ def warn_of_shared_examples(splits: Splits[ExampleT]) -> None:
 
 
 def _key(example: Any) -> str:
-    return json.dumps(example.words)
+    return json.dumps(example.parts if isinstance(example, QuestionPassage) else example.words)
 
 
 def _message(settings: UserData, errors: Sequence[DataError], found: tuple[str, ...] | None) -> str:

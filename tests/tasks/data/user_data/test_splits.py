@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.tasks.data.examples import LabelledText, Splits, TaggedSentence
 from elmo_xlstm.tasks.data.user_data.files import checksums
-from elmo_xlstm.tasks.data.user_data.splits import draw_splits, warn_of_shared_examples
+from elmo_xlstm.tasks.data.user_data.splits import draw_fold, draw_splits, warn_of_shared_examples
 
 
 def text(words: str, label: str = "x", origin: str = "here:1") -> LabelledText:
@@ -54,6 +54,35 @@ def test_only_what_is_asked_for_is_drawn() -> None:
 def test_too_few_examples(count) -> None:
     with pytest.raises(UserError, match=f": {count} distinct examples are too few"):
         draw_splits([text(f"kata {n}") for n in range(count)], 0.1, 0.1, 0)
+
+
+@given(st.integers(0, 2**31), st.integers(2, 6), st.integers(6, 40), st.randoms())
+@settings(max_examples=40, deadline=None)
+def test_folds_share_out_all_examples_whatever_their_order(seed, folds, count, random) -> None:
+    examples = [text(f"kata {n}", label="ab"[n % 2]) for n in range(count)]
+    drawn = [draw_fold(examples, folds, fold, seed) for fold in range(folds)]
+    tested = [example for parts in drawn for example in parts["test"]]
+    assert sorted(e.texts for e in tested) == sorted(e.texts for e in examples)
+    sizes = [len(parts["test"]) for parts in drawn]
+    assert max(sizes) - min(sizes) <= 1 and all(
+        size + len(p["train"]) == count for size, p in zip(sizes, drawn, strict=True)
+    )
+    for label in "ab":
+        shares = [sum(e.labels == (label,) for e in parts["test"]) for parts in drawn]
+        assert max(shares) - min(shares) <= 1
+    shuffled = list(examples)
+    random.shuffle(shuffled)
+    assert [set(draw_fold(shuffled, folds, n, seed)["test"]) for n in range(folds)] == [set(p["test"]) for p in drawn]
+
+
+def test_folds_keep_copies_together_and_depend_on_the_seed() -> None:
+    examples = [text(f"kata {n % 10}", label=str(n % 3)) for n in range(30)]
+    words = [{e.words for e in draw_fold(examples, 5, fold, 0)["test"]} for fold in range(5)]
+    assert sum(map(len, words)) == 10 and len(set().union(*words)) == 10
+    sentences = [TaggedSentence((f"w{n}",), ("O",), "x") for n in range(40)]
+    assert draw_fold(sentences, 4, 0, 0) != draw_fold(sentences, 4, 0, 1)
+    with pytest.raises(UserError, match="10 distinct examples are too few for 11 folds"):
+        draw_fold(examples, 11, 0, 0)
 
 
 def test_shared_examples_are_counted(caplog) -> None:
