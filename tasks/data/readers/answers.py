@@ -6,14 +6,13 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
-from elmo_xlstm.tasks.data.words import split_words
-
 from elmo_xlstm.config import Settings
 from elmo_xlstm.tasks.data.examples import QuestionPassage, Reading
 from elmo_xlstm.tasks.data.readers.json_lines import Key, missing_keys, parse_object
 from elmo_xlstm.tasks.data.readers.problems import filled_lines, read_rows
 from elmo_xlstm.tasks.data.readers.questions import word_list
 from elmo_xlstm.tasks.data.readers.rows import kind_of
+from elmo_xlstm.text.words import split_words
 
 ANSWER_TAGS = ("O", "B", "I")
 
