@@ -119,7 +119,7 @@ class BiXLSTMModel(PreTrainedModel):
     @property
     def bixlstm(self) -> BiXLSTM:
         """The plain module over this model's own weights, wherever they are."""
-        view = copy.copy(self._plain)
+        view: BiXLSTM = copy.copy(self.__dict__["_plain"])
         view._modules, view._parameters, view._buffers = self._modules, self._parameters, self._buffers
         return view
 

@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 from elmo_xlstm.embedding import EmbedderSettings
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.evaluation.results import RunResult
-from elmo_xlstm.lm.model_files import is_on_the_hub
+from elmo_xlstm.lm.model_directory import is_on_the_hub
 from elmo_xlstm.lm.pretraining_record import portable
 from elmo_xlstm.pretrained import BUNDLED
 from elmo_xlstm.progress import Progress

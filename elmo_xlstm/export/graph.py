@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from elmo_xlstm.embedding.pieces import Pooling
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.lm.backbones.mlstm.cell import EPSILON
+from elmo_xlstm.lm.backbones.mlstm.layer import MLSTMBlock
 from elmo_xlstm.lm.backbones.mlstm.stack import MLSTMStack
 from elmo_xlstm.lm.model import BiXLSTM
 from elmo_xlstm.lm.model_directory import to_int8_rows
@@ -88,7 +89,7 @@ class LayersGraph(nn.Module):
         for stack in self.stacks:
             if not isinstance(stack, MLSTMStack):
                 raise UserError(f"a model of {type(stack).__name__} cannot be exported to ONNX; the mLSTM can")
-            for block in stack.blocks:
+            for block in (block for block in stack.blocks if isinstance(block, MLSTMBlock)):
                 block.xlstm.fused = False
                 block.xlstm.mlstm_cell.kernel = masked_parallel_form
 

@@ -124,7 +124,7 @@ def build_model(task: SyntheticTask, sizes: Sizes) -> BiXLSTM:
 
 def answers(model: BiXLSTM, inputs: Tensor, targets: Tensor) -> Tensor:
     """Scores of all tokens, (asked, vocabulary), where ``targets`` asks for one."""
-    (hidden,) = model.encode(inputs)
+    hidden = model.encode_layers(inputs).forward[-1]
     (weight, *_) = model.softmax_weights()
     return hidden[targets != IGNORED] @ weight.T
 

@@ -34,7 +34,7 @@ class WordPieces:
 
 def prepare_backend(backend: tokenizers.Tokenizer) -> None:
     """Have a tokenizer add no special tokens, and read those that a text spells out as ordinary text."""
-    backend.post_processor = None  # type: ignore[assignment]  # adds special tokens alone, of which nothing is wanted
+    backend.post_processor = None  # adds special tokens alone, of which nothing is wanted
     backend.encode_special_tokens = True  # a document that spells out "[SEP]" must not end there
 
 

@@ -70,14 +70,14 @@ def write_safetensors(path: Path, parts: Iterable[Part], options: FileOptions) -
             if part.starts is not None:
                 starts += (part.starts[1:] + starts[-1]).tolist()
             shape = part.vectors.shape[1:]
-            data.write(np.ascontiguousarray(part.vectors, "<f4"))
+            data.write(np.ascontiguousarray(part.vectors, "<f4").data)
         rows = starts[-1] if options.words else len(index)
         arrays = [("index", index), *([("starts", starts)] if options.words else [])]
         header: dict[str, Any] = {"vectors": _entry("F32", (rows, *shape), 0, data.tell())}
         end = data.tell()
         for name, values in arrays:
             header[name] = _entry("I64", (len(values),), end, end := end + 8 * len(values))
-            data.write(np.array(values, "<i8"))
+            data.write(np.array(values, "<i8").data)
         text = json.dumps(header, separators=(",", ":")).encode()
         text += b" " * (-len(text) % 8)
         data.seek(0)

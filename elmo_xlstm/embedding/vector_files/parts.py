@@ -32,7 +32,7 @@ class TextRow(NamedTuple):
         words: of it.
     """
 
-    index: int
+    index: int  # type: ignore[assignment]  # a column's name in files
     text: str
     words: Sequence[str]
 

@@ -47,7 +47,7 @@ SETTINGS = {
     "xtick.major.size": 0,
     "ytick.major.size": 0,
 }
-PADDING = {"w_pad": 0.08, "h_pad": 0.08}  # inches
+PADDING = 0.08  # inches
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
 CHOSEN_ROW = "#555555"
 DASHES = ("-", (0, (5, 1.5)), (0, (1.5, 1)), (0, (6, 1.5, 1.5, 1.5)))
@@ -77,7 +77,7 @@ class Plot:
         with matplotlib.style.context(["default", SETTINGS]), warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="Glyph .* missing")  # the reader's fonts draw the text
             fixed_shape = self.content.func is _draw_confusions
-            figure = Figure(layout=ConstrainedLayoutEngine(**PADDING, compress=fixed_shape))
+            figure = Figure(layout=ConstrainedLayoutEngine(w_pad=PADDING, h_pad=PADDING, compress=fixed_shape))
             self.content(figure)
             figure.suptitle(self.title, fontsize=11)
             file = io.StringIO()
