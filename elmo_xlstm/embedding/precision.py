@@ -1,9 +1,10 @@
 """Projections in lower precision, which a CPU multiplies several times faster.
 
-Nine tenths of an embedding's operations are the two projections of each mLSTM layer; these alone are converted. Gates,
-cell, norms and the residual stream stay fp32. Weights are converted once, inputs at every call:
+Nine tenths of an embedding's operations are the two projections of each mLSTM layer; these are converted. Gates, norms,
+sums over tokens and the residual stream stay fp32. Weights are converted once, inputs at every call:
 
-- ``bf16``: both sides of the product are rounded to 8 bits of mantissa.
+- ``bf16``: both sides of the product are rounded to 8 bits of mantissa, and so is what it gives. Where our compiled
+  kernels run, vectors between the projections and the cell's products are bf16, too; without them they are fp32.
 - ``int8``: weights with one scale per output channel, inputs with one scale per token, both symmetric. A scale of a
   whole batch, as dynamic quantisation often has it, would let a vector depend on its company.
 

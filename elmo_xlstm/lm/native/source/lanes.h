@@ -7,7 +7,7 @@
 
 #pragma once
 
-#if defined(__AVX512BF16__)
+#if defined(__AVX__)
 #include <immintrin.h>
 #endif
 

@@ -11,7 +11,11 @@
 // The j-th value of each block of four, in all four places.
 template <int j>
 inline Lanes spread(Lanes x) {
-#if ELMO_LANES == 16
+#if ELMO_LANES == 16 && defined(__AVX512F__)
+    return (Lanes)_mm512_permute_ps((__m512)x, j * 0x55);  // GCC 12 moves floats one by one for the general form
+#elif ELMO_LANES == 8 && defined(__AVX__)
+    return (Lanes)_mm256_permute_ps((__m256)x, j * 0x55);
+#elif ELMO_LANES == 16
     return __builtin_shufflevector(x, x, j, j, j, j, j + 4, j + 4, j + 4, j + 4, j + 8, j + 8, j + 8, j + 8, j + 12,
                                    j + 12, j + 12, j + 12);
 #else
