@@ -15,6 +15,8 @@ from elmo_xlstm.modules.head import TextEncoder
 from elmo_xlstm.modules.pooling import Pooling
 from elmo_xlstm.modules.shared_words import OVERLAP
 
+OVERLAP_SCALE = 10.0  # of numbers between 0 and 1, for a few hundred small steps to give them weight
+
 
 class PairClassifier(LabelHead):
     """One encoder for both texts → pooling to u and v → perceptron on [u; v; |u − v|; u * v].
@@ -58,7 +60,10 @@ class PairClassifier(LabelHead):
             dim = config.cross_attention
         self.pooling = Pooling(config.pooling, dim)
         self.output = Perceptron(4 * self.pooling.output_dim, config.hidden_size, num_labels, config.output_dropout)
-        self.overlaps = nn.Linear(len(OVERLAP), num_labels) if config.overlaps else None
+        self.overlaps: nn.Linear | None = None
+        if config.overlaps:
+            self.overlaps = nn.Linear(len(OVERLAP), num_labels)
+            nn.init.zeros_(self.overlaps.weight)  # random ones would be larger than what training adds
 
     def forward(self, batch: LabelledBatch) -> Tensor:
         """Logits, (B, 1, K).
@@ -76,7 +81,8 @@ class PairClassifier(LabelHead):
             second = self.comparison(_compare(second, first_for_second))
         logits: Tensor = self.output(_compare(self.pooling(first, one.mask), self.pooling(second, other.mask)))
         if self.overlaps is not None:
-            logits = logits + self.overlaps(needed(batch.overlaps, "overlaps")).unsqueeze(1)
+            overlaps = OVERLAP_SCALE * (needed(batch.overlaps, "overlaps") - 0.5)  # (B, 7)
+            logits = logits + self.overlaps(overlaps).unsqueeze(1)
         return logits
 
 
