@@ -148,7 +148,7 @@ class TaggingTask(Task[TaggedSentence]):
 
     def answer(self, example: TaggedSentence, prediction: Prediction, top_k: int | None = None) -> TaggedText:
         """Words with their tags, and spans."""
-        scores = prediction.scores or [None] * len(prediction.labels)
+        scores: Sequence[float | None] = prediction.scores or [None] * len(prediction.labels)
         words = tuple(
             Tag(tag, start, end, example.text[start:end], score)
             for tag, (start, end), score in zip(prediction.labels, example.places, scores, strict=True)
