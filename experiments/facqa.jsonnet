@@ -2,7 +2,7 @@
 //   python cli.py finetune experiments/facqa.jsonnet
 local tagger = import 'shared/tagger.libsonnet';
 local tagging = import 'shared/tagging_experiment.libsonnet';
-tagging('facqa', scheme='bio', epochs=16) {
+tagging('facqa', scheme='bio', epochs=7) {
   task+: {
     type: 'question',
     head: {

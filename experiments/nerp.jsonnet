@@ -2,4 +2,4 @@
 //   python cli.py finetune experiments/nerp.jsonnet
 // The language model is the one that the package carries; another: -o embedder.model=DIRECTORY_OR_HUB_NAME
 local tagging = import 'shared/tagging_experiment.libsonnet';
-tagging('nerp', scheme='bio', epochs=12, lower_case=true, small=true)  // the data is lower-cased
+tagging('nerp', scheme='bio', epochs=8, lower_case=true)  // the data is lower-cased

@@ -2,6 +2,6 @@
 // found each on its own.
 //   python cli.py finetune experiments/posp.jsonnet
 local tagging = import 'shared/tagging_experiment.libsonnet';
-tagging('posp', scheme='none', epochs=6, lower_case=true, small=true) {  // the data is lower-cased
+tagging('posp', scheme='none', epochs=6, lower_case=true) {  // the data is lower-cased
   task+: { head+: { crf: false } },
 }

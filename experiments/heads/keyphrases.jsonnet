@@ -1,2 +1,2 @@
 // The head of elmo_xlstm.load('keyphrases').
-(import '../keps.jsonnet') { model: 'carried' }
+(import 'small_tagger.libsonnet')(import '../keps.jsonnet')

@@ -1,2 +1,2 @@
 // The head of elmo_xlstm.load('ner').
-(import '../nerp.jsonnet') { model: 'carried' }
+(import 'small_tagger.libsonnet')(import '../nerp.jsonnet', projection=300, hidden=150)

@@ -1,2 +1,2 @@
 // The head of elmo_xlstm.load('pos').
-(import '../posp.jsonnet') { model: 'carried' }
+(import 'small_tagger.libsonnet')(import '../posp.jsonnet')

@@ -1,8 +1,7 @@
 // A tagging experiment on the frozen language model; the data set is the one of IndoNLU of that name. The learning rate
-// falls to zero within a set number of epochs: minutes on one core. With `small`, the features are projected before the
-// encoder reads them, and a head takes 1 to 2 MB in half precision.
+// falls to zero within a set number of epochs: minutes on one core.
 local tagger = import 'tagger.libsonnet';
-function(name, scheme, epochs, lower_case=false, batch_size=32, small=false) {
+function(name, scheme, epochs, lower_case=false, batch_size=32) {
   model: 'frozen-bilm',
   task: {
     type: 'tagging',
@@ -16,11 +15,7 @@ function(name, scheme, epochs, lower_case=false, batch_size=32, small=false) {
       words: tagger.words,
       encoder: tagger.encoder,
       dropout: 0.5,
-    } + (if small then {
-      words+: { dim: 50 },
-      projection: 200,
-      encoder+: { hidden_size: 128 },
-    } else {}),
+    },
   },
   embedder: { model: 'small', pooling: 'boundary' },
   trainer: { epochs: epochs, batch_size: batch_size, learning_rate: 2e-3, patience: null, schedule: { type: 'linear', warmup: 0.1 } },
