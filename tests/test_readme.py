@@ -49,8 +49,8 @@ def test_python_runs() -> None:
     names: dict[str, Any] = {}
     exec(block, names)
     embedder = names["embedder"]
-    assert names["vectors"].shape == (4, embedder.num_layers, embedder.dim)
-    assert names["model"] is embedder.model
+    assert names["vectors"].shape == (1, embedder.dim)
+    assert names["layers"].shape == (4, embedder.num_layers, embedder.dim)
 
 
 def test_scripts_and_links_exist() -> None:
