@@ -1,6 +1,7 @@
-"""Entities, tags and vectors of spaCy's documents, whose words stay as spaCy has split them."""
+"""Entities, tags and vectors of spaCy's documents, whose words stay as spaCy has split them.
 
-from __future__ import annotations
+Annotations are evaluated here: spaCy reads those of its factories.
+"""
 
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
@@ -39,7 +40,7 @@ class _Component:
     def to_disk(self, path: str | Path, exclude: Iterable[str] = ()) -> None:
         """Nothing: the model is named in the pipeline's configuration."""
 
-    def from_disk(self, path: str | Path, exclude: Iterable[str] = ()) -> _Component:
+    def from_disk(self, path: str | Path, exclude: Iterable[str] = ()) -> "_Component":
         """Nothing; see :meth:`to_disk`."""
         return self
 
