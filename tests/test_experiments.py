@@ -220,6 +220,26 @@ def test_recipes_read_one_text_and_vocabularies_of_it() -> None:
         assert len(load(RECIPES / f"{name}.jsonnet").corpus.sources) == many
 
 
+@pytest.mark.parametrize(
+    ("name", "slstm_at"),
+    [
+        ("xlstm_1_0_125m", []),
+        ("xlstm_7_1_125m", [3, 20]),
+        ("xlstm_1_0_350m", []),
+        ("xlstm_7_1_350m", [3, 5, 7, 40, 42, 44]),
+    ],
+)
+def test_the_xlstm_papers_language_models(name: str, slstm_at: list[int]) -> None:
+    settings = load(ROOT / f"experiments/xlstm_paper/{name}.jsonnet")
+    model, training, small = settings.model, settings.training, name.endswith("125m")
+    assert (model.embedding_dim, model.num_blocks) == ((768, 24) if small else (1024, 48))
+    assert getattr(model.backbone, "slstm_at", []) == slstm_at and model.directions == 1
+    assert settings.optimizer.learning_rate == (3e-3 if small else 1e-3)
+    windows = training.max_steps * training.batch_size * training.gradient_accumulation
+    assert windows * model.context_length == settings.corpus.max_tokens
+    assert settings.schedule.factor(29_999, 30_000) == pytest.approx(0.1, abs=1e-3)
+
+
 def differences(one: Any, other: Any, path: str = "") -> set[str]:
     if isinstance(one, dict) and isinstance(other, dict):
         return {

@@ -64,6 +64,8 @@ def describe_pretraining(settings: PretrainSettings, progress: Progress | None =
         "tokens per step": pretraining.global_batch * settings.model.context_length,
         "soft-max rows per token": round(classes),
         "training MFLOP per token": round(training_flops_per_token(model.config, classes) / 1e6, 1),
+        # Four numbers of four bytes for each parameter: itself, its gradient and AdamW's two moments.
+        "GiB of weights, gradients and moments": round(16 * model.num_parameters() / 2**30, 2),
         "processes": pretraining.processes.count,
         "device": str(pretraining.accelerator.device),
         "precision": pretraining.accelerator.mixed_precision,

@@ -18,10 +18,9 @@ from elmo_xlstm.lm.native.library import call
 SAVED = 7  # as in slstm.cpp
 
 
-def takes(*gates: Tensor) -> bool:
-    """Whether the kernels can compute a sequence of these inputs of gates, (batch, length, dim) each."""
-    plain = all(gate.device.type == "cpu" and gate.dtype == torch.float32 for gate in gates)
-    return plain and gates[0].numel() > 0 and not torch.is_autocast_enabled("cpu")
+def takes(inputs: Tensor, recurrent: Tensor) -> bool:
+    """Whether the kernels can compute a sequence with such inputs of gates and such recurrent matrices."""
+    return recurrent.device.type == "cpu" and recurrent.dtype == torch.float32 and inputs.numel() > 0
 
 
 @torch.compiler.disable  # compiled already; what is around it may be
@@ -29,11 +28,12 @@ def recurrence(gates: tuple[Tensor, Tensor, Tensor, Tensor], recurrent: Tensor, 
     """Hidden states (batch, length, dim) of sequences from an empty state.
 
     Args:
-        gates: of input, forget gate, cell input and output gate what the input contributes, (batch, length, dim) each.
-        recurrent: (heads, 4 * head width, head width).
-        bias: (4 * dim,).
+        gates: of input, forget gate, cell input and output gate what the input contributes, (batch, length, dim) each;
+            bf16 is converted.
+        recurrent: (heads, 4 * head width, head width), float32.
+        bias: (4 * dim,), float32.
     """
-    hidden: Tensor = _Recurrence.apply(*gates, recurrent, bias)
+    hidden: Tensor = _Recurrence.apply(*(gate.float() for gate in gates), recurrent, bias)
     return hidden
 
 

@@ -79,6 +79,18 @@ def test_rows_and_threads_change_nothing() -> None:
         torch.set_num_threads(threads)
 
 
+def test_under_autocast_the_recurrence_stays_float32() -> None:
+    torch.manual_seed(0)
+    inputs = draw(3, 12, 2, 8)
+    gates = [gate.to(torch.bfloat16).requires_grad_() for gate in inputs[:4]]
+    with torch.autocast("cpu", torch.bfloat16):
+        found = recurrence((gates[0], gates[1], gates[2], gates[3]), *inputs[4:])
+        found.square().sum().backward()
+    exact, _ = slstm((gates[0], gates[1], gates[2], gates[3]), *inputs[4:])
+    torch.testing.assert_close(found, exact, rtol=1e-5, atol=2e-6)
+    assert all(gate.grad is not None and torch.isfinite(gate.grad).all() for gate in gates)
+
+
 def test_without_gradients_the_numbers_are_the_same() -> None:
     torch.manual_seed(0)
     inputs = draw(3, 12, 2, 8)

@@ -62,7 +62,7 @@ class SLSTMCell(nn.Module):
         self, gates: tuple[Tensor, Tensor, Tensor, Tensor], state: SLSTMState | None, return_state: bool
     ) -> tuple[Tensor, SLSTMState | None]:
         """See :func:`~elmo_xlstm.lm.backbones.xlstm.cell.slstm`; the state if asked for."""
-        if self.fused and state is None and not return_state and takes(*gates):
+        if self.fused and state is None and not return_state and takes(gates[0], self._recurrent_kernel_):
             return recurrence(gates, self._recurrent_kernel_, self._bias_), None
         hidden, state = slstm(gates, self._recurrent_kernel_, self._bias_, state)
         return hidden, state if return_state else None
