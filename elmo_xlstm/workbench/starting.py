@@ -28,9 +28,6 @@ ROLES = {
 }
 SMALL = 1000
 VERY_SMALL = 300
-"""Examples."""
-FEWEST_STEPS, MOST_EPOCHS = 300, 100
-"""Of training, where there are few examples."""
 SHOWN = 12
 TWIN = "(import '{name}.jsonnet') + (import 'elmo-xlstm/shared/without_bilm.libsonnet')\n"
 
@@ -167,8 +164,7 @@ def _trainer(kind: str, examples: int) -> dict[str, Any]:
     """More epochs and smaller batches for fewer examples; the rate falls to zero within a set number of epochs."""
     rate = 2e-3 if kind == "tagging" else 1e-3
     if examples < SMALL:
-        epochs = min(MOST_EPOCHS, max(20, FEWEST_STEPS * 8 // examples))
-        sizes = {"epochs": epochs, "batch_size": 8, "learning_rate": 2 * rate}
+        sizes = {"epochs": 20, "batch_size": 8, "learning_rate": 2 * rate}
     else:
         sizes = {"epochs": 8, "batch_size": 32, "learning_rate": rate}
     return {**sizes, "patience": None, "schedule": {"type": "linear", "warmup": 0.1}}
