@@ -28,6 +28,7 @@ from elmo_xlstm.options import (
     show_settings,
     spread,
 )
+from elmo_xlstm.pretrained import DEFAULT_MODEL
 from elmo_xlstm.runs.interruption import resumable
 from elmo_xlstm.terminal import be_quiet, console, terminal_progress, this_command
 from elmo_xlstm.workbench.commands import app as workbench
@@ -270,6 +271,64 @@ def export_head(
     include_package: IncludePackage = None,
 ) -> None:
     """Write a finished run's head for others: fp16, without the language model, scored, with a card."""
+    from elmo_xlstm.tasks import head_export
+
+    include(include_package)
+    notes = head_export.DataNotes(source, licence)
+    facts = head_export.export_head(run, target, notes, force, terminal_progress())
+    for split, scores in facts["scores"].items():
+        for name, value in scores.items():
+            typer.echo(f"{split} {name}: {100 * value:.2f}")
+    typer.echo(f"head: {target}")
+
+
+@app.command()
+def embed(
+    source: Annotated[
+        Path,
+        typer.Argument(
+            metavar="INPUT", help="Text, a sentence a line; .jsonl, .csv, .tsv, .conll, .parquet; - for a pipe."
+        ),
+    ],
+    output: Annotated[
+        Path, typer.Option("--output", help="File of vectors: .hdf5 (as ELMo's own command), .safetensors, .parquet.")
+    ],
+    model: Annotated[str, typer.Option("--model", help="A model, a pretraining run, or a hub name.")] = DEFAULT_MODEL,
+    all_layers: Annotated[bool, typer.Option("--all", help="All layers, one after another.")] = False,
+    top: Annotated[bool, typer.Option("--top", help="The last layer.")] = False,
+    average: Annotated[bool, typer.Option("--average", help="The mean of all layers; the default.")] = False,
+    pool: Annotated[
+        Literal["words", "mean", "max"], typer.Option("--pool", help="A vector of each word, or one of each text.")
+    ] = "words",
+    column: Annotated[str | None, typer.Option("--column", help="Column or JSON key of the texts.")] = None,
+    tokenized: Annotated[bool, typer.Option("--tokenized", help="Words are separated by spaces.")] = False,
+    forget_sentences: Annotated[
+        bool, typer.Option("--forget-sentences", help="Leave the texts out of the file.")
+    ] = False,
+    shard: Annotated[str, typer.Option("--shard", metavar="I/N", help="Every N-th text, from the I-th on.")] = "1/1",
+    precision: Annotated[
+        Literal["fp32", "bf16", "int8"], typer.Option("--precision", help="Of the projections.")
+    ] = "fp32",
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with what a stopped command left.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Remove what a stopped command left.")] = False,
+) -> None:
+    """Write the vectors of texts, or of their words, into a file; order and numbers are those of the input."""
+    from elmo_xlstm.embedding import ElmoEmbedder
+    from elmo_xlstm.embedding.vector_files import VectorSettings, write_vectors
+    from elmo_xlstm.sharding import Shard
+    from elmo_xlstm.tasks.data.readers.numbered_text import read_numbered
+
+    if all_layers + top + average > 1:
+        raise UserError("--all, --top and --average: choose one")
+    layer: Literal["all", "mean", -1] = "all" if all_layers else -1 if top else "mean"
+    if output.exists() and source.exists() and output.samefile(source):
+        raise UserError(f"{output}: is read to make what would be written there; choose another name")
+    rows = read_numbered(source, column, tokenized)
+    settings = VectorSettings(pool, layer, Shard.parse(shard), forget_sentences)
+    with resumable():
+        embedder = ElmoEmbedder.from_pretrained(model, precision=precision)
+        count = write_vectors(embedder, rows, output, settings, resume, force, terminal_progress())
+    typer.echo(f"{count:,} texts: {output}")
 
 
 @app.command("evaluation-texts")

@@ -131,7 +131,7 @@ class HeadGraph(nn.Module):
 
     def __init__(self, head: Head, layers: LayersGraph | None, inputs: Sequence[str], stored: bool) -> None:
         super().__init__()
-        self.head = copy.deepcopy(head)
+        self.head = _with_symbolic_lstms(copy.deepcopy(head))
         self.head.features.language_model = None
         self.layers = layers
         self._inputs = tuple(inputs)
@@ -153,6 +153,47 @@ class HeadGraph(nn.Module):
             return emissions
         probabilities: Tensor = self.head(LabelledBatch((batch,))).float().softmax(dim=-1)
         return probabilities
+
+
+class SymbolicLSTM(nn.Module):
+    """One direction of a torch LSTM as ONNX's own operator: tracing torch's fixes batch and length to the example's."""
+
+    def __init__(self, lstm: nn.LSTM) -> None:
+        super().__init__()
+        if lstm.num_layers != 1 or lstm.bidirectional or not lstm.batch_first or lstm.proj_size or not lstm.bias:
+            raise UserError("an encoder with an LSTM of several layers or directions cannot be exported to ONNX")
+        self.hidden_size = lstm.hidden_size
+        gates = [
+            _gates(getattr(lstm, f"{name}_l0").detach()) for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+        ]
+        self.inputs, self.recurrent = (nn.Parameter(weight[None], requires_grad=False) for weight in gates[:2])
+        self.bias = nn.Parameter(torch.cat(gates[2:])[None], requires_grad=False)
+
+    def forward(self, hidden: Tensor) -> tuple[Tensor, None]:
+        """(B, L, D) to (B, L, H)."""
+        batch, length, _ = hidden.shape
+        output = torch.onnx.ops.symbolic(
+            "LSTM",
+            (hidden.transpose(0, 1), self.inputs, self.recurrent, self.bias),
+            {"hidden_size": self.hidden_size},
+            dtype=hidden.dtype,
+            shape=(length, 1, batch, self.hidden_size),
+        )
+        return output.squeeze(1).transpose(0, 1), None
+
+
+def _gates(rows: Tensor) -> Tensor:
+    """Rows for torch's gates (input, forget, cell, output) in ONNX's order (input, output, forget, cell)."""
+    taken, forget, cell, output = rows.chunk(4)
+    return torch.cat([taken, output, forget, cell])
+
+
+def _with_symbolic_lstms(head: Head) -> Head:
+    for module in list(head.modules()):
+        for name, child in list(module.named_children()):
+            if isinstance(child, nn.LSTM):
+                setattr(module, name, SymbolicLSTM(child))
+    return head
 
 
 def inputs_of(head: Head) -> list[str]:

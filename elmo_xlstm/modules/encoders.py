@@ -120,7 +120,7 @@ def _reversal(lengths: Tensor, length: int) -> Tensor:
     positions = torch.arange(length, device=lengths.device)  # (L,)
     ends = lengths.unsqueeze(1)  # (B, 1)
     reversed_positions = torch.where(positions < ends, ends - 1 - positions, positions)  # (B, L)
-    return (reversed_positions + length * torch.arange(len(lengths), device=lengths.device).unsqueeze(1)).flatten()
+    return (reversed_positions + length * torch.arange(lengths.shape[0], device=lengths.device).unsqueeze(1)).flatten()
 
 
 def _reorder(features: Tensor, order: Tensor) -> Tensor:

@@ -65,7 +65,7 @@ def test_gradients_reach_every_parameter(model_directory, pooling) -> None:
 def test_longer_than_one_matrix_of_weights(embedder, monkeypatch) -> None:
     """A text is read whole, chunk after chunk, as the frozen model reads it; and gradients go all the way."""
     monkeypatch.setattr(cell, "PARALLEL_LENGTH", 16)
-    monkeypatch.setattr("elmo_xlstm.lm.native.layer.PARALLEL_LENGTH", 16)
+    monkeypatch.setattr("elmo_xlstm.lm.native.cell.PARALLEL_LENGTH", 16)
     monkeypatch.setattr("elmo_xlstm.embedding.frozen_model.PARALLEL_LENGTH", 16)
     monkeypatch.setattr(cell, "CHUNK_LENGTH", 8)
     words = ["Siti", "tiba", "di", "Surabaya"] * 15

@@ -117,6 +117,7 @@ def test_a_tagger_gives_the_tags_and_probabilities_of_torch(embedder, crf, tmp_p
     config = head_settings(crf, Tagger.Config, crf=crf)
     rows = [sentence(length) for length in LENGTHS]
     vocabularies = vocabularies_of(config, rows)
+    torch.manual_seed(0)
     head = shaken(config.build(TAGS, FeatureInputs((embedder.num_layers, embedder.dim), vocabularies)))
     settings = {"kind": "tagging", "labels": TAGS, "aspects": (), "lower_case": False}
     export_head(head, embedder, vocabularies, settings, tmp_path / "out")
@@ -132,9 +133,10 @@ def test_a_tagger_gives_the_tags_and_probabilities_of_torch(embedder, crf, tmp_p
             logits = head(batch)
             found = head.probabilities(logits, batch.mask)
             [path] = head.best(logits, batch.mask)
-        np.testing.assert_allclose(scores[index][: len(words)], logits[0], atol=1e-3)
+        # Layers are rounded to half precision, where a difference of 1e-6 may be one of 1e-3.
+        np.testing.assert_allclose(scores[index][: len(words)], logits[0], atol=5e-3)
         assert [word.tag for word in answers[index].words] == [TAGS[tag] for tag in path]
-        assert [word.score for word in answers[index].words] == pytest.approx(found.of_tags(0, path), abs=1e-3)
+        assert [word.score for word in answers[index].words] == pytest.approx(found.of_tags(0, path), abs=5e-3)
     text = "Siti tiba di Surabaya."
     answer = predictor.predict(text)
     assert [text[word.start : word.end] for word in answer.words] == [word.text for word in answer.words]

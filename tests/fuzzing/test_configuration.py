@@ -227,7 +227,7 @@ class TestProcess:
         path, answered = tmp_path / "x.jsonnet", set()
         for name, content in list(cases(TEXT.encode()))[::40]:
             path.write_bytes(content)
-            request = {"path": str(path), "roots": [str(tmp_path)], "variables": {}}
+            request = {"path": str(path), "roots": [str(tmp_path)], "shipped": str(tmp_path), "variables": {}}
             here = jsonnet_process.answer(**request)
             assert jsonnet._ask(**request) == here, name
             answered |= here.keys()

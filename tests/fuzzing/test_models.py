@@ -53,7 +53,7 @@ def test_embedding_by_damaged_models(end_well: Any, cases: Any, copy: Path) -> N
         ({"num_blocks": 1000}, "restore both from the same source"),
         ({"num_blocks": 10**9}, "num_blocks: input should be less than or equal to 1000"),
         ({"vocab_size": None}, "vocab_size"),
-        ({"model_type": "bert"}, "model_type: input should be 'bixlstm'"),
+        ({"model_type": "bert"}, "model_type: expected 'bixlstm'"),
         ({"softmax": "tied", "softmax_clusters": [5, 3]}, "must be ascending ranks"),
         ({"num_heads": 3}, "num_heads=3 does not divide the cell's width"),
         ({"backbone": {"type": "mlstn"}}, "backbone: unknown type 'mlstn'; did you mean 'mlstm'?"),

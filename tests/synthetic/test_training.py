@@ -26,7 +26,7 @@ MODELS = {
 
 
 def experiment(output: Path, **changes: Any) -> dict[str, Any]:
-    sizes = {"embedding_dim": 16, "num_blocks": 1, "dropout": 0, "context_length": 64}
+    sizes = {"embedding_dim": 32, "num_blocks": 1, "dropout": 0, "context_length": 64}
     return {
         "synthetic": [{"type": "language", "language": "parity", "train_lengths": [3, 6], "test_lengths": [6, 9]}],
         "models": {name: sizes | own for name, own in MODELS.items()},

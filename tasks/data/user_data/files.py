@@ -21,7 +21,7 @@ SHIPPED = Path(__file__).parents[2] / "sample"
 
 def _find(path: Path) -> Path:
     """The path; of a sample that is not below the working directory, where the package has it."""
-    if path.exists() or not path.is_relative_to(SAMPLE):
+    if not path.is_relative_to(SAMPLE) or path.exists():
         return path
     return SHIPPED / path.relative_to(SAMPLE)
 
