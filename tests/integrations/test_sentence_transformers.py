@@ -15,6 +15,6 @@ def test_saved_and_loaded_it_gives_the_same_vectors(model_directory, embedder, t
     vectors = model.encode(TEXTS)
     np.testing.assert_allclose(vectors, embedder.encode(TEXTS, "max", 1), atol=1e-5)
     model.save(str(tmp_path / "saved"))
-    again = library.SentenceTransformer(str(tmp_path / "saved"), device="cpu")
+    again = library.SentenceTransformer(str(tmp_path / "saved"), device="cpu", trust_remote_code=True)
     np.testing.assert_array_equal(again.encode(TEXTS), vectors)
     assert again.get_embedding_dimension() == embedder.dim
