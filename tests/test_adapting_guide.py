@@ -40,7 +40,7 @@ def workplace(tmp_path: Path, model_directory: Path, monkeypatch: pytest.MonkeyP
         with open(ROOT / "tasks" / "sample" / "reviews" / f"{split}.csv", encoding="utf-8", newline="") as file:
             lines = [row["sentence"] for row in csv.DictReader(file)]
         (tmp_path / f"{name}.txt").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-    monkeypatch.setattr("elmo_xlstm.lm.model_files.bundled_model", lambda name: model_directory)
+    monkeypatch.setattr("elmo_xlstm.lm.model_directory.bundled_model", lambda name: model_directory)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

@@ -44,7 +44,7 @@ def workplace(tmp_path: Path, model_directory: Path, monkeypatch: pytest.MonkeyP
     """Where the commands are typed: the repository's files, and a tiny model in place of the bundled one."""
     for name in ("experiments", "tasks"):
         (tmp_path / name).symlink_to(ROOT / name)
-    monkeypatch.setattr("elmo_xlstm.lm.model_files.bundled_model", lambda name: model_directory)
+    monkeypatch.setattr("elmo_xlstm.lm.model_directory.bundled_model", lambda name: model_directory)
     (bad,) = blocks("csv")
     (tmp_path / "bad.csv").write_text(bad, encoding="utf-8")
     monkeypatch.chdir(tmp_path)

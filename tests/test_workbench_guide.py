@@ -27,7 +27,7 @@ def blocks(language: str) -> list[str]:
 
 @pytest.fixture
 def workplace(tmp_path: Path, model_directory: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr("elmo_xlstm.lm.model_files.bundled_model", lambda name: model_directory)
+    monkeypatch.setattr("elmo_xlstm.lm.model_directory.bundled_model", lambda name: model_directory)
     monkeypatch.chdir(tmp_path)
     for name in ("ulasan.csv", "entitas.conll"):
         shutil.copy(ROOT / "tests" / "workbench" / "data" / name, tmp_path)

@@ -21,7 +21,7 @@ NOTES = DataNotes("a made-up set", "CC0")
 def bundled(model_directory):
     """A tiny model in place of the one that the package carries."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("elmo_xlstm.lm.model_files.bundled_model", lambda name: model_directory)
+        patch.setattr("elmo_xlstm.lm.model_directory.bundled_model", lambda name: model_directory)
         yield patch
 
 
@@ -85,7 +85,7 @@ def test_another_language_model_is_refused(head, bundled, make_model, tiny_token
     (tmp_path / "other").mkdir()
     save_model(make_model(tiny_tokenizer, seed=9), tiny_tokenizer, tmp_path / "other")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("elmo_xlstm.lm.model_files.bundled_model", lambda name: tmp_path / "other")
+        patch.setattr("elmo_xlstm.lm.model_directory.bundled_model", lambda name: tmp_path / "other")
         with pytest.raises(UserError, match="was trained on another language model than 'small' is"):
             load(head)
 

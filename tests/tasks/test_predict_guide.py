@@ -38,7 +38,7 @@ def heads(ner_experiment, labelled_settings, model_directory, tmp_path_factory) 
     """A run in place of each carried head; that of named entities names the bundled language model."""
     home = tmp_path_factory.mktemp("heads")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("elmo_xlstm.lm.model_files.bundled_model", lambda name: model_directory)
+        patch.setattr("elmo_xlstm.lm.model_directory.bundled_model", lambda name: model_directory)
         values = ner_experiment(home / "ner")
         values["embedder"]["model"] = "small"
         values["trainer"]["epochs"] = 1

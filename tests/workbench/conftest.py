@@ -16,7 +16,7 @@ DATA = Path(__file__).parent / "data"
 @pytest.fixture
 def workplace(tmp_path: Path, model_directory: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The working directory, with the hand-written data in it."""
-    monkeypatch.setattr("elmo_xlstm.lm.model_files.bundled_model", lambda name: model_directory)
+    monkeypatch.setattr("elmo_xlstm.lm.model_directory.bundled_model", lambda name: model_directory)
     monkeypatch.chdir(tmp_path)
     for path in DATA.iterdir():
         shutil.copy(path, tmp_path)

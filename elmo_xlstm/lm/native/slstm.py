@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from elmo_xlstm.device import not_compiled
 from elmo_xlstm.lm.native.library import call
 
 SAVED = 7  # as in slstm.cpp
@@ -23,7 +24,7 @@ def takes(inputs: Tensor, recurrent: Tensor) -> bool:
     return recurrent.device.type == "cpu" and recurrent.dtype == torch.float32 and inputs.numel() > 0
 
 
-@torch.compiler.disable  # compiled already; what is around it may be
+@not_compiled  # compiled already; what is around it may be
 def recurrence(gates: tuple[Tensor, Tensor, Tensor, Tensor], recurrent: Tensor, bias: Tensor) -> Tensor:
     """Hidden states (batch, length, dim) of sequences from an empty state.
 

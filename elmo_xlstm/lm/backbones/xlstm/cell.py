@@ -17,6 +17,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from elmo_xlstm.device import not_compiled
+
 
 class SLSTMState(NamedTuple):
     """State of a cell: (heads, batch, head width) float32 each."""
@@ -27,7 +29,7 @@ class SLSTMState(NamedTuple):
     maximum: Tensor  # m
 
 
-@torch.compiler.disable  # which would unroll the loop over tokens, for many minutes
+@not_compiled  # which would unroll the loop over tokens, for many minutes
 def slstm(
     gates: tuple[Tensor, Tensor, Tensor, Tensor], recurrent: Tensor, bias: Tensor, state: SLSTMState | None = None
 ) -> tuple[Tensor, SLSTMState]:
