@@ -169,7 +169,7 @@ def _loss_of_rows(logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
 def _losses(model: BiXLSTM, input_ids: Tensor) -> Tensor:
     """Both directions' mean cross-entropies: (2,)."""
     reversed_ids = input_ids.flip(1)
-    _, forward, backward = model._read(input_ids, reversed_ids)
+    _, (forward, backward) = model._read([input_ids, reversed_ids])
     found = []
     for hidden, ids, weight in zip(
         (forward[-1], backward[-1]), (input_ids, reversed_ids), model.softmax_weights(), strict=True
