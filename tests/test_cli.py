@@ -37,6 +37,7 @@ COMMANDS = [
     "leaderboard",
     "schema",
     "check",
+    "synthetic",
 ]
 WORKBENCH = ["init", "errors", "plot", "config", "search", "find-lr"]
 

@@ -66,7 +66,6 @@ ODD = [
     (["finetune", "ft.jsonnet", "--dry-run", "-o", "task.dataset.train=results"], "results"),
     (["pretrain", "ft.jsonnet"], "unknown key"),
     (["suite", "none.jsonnet"], "experiments"),
-    (["suite", "ft.jsonnet"], "unknown key"),
     (["evaluate", "file"], "no run there"),
     (["evaluate", "results"], "no run there"),
     (["predict", "nowhere", "file"], "no run there"),

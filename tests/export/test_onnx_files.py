@@ -108,6 +108,9 @@ def vocabularies_of(config, rows) -> Vocabularies:
 def shaken(head: torch.nn.Module) -> torch.nn.Module:
     for parameter in head.parameters():
         parameter.data.add_(torch.randn(parameter.shape, generator=torch.Generator().manual_seed(2)), alpha=0.3)
+    for module in head.modules():
+        if isinstance(module, torch.nn.Embedding) and module.padding_idx is not None:
+            module.weight.data[module.padding_idx] = 0.0  # padding stays nothing
     return head.eval()
 
 
