@@ -88,7 +88,7 @@ def read_input(path: Path, form: InputFormat, usual: Sequence[str], columns: Seq
         case "jsonl":
             return _json_rows(path, usual, tuple(columns))
         case "csv" | "tsv":
-            return _table_rows(path, "," if form == "csv" else "\t", usual, columns)
+            return _table_rows(path, _separator(path) if form == "csv" else "\t", usual, columns)
         case "conll":
             return _sentences(path, columns)
         case "parquet":
@@ -106,6 +106,12 @@ def _json_rows(path: Path, usual: Sequence[str], columns: tuple[str, ...]) -> It
         except ValueError as error:
             values, problem = {}, str(error)
         yield InputRow(number, f"{path}:{number}", values, columns, problem)
+
+
+def _separator(path: Path) -> str:
+    """What stands most often in the header of a file: a comma, or a semicolon where commas are for decimals."""
+    header = next(read_lines(path), "") if path.is_file() else ""  # a pipe is read once
+    return max(",;\t|", key=header.count)
 
 
 def _table_rows(path: Path, separator: str, usual: Sequence[str], asked: Sequence[str]) -> Iterator[InputRow]:

@@ -54,6 +54,13 @@ def test_lines_keep_their_numbers(write) -> None:
     assert found[1].origin.endswith("in.txt:4")
 
 
+@pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
+def test_a_tables_header_tells_its_separator(write, separator: str) -> None:
+    lines = [("id", "ulasan"), ("1", '"enak, murah; puas"'), ("2", "kotor")]
+    found = rows(write("in.csv", "".join(f"{separator.join(line)}\n" for line in lines)), columns=("ulasan",))
+    assert [row.values for row in found] == [{"id": "1", "ulasan": "enak, murah; puas"}, {"id": "2", "ulasan": "kotor"}]
+
+
 def test_json_lines_keep_all_keys_and_tell_bad_ones(write) -> None:
     first, bad, last = rows(write("in.jsonl", '{"id": 7, "text": "satu"}\n[]\n\n{"text": "dua"}\n'))
     assert first.values == {"id": 7, "text": "satu"} and not first.problem
