@@ -125,4 +125,4 @@ def agree(name: str, found: Callable[[], Outputs], expected: Outputs, limits: Li
 def difference(found: Tensor, expected: Tensor) -> float:
     """Norm of the difference over the norm of the expected values."""
     right = expected.double().cpu()
-    return ((found.double().cpu() - right).norm() / right.norm()).item()
+    return float(((found.double().cpu() - right).norm() / right.norm()).item())

@@ -46,7 +46,7 @@ def not_compiled(function: Callable[Parameters, Returned]) -> Callable[Parameter
 
     ``torch.compiler.disable`` does the same, but imports the compiler at once, which takes longer than all of torch.
     """
-    disabled = torch._disable_dynamo(function)  # imports it when it is called
+    disabled: Callable[Parameters, Returned] = torch._disable_dynamo(function)  # type: ignore[attr-defined]  # imports late
 
     @wraps(function)
     def called(*arguments: Parameters.args, **named: Parameters.kwargs) -> Returned:

@@ -24,8 +24,8 @@ from transformers import (
     PreTrainedModel,
     PreTrainedTokenizerFast,
 )
-from transformers.utils import ModelOutput
 from transformers.utils import logging as transformers_logging
+from transformers.utils.generic import ModelOutput
 
 from elmo_xlstm.lm.configuration import BiXLSTMConfig
 from elmo_xlstm.lm.model import BiXLSTM, Encoding
@@ -129,7 +129,8 @@ class BiXLSTMModel(PreTrainedModel):
         with torch.device("meta"):
             wrapped = cls(BiXLSTMModelConfig(**model.config.model_dump()))
         wrapped._take_parts(model)
-        return wrapped.train(model.training)
+        wrapped.train(model.training)
+        return wrapped
 
     @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:
@@ -156,7 +157,8 @@ class BiXLSTMModel(PreTrainedModel):
             loaded: Any = super().from_pretrained(None, *args, config=config, state_dict=weights, **kwargs)
         model = loaded[0] if isinstance(loaded, tuple) else loaded
         model.config._name_or_path = model.name_or_path = str(name)
-        return loaded
+        found: BiXLSTMModel = loaded
+        return found
 
     def save_pretrained(self, *args: Any, **kwargs: Any) -> None:
         """Write weights and configuration, as every Hugging Face model does."""

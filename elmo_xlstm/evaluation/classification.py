@@ -104,20 +104,23 @@ def label_macro_f1(totals: NDArray[np.int64]) -> NDArray[np.float64]:
     """Mean of F1 over the labels in the gold or among the predictions, from summed counts (..., K²) to scores (...)."""
     f1, gold, predicted = _f1(totals)
     present = gold + predicted > 0
-    return (f1 * present).sum(axis=-1) / np.maximum(present.sum(axis=-1), 1)
+    means: NDArray[np.float64] = (f1 * present).sum(axis=-1) / np.maximum(present.sum(axis=-1), 1)
+    return means
 
 
 def label_weighted_f1(totals: NDArray[np.int64]) -> NDArray[np.float64]:
     """Mean of F1 weighted by how often a label stands in the gold, from summed counts (..., K²) to scores (...)."""
     f1, gold, _ = _f1(totals)
-    return (f1 * gold).sum(axis=-1) / np.maximum(gold.sum(axis=-1), 1)
+    means: NDArray[np.float64] = (f1 * gold).sum(axis=-1) / np.maximum(gold.sum(axis=-1), 1)
+    return means
 
 
 def label_accuracy(totals: NDArray[np.int64]) -> NDArray[np.float64]:
     """Share of decisions that are right, which is micro F1 too, from summed counts (..., K²) to scores (...)."""
     counts = _square(totals)
     right = np.trace(counts, axis1=-2, axis2=-1)
-    return right / np.maximum(counts.sum(axis=(-2, -1)), 1)
+    shares: NDArray[np.float64] = right / np.maximum(counts.sum(axis=(-2, -1)), 1)
+    return shares
 
 
 def _square(totals: NDArray[np.int64]) -> NDArray[np.float64]:

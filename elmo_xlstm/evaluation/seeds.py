@@ -96,7 +96,8 @@ class Counts(NamedTuple):
         if self.kind == "spans":
             return self.values.reshape(len(self.values), 3, -1)[:, 2]
         size = math.isqrt(self.values.shape[1])
-        return self.values.reshape(len(self.values), size, size).sum(axis=2)
+        sums: NDArray[np.int64] = self.values.reshape(len(self.values), size, size).sum(axis=2)
+        return sums
 
 
 def unpack(run: RunResult) -> Counts | None:

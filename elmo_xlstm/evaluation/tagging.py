@@ -111,7 +111,8 @@ def span_macro_f1(totals: NDArray[np.int64]) -> NDArray[np.float64]:
     counts = totals.reshape(*totals.shape[:-1], 3, -1)
     _, _, f1 = _precision_recall_f1(counts)
     present = counts[..., 1, :] + counts[..., 2, :] > 0
-    return (f1 * present).sum(axis=-1) / np.maximum(present.sum(axis=-1), 1)
+    means: NDArray[np.float64] = (f1 * present).sum(axis=-1) / np.maximum(present.sum(axis=-1), 1)
+    return means
 
 
 def span_micro_f1(totals: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -47,7 +47,8 @@ def masked_parallel_form(
     scores = (queries @ (keys * queries.shape[-1] ** -0.5).transpose(-1, -2)) * (sources - running.unsqueeze(-1)).exp()
     floor = torch.exp(-(decay + running).clamp(min=-80.0))
     scale = torch.maximum(scores.sum(dim=-1).abs(), floor) + EPSILON
-    return (scores @ values) / scale.unsqueeze(-1)
+    mixed: Tensor = (scores @ values) / scale.unsqueeze(-1)
+    return mixed
 
 
 class StoredRows(nn.Module):
@@ -109,7 +110,8 @@ class LayersGraph(nn.Module):
             within = (places >= first.unsqueeze(2)) & (places <= last.unsqueeze(2))  # (B, L, P)
             shares = within.float() / within.sum(dim=2, keepdim=True)
             both = torch.cat([forward, backward], dim=-1)
-            return (shares @ both.flatten(2)).unflatten(2, both.shape[2:])
+            means: Tensor = (shares @ both.flatten(2)).unflatten(2, both.shape[2:])
+            return means
         chosen = {"boundary": (last, first), "first": (first, first), "last": (last, last)}[self._pooling]
         return torch.cat([_take(forward, chosen[0]), _take(backward, chosen[1])], dim=-1)
 

@@ -242,7 +242,8 @@ def _compiled(
         return nullcontext()
     if processes.is_main:
         logger.warning("torch.compile failed, so the stacks run with plain torch: %s", problem)
-    return torch.compiler.set_stance("force_eager")
+    stance: AbstractContextManager[Any] = torch.compiler.set_stance("force_eager")
+    return stance
 
 
 def try_stack(

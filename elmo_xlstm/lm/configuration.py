@@ -128,4 +128,5 @@ def training_flops_per_token(config: BiXLSTMConfig, softmax_classes: float | Non
             vocabulary by default. See :meth:`~elmo_xlstm.lm.losses.SoftmaxLossSettings.classes`.
     """
     classes = config.vocab_size if softmax_classes is None else softmax_classes
-    return config.directions * (config.backbone.training_flops(config) + 6.0 * classes * config.embedding_dim)
+    of_backbone: float = config.backbone.training_flops(config)
+    return config.directions * (of_backbone + 6.0 * classes * config.embedding_dim)

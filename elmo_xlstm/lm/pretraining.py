@@ -10,8 +10,7 @@ from elmo_xlstm.lm.configuration import training_flops_per_token
 from elmo_xlstm.lm.distributed import Processes
 from elmo_xlstm.lm.initial_model import complete, find_tokenizer
 from elmo_xlstm.lm.pretraining_loop import Pretraining
-from elmo_xlstm.lm.pretraining_record import METRICS_FILE
-from elmo_xlstm.lm.pretraining_settings import PretrainSettings
+from elmo_xlstm.lm.pretraining_settings import METRICS_FILE, PretrainSettings
 from elmo_xlstm.lm.scoring import Validation
 from elmo_xlstm.progress import Progress
 from elmo_xlstm.text import Corpus, prepare_corpus

@@ -116,7 +116,8 @@ class Pretraining:
         if sharded:
             shard(model, self.accelerator.device, self.processes.count)
             return model, self.accelerator.prepare(self.settings.optimizer.build(model))
-        return self.accelerator.prepare(model, self.settings.optimizer.build(model))
+        prepared: tuple[Any, Any] = self.accelerator.prepare(model, self.settings.optimizer.build(model))
+        return prepared
 
     def _choose_tier(self, config: BiXLSTMConfig) -> Tier:
         """Choose the way to compute the stacks in this process."""
@@ -134,7 +135,8 @@ class Pretraining:
     @property
     def bare_model(self) -> BiXLSTM:
         """The model without what Accelerate wraps around it."""
-        return self.accelerator.unwrap_model(self.model)
+        bare: BiXLSTM = self.accelerator.unwrap_model(self.model)
+        return bare
 
     def run(self, resume: bool = False, progress: Progress | None = None) -> Validation:
         """Train to the end.

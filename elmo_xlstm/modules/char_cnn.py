@@ -64,7 +64,8 @@ class CharCNN(nn.Module):
         words = present.any(dim=-1)  # (B, L)
         if torch.compiler.is_exporting():  # where it is not known which words are there
             features = self._features(characters.flatten(0, 1), present.flatten(0, 1)).unflatten(0, words.shape)
-            return features.masked_fill(~words.unsqueeze(-1), 0.0)
+            marked: Tensor = features.masked_fill(~words.unsqueeze(-1), 0.0)
+            return marked
         vectors = self.embedding.weight.new_zeros(*words.shape, self.output_dim)
         if not bool(words.any()):
             return vectors

@@ -77,7 +77,8 @@ class CRF(nn.Module):
             raise ValueError(f"a tag id is outside 0 … {logits.shape[-1] - 1}")
         with torch.autocast(logits.device.type, enabled=False):
             costs = _NegativeLogLikelihood.apply(*self._scores(logits, mask), tags, mask, lengths)  # (B,)
-            return costs.sum() / (len(costs) if reduction == "sentence" else lengths.sum())
+            mean: Tensor = costs.sum() / (len(costs) if reduction == "sentence" else lengths.sum())
+            return mean
 
     @torch.no_grad()
     def decode(self, logits: Tensor, mask: Tensor) -> list[list[int]]:

@@ -77,7 +77,8 @@ def _read_manifest(path: Path) -> dict[str, Any]:
         raise CorruptCorpusError(f"{path}: is of format {version}, expected {FORMAT_VERSION}")
     if manifest.get(CHECKSUM) not in (None, manifest_checksum(manifest)):  # older ones have none
         raise CorruptCorpusError(f"{path}: its content is not what was written (SHA-256 differs)")
-    return manifest
+    found: dict[str, Any] = manifest
+    return found
 
 
 def _check_file(path: Path, entry: dict[str, Any], verify: bool) -> None:

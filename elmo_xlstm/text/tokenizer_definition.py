@@ -78,7 +78,8 @@ def _wordpiece_definition(text: str, path: Path) -> dict[str, Any]:
     tokenizer.add_special_tokens(special)
     definition = json.loads(tokenizer.to_str())
     del definition["normalizer"]["lowercase"]  # a vocabulary says nothing of casing: the setting does
-    return definition
+    found: dict[str, Any] = definition
+    return found
 
 
 def bert_tokenizer(model: models.Model) -> tokenizers.Tokenizer:
@@ -109,7 +110,8 @@ def _read_with_transformers(name: str, revision: str | None) -> dict[str, Any]:
     backend = getattr(loaded, "backend_tokenizer", None)
     if backend is None:
         raise UserError(f"tokenizer '{name}': has no fast version (tokenizer.json); {advice}")
-    return json.loads(backend.to_str())
+    definition: dict[str, Any] = json.loads(backend.to_str())
+    return definition
 
 
 def set_lower_case(definition: dict[str, Any], lower_case: bool) -> tuple[dict[str, Any], bool | None]:

@@ -106,7 +106,7 @@ def _slots(proposal: npt.NDArray[np.float64], draws: int) -> int:
     # The variance of independent classes, less what draws take from each other (to first order in 1 / draws).
     shared = draws * (proposal * (1 - proposal) ** (draws - 1)).sum() ** 2
     deviation = np.sqrt(max(0.0, (inclusion * (1 - inclusion)).sum() - shared))
-    return min(len(inclusion), draws, math.ceil(inclusion.sum() + 5 * deviation))
+    return int(min(len(inclusion), draws, math.ceil(inclusion.sum() + 5 * deviation)))
 
 
 def _draws_for(distinct: float, proposal: npt.NDArray[np.float64]) -> int:

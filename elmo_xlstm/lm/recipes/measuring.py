@@ -12,8 +12,8 @@ from elmo_xlstm.environment import git_commit, hardware, installed_versions
 from elmo_xlstm.errors import UserError
 from elmo_xlstm.lm.model import BiXLSTM
 from elmo_xlstm.lm.model_directory import WEIGHTS_FILE
-from elmo_xlstm.lm.pretraining_record import METRICS_FILE, PretrainingRecord, portable, read_metrics, read_record
-from elmo_xlstm.lm.pretraining_settings import PretrainSettings
+from elmo_xlstm.lm.pretraining_record import PretrainingRecord, portable, read_metrics, read_record
+from elmo_xlstm.lm.pretraining_settings import METRICS_FILE, PretrainSettings
 from elmo_xlstm.lm.recipes.series import RecipeResult, ScoredFile, ScoredText, TrainingTime
 from elmo_xlstm.lm.scoring import Validation, score_paths
 from elmo_xlstm.runs.run_directory import differences

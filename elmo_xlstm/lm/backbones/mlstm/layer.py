@@ -140,7 +140,8 @@ class MLSTMCell(nn.Module):
         return weight, torch.cat([self.igate.bias, self.fgate.bias])
 
     def _heads(self, inputs: Tensor) -> Tensor:
-        return inputs.unflatten(-1, (self.num_heads, -1)).transpose(1, 2)  # (batch, heads, length, head width)
+        heads: Tensor = inputs.unflatten(-1, (self.num_heads, -1))
+        return heads.transpose(1, 2)  # (batch, heads, length, head width)
 
     def _gates(self, *inputs: Tensor) -> tuple[Tensor, Tensor]:
         """Gate pre-activations (batch, heads, length), in float32 also under autocast."""
