@@ -1,4 +1,4 @@
-// A small language model of the bundled sample text with another backbone: shows the way, not the worth.
+// A small language model of the bundled sample text with another backbone: a smoke test, not a useful model.
 //   function(name, backbone, model={})
 // The word pieces are those of `python cli.py tokenizer experiments/quickstart_tokenizer.jsonnet`.
 function(name, backbone, model={}) {
