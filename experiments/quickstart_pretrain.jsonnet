@@ -1,4 +1,4 @@
-// A very small language model of the bundled sample text: shows the way, not the worth.
+// A very small language model of the bundled sample text: a smoke test, not a useful model.
 {
   tokenizer: { name: 'runs/quickstart/tokenizer', lower_case: true },
   corpus: {
