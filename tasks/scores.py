@@ -19,7 +19,8 @@ from elmo_xlstm.evaluation.classification import (
 )
 from elmo_xlstm.evaluation.outcomes import Kind
 from elmo_xlstm.evaluation.results import MOST_CONFUSED, Confusion, TypeScore
-from elmo_xlstm.evaluation.tagging import count_spans, find_spans, score_tagging, span_macro_f1, span_micro_f1
+from elmo_xlstm.evaluation.tagging import count_spans, score_tagging, span_macro_f1, span_micro_f1
+from elmo_xlstm.runtime.spans import find_spans
 from elmo_xlstm.tasks.predictor import Prediction
 
 Labels = Sequence[str]
@@ -128,14 +129,9 @@ def _comparison(
     )
 
 
-def tagged_spans(tags: Labels) -> list[tuple[str, int, int]]:
-    """The spans that tags mark: type, first word, and the word after the last."""
-    return [(kind, start, last + 1) for kind, start, last in find_spans(tags)]
-
-
 def list_spans(words: Sequence[str], tags: Labels) -> list[dict[str, Any]]:
     """The spans that tags mark, as JSON values: type, first word, the word after the last, and the text."""
     return [
         {"type": kind, "start": start, "end": stop, "text": " ".join(words[start:stop])}
-        for kind, start, stop in tagged_spans(tags)
+        for kind, start, stop in find_spans(tags)
     ]

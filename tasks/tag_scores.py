@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from elmo_xlstm.modules import QuestionTagger, Tagger, TagProbabilities, TagScheme
+from elmo_xlstm.runtime.spans import find_spans
 from elmo_xlstm.tasks.answers import Span
 from elmo_xlstm.tasks.predictor import Prediction, TaggedSpan
-from elmo_xlstm.tasks.scores import tagged_spans
 
 UNTYPED = "_"
 """What seqeval calls the type of tags that have none: B, I."""
@@ -42,7 +42,7 @@ def _spans(scheme: TagScheme, found: TagProbabilities, row: int, ids: Sequence[i
     if scheme.name == "none":
         return []
     spans = []
-    for kind, first, stop in tagged_spans(scheme.decode(ids)):
+    for kind, first, stop in find_spans(scheme.decode(ids)):
         longer = f"I{scheme.labels[ids[first]][1:]}"
         but = scheme.labels.index(longer) if scheme.name == "bio" and longer in scheme.labels else None
         spans.append(TaggedSpan(kind, first, stop, found.of_run(row, first, ids[first:stop], but)))
@@ -57,7 +57,7 @@ def locate_spans(text: str, places: Sequence[tuple[int, int]], prediction: Predi
         places: start and end of each of its words.
         prediction: with a tag for each word.
     """
-    spans = prediction.spans or [TaggedSpan(*span) for span in tagged_spans(prediction.labels)]
+    spans = prediction.spans or [TaggedSpan(*span) for span in find_spans(prediction.labels)]
     located = [(span, places[span.first][0], places[span.stop - 1][1]) for span in spans]
     return tuple(
         Span("" if span.kind == UNTYPED else span.kind, start, end, text[start:end], span.score)

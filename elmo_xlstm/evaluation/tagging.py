@@ -146,17 +146,3 @@ def _spans(tags: Sequence[str], plain: bool) -> set[tuple[str, int, int]]:
     if plain:
         return {(tag, place, place) for place, tag in enumerate(tags)}
     return set(get_entities(list(tags))) if tags else set()
-
-
-def find_spans(tags: Sequence[str]) -> list[tuple[str, int, int]]:
-    """The spans of a sentence as seqeval finds them, (type, first word, last word), without its slow imports."""
-    spans: list[tuple[str, int, int]] = []
-    before, kind_before = "O", "_"
-    for place, tag in enumerate(tags):
-        prefix, kind = tag[0], tag[2:] or "_"
-        if prefix in "BS" or (prefix in "IE" and (before in "OES" or kind != kind_before)):
-            spans.append((kind, place, place))
-        elif prefix in "IE":
-            spans[-1] = (kind, spans[-1][1], place)
-        before, kind_before = prefix, kind
-    return spans

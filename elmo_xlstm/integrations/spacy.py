@@ -14,7 +14,7 @@ from spacy.tokens import Doc, Span, Token
 
 from elmo_xlstm.embedding import ElmoEmbedder
 from elmo_xlstm.pretrained import DEFAULT_MODEL
-from elmo_xlstm.runtime.spans import find_spans
+from elmo_xlstm.runtime.spans import UNTYPED, find_spans
 from elmo_xlstm.runtime.text_vectors import Layer
 from elmo_xlstm.tasks.loading import load
 
@@ -103,7 +103,8 @@ def _words(doc: Doc) -> list[Token]:
 
 def _write_entities(doc: Doc, tokens: list[Token], tags: list[str]) -> None:
     spans = [
-        Span(doc, tokens[first].i, tokens[stop - 1].i + 1, kind or "MISC") for kind, first, stop in find_spans(tags)
+        Span(doc, tokens[first].i, tokens[stop - 1].i + 1, "MISC" if kind == UNTYPED else kind)
+        for kind, first, stop in find_spans(tags)
     ]
     doc.set_ents(spans)
 

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+UNTYPED = "_"
+"""Type of the spans that B and I alone mark, as in seqeval."""
+
 
 def find_spans(tags: Sequence[str]) -> list[tuple[str, int, int]]:
-    """Type, first word, and the word after the last, as conlleval reads tags; the type of B and I alone is empty."""
+    """Type, first word, and the word after the last of each span, as seqeval finds them, whose imports are slow."""
     spans: list[tuple[str, int, int]] = []
-    start: int | None = None
-    prefix_before, kind_before = "O", ""
-    for place, tag in enumerate([*tags, "O"]):
-        prefix, _, kind = tag.partition("-")
-        goes_on = prefix in "IE" and kind == kind_before and prefix_before in "BI"
-        if start is not None and not goes_on:
-            spans.append((kind_before, start, place))
-            start = None
-        if start is None and prefix != "O":
-            start = place
-        prefix_before, kind_before = prefix, kind
+    before, kind_before = "O", UNTYPED
+    for place, tag in enumerate(tags):
+        prefix, kind = tag[0], tag[2:] or UNTYPED
+        if prefix in "BS" or (prefix in "IE" and (before in "OES" or kind != kind_before)):
+            spans.append((kind, place, place + 1))
+        elif prefix in "IE":
+            spans[-1] = (kind, spans[-1][1], place + 1)
+        before, kind_before = prefix, kind
     return spans

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from elmo_xlstm.modules import CRF, TagScheme
+from elmo_xlstm.runtime.spans import find_spans
 from elmo_xlstm.tasks.predictor import Prediction
-from elmo_xlstm.tasks.scores import tagged_spans
 from elmo_xlstm.tasks.tag_scores import locate_spans, predict_tags
 
 SCHEMES = {
@@ -37,7 +37,7 @@ def test_a_span_is_as_probable_as_all_tag_sequences_in_which_it_is_a_span(name: 
     mask = torch.arange(4) < torch.tensor(lengths).unsqueeze(1)
     seen = 0
     for row, prediction in enumerate(predict_tags(head, logits, mask, scores=True)):
-        spans = [] if name == "none" else tagged_spans(prediction.labels)
+        spans = [] if name == "none" else find_spans(prediction.labels)
         assert [span[:3] for span in prediction.spans] == spans and len(prediction.scores) == lengths[row]
         paths = list(itertools.product(range(len(head.scheme)), repeat=lengths[row]))
         each = logits[row : row + 1, : lengths[row]].expand(len(paths), -1, -1)
@@ -48,7 +48,7 @@ def test_a_span_is_as_probable_as_all_tag_sequences_in_which_it_is_a_span(name: 
         shares = (-costs).exp().tolist()
         for span in prediction.spans:
             seen += 1
-            holding = [s for p, s in zip(paths, shares, strict=True) if span[:3] in tagged_spans(head.scheme.decode(p))]
+            holding = [s for p, s in zip(paths, shares, strict=True) if span[:3] in find_spans(head.scheme.decode(p))]
             assert span.score == pytest.approx(sum(holding), abs=1e-5)
     assert seen or name == "none"
     assert all(not prediction.scores for prediction in predict_tags(head, logits, mask, scores=False))
